@@ -1,0 +1,60 @@
+# The index of habits. `make help` lists them.
+PYTHON ?= python3
+UV := $(shell command -v uv || echo .uv/bin/uv)
+RUN := .venv/bin/python
+DATA ?= experiments/demo/sounds
+PORT ?= 5000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo train ui sync test check lint format lock bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: .venv/.ready ## create .venv with the pinned, hashed requirements
+
+demo: setup ## train on the 18 sounds that come with the project, about five minutes
+	$(RUN) train.py experiment=demo
+
+train: setup ## train on your folder: make train DATA=~/sounds
+	$(RUN) train.py "data.root=$(DATA)"
+
+ui: setup ## open http://127.0.0.1:5000 to compare runs in the browser (PORT=…)
+	$(RUN) -m sda.app.ui $(PORT)
+
+sync: setup ## deliver to MLflow what could not be delivered, close runs whose process is gone
+	$(RUN) -m sda.app.sync
+
+test: check ## everything that must pass: quick checks, then all tests
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2
+
+check: lint ## quick checks: lint, types, order of dependence
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+lint: setup ## ruff, without changing anything
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+format: setup ## let ruff put the code in order
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: setup ## steps per second beside the bare model, in the same session
+	$(RUN) experiments/bench/step.py
+
+lock: .uv/bin/uv ## pin the newest requirements that fit pyproject.toml
+	.uv/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+		--custom-compile-command "make lock" --upgrade --output-file requirements.txt
+
+clean: ## remove what setup and the tools made; runs and MLflow's store stay
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+
+.venv/.ready: requirements.txt pyproject.toml | $(UV)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) pip install --quiet --python $(RUN) --require-hashes -r requirements.txt
+	$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation -e . && touch $@
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -1,0 +1,3 @@
+"""Small-dataset audio: train generative audio models on a handful of your own sounds."""
+
+__version__ = "0.1.0"

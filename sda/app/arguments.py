@@ -1,0 +1,70 @@
+"""The command line before Hydra reads it: folders with any name, `-v`, and `resume`."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+PATH_KEYS = frozenset({"data.root", "resume", "run"})
+"""Keys whose value is always a path or a plain name, never a Hydra expression."""
+
+_ASSIGNMENT = re.compile(r"(\+{0,2}[\w.@/]+)=(.*)", re.DOTALL)
+
+
+def prepare_arguments(arguments: Sequence[str]) -> list[str]:
+    """Quote what names a path, so that Hydra's grammar does not trip over it, and spell out `-v`.
+
+    A value with commas whose parts all exist, while the whole does not, stays a list to sweep over.
+
+    >>> prepare_arguments(["data.root=/tmp/it's (old)", "-v", "training.max_epochs=3"])
+    ["data.root='/tmp/it\\\\'s (old)'", 'verbose=true', 'training.max_epochs=3']
+    """
+    return ["verbose=true" if argument == "-v" else _quote_path(argument) for argument in arguments]
+
+
+def find_value(arguments: Sequence[str], key: str) -> str | None:
+    """The value that a key is given, or `None`; the last one where it is given twice.
+
+    >>> find_value(["resume=last"], "resume")
+    'last'
+    """
+    values = [argument.partition("=")[2] for argument in arguments if argument.lstrip("+").startswith(f"{key}=")]
+    return values[-1] if values else None
+
+
+def _quote_path(argument: str) -> str:
+    match = _ASSIGNMENT.fullmatch(argument)
+    if match is None:
+        return argument
+    key, value = match.groups()
+    if not value or value[0] in "'\"" or value.startswith("${") or value == "null":
+        return argument
+    if _exists(value):
+        return f"{key}={quote_value(_expand(value))}"
+    parts = value.split(",")
+    if len(parts) > 1 and all(_exists(part) for part in parts):
+        return f"{key}={','.join(quote_value(_expand(part)) for part in parts)}"
+    is_path = key.lstrip("+") in PATH_KEYS
+    return f"{key}={quote_value(_expand(value))}" if is_path else argument
+
+
+def quote_value(value: str) -> str:
+    """A value as Hydra's grammar takes any text, and OmegaConf does not read as an interpolation.
+
+    >>> quote_value("it's")
+    "'it\\\\'s'"
+    """
+    escaped = re.sub(r"\\+(?=')|\\+$", lambda match: match.group() * 2, value).replace("'", "\\'")
+    return "'" + escaped.replace("${", "\\${") + "'"
+
+
+def _exists(value: str) -> bool:
+    if "/" not in value and "\\" not in value:
+        return False  # a bare word is a value, even where a file happens to share its name
+    try:
+        return Path(_expand(value)).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _expand(value: str) -> str:
+    return str(Path(value).expanduser()) if value.startswith("~") else value

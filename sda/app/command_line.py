@@ -1,0 +1,168 @@
+"""The three verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from sda.app.arguments import find_value, prepare_arguments, quote_value
+from sda.app.plan import Plan, plan_resume, plan_run, scan_once
+from sda.app.runs import find_run
+from sda.callbacks.journal import JOURNAL
+from sda.config.resolvers import register_resolvers
+from sda.config.store import register_configs
+from sda.errors import ConfigError, SdaError
+
+register_resolvers(scan_once)
+register_configs()
+
+_HERE = Path(__file__).resolve()
+CONFIG_DIR = next(path for path in (_HERE.parents[2] / "conf", _HERE.parents[1] / "conf") if path.is_dir())
+"""Compositions: `conf/` of a checkout, or the copy inside an installed package."""
+
+EXIT_ERROR = 1
+
+
+def train() -> None:
+    """Entry point of `train.py` and `sda-train`."""
+    arguments = prepare_arguments(sys.argv[1:])
+    resumed = find_value(arguments, "resume")
+
+    def run() -> None:
+        if resumed not in (None, "null"):
+            run_dir = find_run(resumed.strip("'").replace("\\'", "'") if resumed else "")
+            # The run goes on in its own folder, whose record of what was composed stays as it is.
+            arguments.extend([f"hydra.run.dir={quote_value(str(run_dir))}", "hydra.output_subdir=null"])
+        _call_hydra("train", _train_task, arguments)
+
+    _report_errors(run)
+
+
+def evaluate() -> None:
+    """Entry point of `evaluate.py` and `sda-evaluate`."""
+    _report_errors(lambda: _call_hydra("evaluate", _evaluate_task, prepare_arguments(sys.argv[1:])))
+
+
+def generate() -> None:
+    """Entry point of `generate.py` and `sda-generate`."""
+    _report_errors(lambda: _call_hydra("generate", _generate_task, prepare_arguments(sys.argv[1:])))
+
+
+def _train_task(composed: DictConfig) -> float:
+    """One training job, alone or in a sweep."""
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        plan = _plan(composed, run_dir)
+        from sda.app.train import run_training
+
+        layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
+        objective, exit_code = run_training(plan, Console(stderr=False), layers)
+    except BaseException:
+        _discard_unborn(run_dir)
+        raise
+    if exit_code:
+        sys.exit(exit_code)
+    return objective
+
+
+def _plan(composed: DictConfig, run_dir: Path) -> Plan:
+    settings = HydraConfig.get()
+    task_overrides = list(settings.overrides.task)
+    given = {override.partition("=")[0].lstrip("+~"): override for override in task_overrides}
+    is_sweep = settings.mode == RunMode.MULTIRUN
+    if composed.resume is not None:
+        if is_sweep:
+            raise ConfigError("resume cannot be swept over (-m): continue one run at a time.")
+        overrides = {key: OmegaConf.select(composed, key) for key in given if key not in ("resume", "tracking")}
+        return plan_resume(composed.resume, overrides)
+    sweep_dir = Path(settings.sweep.dir).absolute() if is_sweep else None
+    return plan_run(composed, run_dir, frozenset(given), settings.runtime.choices["preset"], sweep_dir)
+
+
+def _evaluate_task(config: DictConfig) -> None:
+    from sda.app.evaluate import evaluate_run
+
+    evaluate_run(_to_object(config), Console())
+
+
+def _generate_task(config: DictConfig) -> None:
+    from sda.app.generate import generate_from_run
+
+    generate_from_run(_to_object(config), Console())
+
+
+def _to_object(config: DictConfig) -> Any:
+    missing = OmegaConf.missing_keys(config)
+    if missing:
+        raise ConfigError(f"{', '.join(sorted(missing))} is not set. Give the run: run=last, or its folder.")
+    return OmegaConf.to_object(config)
+
+
+def _call_hydra(config_name: str, task: Callable[[DictConfig], Any], arguments: list[str]) -> None:
+    """Let Hydra compose and run, with errors coming back as exceptions."""
+    sys.argv[1:] = arguments
+    wants_traceback = "HYDRA_FULL_ERROR" in os.environ
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own words and exits
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(task)()
+    finally:
+        if not wants_traceback:
+            del os.environ["HYDRA_FULL_ERROR"]
+
+
+def _report_errors(run: Callable[[], None]) -> None:
+    """Run a verb; errors a user can mend end in a message and exit code 1, all others in a traceback."""
+    try:
+        run()
+    except SdaError as error:
+        _fail(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        _fail(_explain_composition(error))
+    except OSError as error:
+        _fail(
+            f"{error.filename or 'a file'}: {error.strerror or error}. Is the folder writable, and the disk not full?"
+        )
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(EXIT_ERROR)
+
+
+def _explain_composition(error: Exception) -> str:
+    """Hydra's and OmegaConf's words, from the outermost cause to the innermost, each once."""
+    lines: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, SdaError):
+            return str(cause)
+        for line in str(cause).splitlines():
+            text = line.strip()
+            if text and text not in lines and not text.startswith(("object_type=", "reference_type=", "See https")):
+                lines.append(text)
+        cause = cause.__cause__
+    return "\n  ".join([*lines, "See every key with its range: python train.py --help"])
+
+
+def _discard_unborn(run_dir: Path) -> None:
+    """Remove the folder of a run that never began: Hydra made it, and nothing but Hydra's record is in it."""
+    if (run_dir / JOURNAL).exists() or not run_dir.is_dir():
+        return
+    import shutil
+
+    shutil.rmtree(run_dir)
+    for parent in run_dir.parents[:2]:
+        if any(parent.iterdir()):
+            return
+        parent.rmdir()

@@ -1,0 +1,38 @@
+"""`evaluate.py`: how close a run's best epoch brings back sound it never trained on."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from sda.app.builders import count_chunk_samples
+from sda.app.loading import open_run
+from sda.app.report import format_scores, print_lines
+from sda.app.session import score_reconstruction_of
+from sda.config.schema import EvaluateConfig
+from sda.data.cache import WaveformCache
+from sda.durable import write_json
+from sda.errors import DataError
+from sda.training.dataset import AudioTrainingDataset
+
+EVALUATION = "evaluation.json"
+
+
+def evaluate_run(config: EvaluateConfig, console: Console) -> None:
+    """Measure, print, and write `evaluation.json` into the run's folder.
+
+    Raises:
+        CheckpointError: there is no such run, or it cannot be read.
+        DataError: a held-out file is gone.
+    """
+    run = open_run(config.run, config.device)
+    paths = run.checkpoint.facts["split"]["val"]
+    missing = [path for path in paths if not Path(path).is_file()]
+    if missing:
+        raise DataError(f"held-out files are gone: {', '.join(missing[:3])}. Put them back where they were.")
+    rate = run.config.audio.sample_rate_hz
+    held_out = AudioTrainingDataset(paths, count_chunk_samples(run.config), rate, cache=WaveformCache(rate))
+    scores = score_reconstruction_of(run.model, run.features, held_out, config.max_clips, run.checkpoint)
+    write_json(run.run_dir / EVALUATION, {"reconstruction": {score.source: asdict(score) for score in scores}})
+    title = f"{run.run_dir}, epoch {run.checkpoint.progress['epoch']}"
+    print_lines(console, [title, *format_scores(scores), f"written: {run.run_dir / EVALUATION}"])

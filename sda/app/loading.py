@@ -1,0 +1,47 @@
+"""A trained run, opened for use: its configuration, its features, its best model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from sda.app.builders import build_features, build_model
+from sda.app.plan import to_schema
+from sda.app.runs import CHECKPOINTS, find_run
+from sda.app.session import load_model
+from sda.audio.mel import LogMel
+from sda.config.schema import TrainRunConfig
+from sda.models.mel_vae import MelVAE
+from sda.training.checkpoint import Checkpoint, open_best
+from sda.training.device import choose_device
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """Everything that follows from a run's checkpoint; nothing is derived a second time."""
+
+    run_dir: Path
+    checkpoint: Checkpoint
+    config: TrainRunConfig
+    features: LogMel
+    model: MelVAE
+
+
+def open_run(name: str, device_name: str) -> TrainedRun:
+    """Open a run's best epoch.
+
+    Raises:
+        CheckpointError: it is no run, or has no usable checkpoint.
+        ConfigError: the device is unknown or not there.
+    """
+    device: torch.device = choose_device(device_name)
+    run_dir = find_run(name)
+    checkpoint = open_best(run_dir / CHECKPOINTS)
+    composed = OmegaConf.merge(OmegaConf.structured(TrainRunConfig), checkpoint.config)
+    assert isinstance(composed, DictConfig)
+    config = to_schema(composed)
+    features = build_features(config).to(device)
+    model = build_model(config, features).to(device)
+    load_model(model, checkpoint)
+    return TrainedRun(run_dir, checkpoint, config, features, model.eval())

@@ -1,0 +1,207 @@
+"""From a composed configuration to everything that is settled before training; nothing here imports torch."""
+
+import math
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sda.app.runs import CHECKPOINTS, find_run
+from sda.config.provenance import Choice, explain_choices
+from sda.config.schema import TrainRunConfig
+from sda.data.scan import Scan, scan_folder
+from sda.data.split import Split, split_files
+from sda.errors import ConfigError, DataError
+from sda.training.checkpoint import Checkpoint, open_newest
+
+RESUMABLE_KEYS = (
+    "training.max_epochs",
+    "training.checkpoint_interval",
+    "training.preview_interval",
+    "training.preview_interval_short",
+    "training.max_checkpoints",
+    "training.early_stopping",
+    "training.early_stopping_patience",
+    "training.device",
+    "training.num_workers",
+    "tracking.close_timeout_s",
+    "data.root",
+    "verbose",
+)
+"""Keys that may be given with `resume`: they change how long and where a run goes on, not what it learns."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, settled: what `sda.app.train` builds from."""
+
+    config: TrainRunConfig
+    resolved: dict[str, Any]
+    """The same as plain values, for checkpoints and tracking."""
+    run_dir: Path
+    scan: Scan
+    split: Split
+    choices: list[Choice]
+    notices: list[str] = field(default_factory=list)
+    """What was adjusted, in words."""
+    checkpoint: Checkpoint | None = None
+    """Where to continue from; `None` for a new run."""
+    sweep_dir: Path | None = None
+
+    @property
+    def usable_paths(self) -> list[str]:
+        """Files that are trained on or held out."""
+        return [file.path for file in self.scan.usable]
+
+
+@cache
+def scan_once(root: str, min_duration_s: float, silence_dbfs: float) -> Scan:
+    """Scan a folder, once in the life of the process."""
+    return scan_folder(root, min_duration_s, silence_dbfs)
+
+
+def plan_run(
+    composed: DictConfig, run_dir: Path, given_keys: frozenset[str], preset_choice: str, sweep_dir: Path | None
+) -> Plan:
+    """Settle a new run.
+
+    Args:
+        composed: the composed configuration, its interpolations unresolved.
+        given_keys: keys given on the command line.
+        preset_choice: the option chosen in the group `preset`.
+        sweep_dir: the sweep that the run is part of.
+
+    Raises:
+        ConfigError: a value is missing or out of range.
+        DataError: the sounds cannot be used as asked.
+    """
+    if OmegaConf.is_missing(composed.data, "root"):
+        raise ConfigError("data.root is not set. Give the folder with your sounds: python train.py data.root=~/sounds")
+    scan = scan_once(composed.data.root, composed.data.min_duration_s, composed.data.silence_dbfs)
+    config = to_schema(composed)
+    choices = explain_choices(composed, given_keys, preset_choice)
+    split = split_files({file.path: file.sha256 for file in scan.usable}, config.training.val_fraction, config.seed)
+    n_train_chunks = _check_chunks(scan, split, config.training.chunk_duration_s)
+    notices = []
+    if config.training.batch_size > n_train_chunks:
+        if "training.batch_size" in given_keys:
+            raise DataError(
+                f"training.batch_size={config.training.batch_size} is larger than the data: there are {n_train_chunks} "
+                f"training chunks. Use training.batch_size={max(1, n_train_chunks // 4)} or fewer, or add sounds."
+            )
+        notices.append(f"batch_size lowered to {n_train_chunks}: that is all the training chunks there are")
+        OmegaConf.update(composed, "training.batch_size", n_train_chunks)
+        config.training.batch_size = n_train_chunks
+    resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
+    assert isinstance(resolved, dict)
+    return Plan(
+        config,
+        {str(key): value for key, value in resolved.items()},
+        run_dir,
+        scan,
+        split,
+        choices,
+        notices,
+        None,
+        sweep_dir,
+    )
+
+
+def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
+    """Settle the continuation of a run from its newest whole checkpoint.
+
+    Args:
+        name: the run, as `find_run` takes it.
+        overrides: keys given beside `resume`.
+
+    Raises:
+        CheckpointError: it is no run, or has no usable checkpoint.
+        ConfigError: a key is given that would make it another run.
+        DataError: the sounds are not those it was trained on.
+    """
+    run_dir = find_run(name)
+    checkpoint, damaged = open_newest(run_dir / CHECKPOINTS)
+    refused = sorted(key for key in overrides if key not in RESUMABLE_KEYS)
+    if refused:
+        raise ConfigError(
+            f"{', '.join(refused)} cannot change when a run is continued; these can: {', '.join(RESUMABLE_KEYS)}. "
+            "To change anything else, start a new run."
+        )
+    composed = OmegaConf.merge(OmegaConf.structured(TrainRunConfig), checkpoint.config)
+    assert isinstance(composed, DictConfig)
+    for key, value in overrides.items():
+        OmegaConf.update(composed, key, value)
+    config = to_schema(composed)
+    scan = scan_once(config.data.root, config.data.min_duration_s, config.data.silence_dbfs)
+    known = checkpoint.facts["files"]
+    _check_unchanged({file.path: file.sha256 for file in scan.usable}, known)
+    split = split_files({file.path: file.sha256 for file in scan.usable}, config.training.val_fraction, config.seed)
+    resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
+    assert isinstance(resolved, dict)
+    choices = [Choice(**choice) for choice in checkpoint.facts["choices"]]
+    choices = [
+        Choice(choice.key, overrides[choice.key], "yours", "yours, on resuming") if choice.key in overrides else choice
+        for choice in choices
+    ]
+    notices = [f"damaged checkpoint passed over: {message}" for message in damaged]
+    return Plan(
+        config, {str(key): value for key, value in resolved.items()}, run_dir, scan, split, choices, notices, checkpoint
+    )
+
+
+def to_schema(composed: DictConfig) -> TrainRunConfig:
+    """Resolve and check a configuration.
+
+    Raises:
+        ConfigError: with the full key, what was received and what is allowed.
+    """
+    try:
+        config = OmegaConf.to_object(composed)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key or 'the configuration'}: {error.msg or error}") from error
+    assert isinstance(config, TrainRunConfig)
+    return config
+
+
+def describe_files(plan: Plan) -> list[dict[str, Any]]:
+    """Every file for the manifest: used or quarantined, on which side, in which group."""
+    return [
+        {
+            **asdict(file),
+            "status": "used" if file.usable else "quarantined",
+            "split": plan.split.side_of(file.path) if file.usable else None,
+            "group": file.sha256 if file.usable else None,
+            "duration_s": round(file.duration_s, 4),
+        }
+        for file in plan.scan.files
+    ]
+
+
+def _check_chunks(scan: Scan, split: Split, chunk_duration_s: float) -> int:
+    """The number of training chunks, unless every file is shorter than one."""
+    longest_s = max(file.duration_s for file in scan.usable)
+    if longest_s < chunk_duration_s:
+        raise DataError(
+            f"training.chunk_duration_s={chunk_duration_s:g} is longer than every file: the longest has "
+            f"{longest_s:.2f} s. Use training.chunk_duration_s={math.floor(longest_s * 10) / 10:g} or less."
+        )
+    train = set(split.train)
+    return Scan(scan.root, tuple(file for file in scan.usable if file.path in train)).count_chunks(chunk_duration_s)
+
+
+def _check_unchanged(now: dict[str, str], known: dict[str, str]) -> None:
+    """Refuse to continue on other sounds than before, by content; moved and renamed files are fine."""
+    gone = sorted(Path(path).name for path, sha in known.items() if sha not in now.values())
+    new = sorted(Path(path).name for path, sha in now.items() if sha not in known.values())
+    if not gone and not new:
+        return
+    changes = [
+        f"{words}: {', '.join(names[:5])}" for words, names in (("missing or changed", gone), ("new", new)) if names
+    ]
+    raise DataError(
+        f"the sounds are not those that the run was trained on ({'; '.join(changes)}). "
+        "Put them back, or start a new run."
+    )

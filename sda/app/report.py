@@ -1,0 +1,141 @@
+"""What a run says at its start and at its end."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from sda.app.plan import Plan
+from sda.app.runs import PREVIEWS
+from sda.callbacks.console import format_duration
+from sda.training.metrics import (
+    OVERFITTING_THRESHOLD,
+    EpochMetrics,
+    MetricsHistory,
+    ReconstructionScored,
+    RunStarted,
+)
+
+SHOWN_QUARANTINED = 10
+SOURCE_NAMES = {"model": "this model", "mean_mel": "mean mel (knows nothing)", "ceiling": "ceiling (no model)"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended and what came out."""
+
+    status: str
+    """`finished`, `stopped` or `failed`."""
+    history: MetricsHistory
+    scores: list[ReconstructionScored]
+    """Empty unless the run finished."""
+    tracking_link: str = ""
+    tracking_problem: str = ""
+
+
+def print_plan(console: Console, plan: Plan, started: RunStarted) -> None:
+    """What was found, what was chosen and by which layer."""
+    scan, training = plan.scan, plan.config.training
+    total_s = sum(file.duration_s for file in scan.usable)
+    chunks = f"{started.n_train_chunks} chunks of {training.chunk_duration_s:g} s"
+    lines = [f"{scan.file_count} usable files, {format_duration(total_s)}, in {scan.root}"]
+    lines.append(f"  {started.n_train_files} to train on ({chunks}), {started.n_val_files} held out to judge by")
+    shown = scan.quarantined[:SHOWN_QUARANTINED]
+    lines += [f"  left out: {Path(file.path).relative_to(scan.root)}: {file.reason}" for file in shown]
+    if len(scan.quarantined) > len(shown):
+        lines.append(f"  left out: {len(scan.quarantined) - len(shown)} more, named in manifest.json")
+    by_reason: dict[str, list[str]] = {}
+    for choice in plan.choices:
+        by_reason.setdefault(choice.reason, []).append(f"{choice.key.rpartition('.')[2]} {choice.value:g}")
+    lines += [f"  {', '.join(values)} ({reason})" for reason, values in by_reason.items()]
+    lines += [f"! {notice}" for notice in plan.notices]
+    network = f"{plan.config.model.name}, {started.n_parameters / 1e6:.1f} M parameters"
+    steps = f"{started.steps_per_epoch} steps an epoch, {started.total_steps} in all"
+    lines.append(f"{network}, on {started.device} in {started.precision}: {steps}")
+    if started.start_step:
+        lines.append(f"continuing at epoch {started.start_epoch}, step {started.start_step}")
+    lines.append(f"run folder: {plan.run_dir}")
+    print_lines(console, lines)
+
+
+def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
+    """What came out, and what to try next."""
+    history = outcome.history
+    lines = ["", f"run {outcome.status}: {plan.run_dir}"]
+    if history.epochs:
+        last, best = history.epochs[-1], find_best(history)
+        judged = best or last
+        which = f"best epoch {best.epoch}" if best else "no best epoch, the KL warm-up was not over:"
+        losses = f"loss {judged.val_loss:.3f} held out, {judged.train_loss:.3f} in training (nats per cell)"
+        units = f"{judged.active_units} of {plan.config.training.latent_dim} latent dimensions active"
+        lines.append(f"  {which} of {last.epoch} trained; {losses}")
+        lines.append(f"  {describe_verdict(history)}")
+        lines.append(f"  {units}; trained for {format_duration(last.elapsed_seconds)}")
+    lines += format_scores(outcome.scores)
+    previews = sorted((plan.run_dir / PREVIEWS).glob("epoch_*"))
+    if previews:
+        lines.append(f"  listen: {previews[-1]}")
+    lines.append(f"  try next: {suggest_next(outcome.status, plan, history)}")
+    if outcome.tracking_problem:
+        lines.append(f"! MLflow lacks something ({outcome.tracking_problem}); `make sync` delivers it")
+    if outcome.tracking_link:
+        lines.append(f"  MLflow: run `make ui`, then open {outcome.tracking_link}")
+    print_lines(console, lines)
+
+
+def print_lines(console: Console, lines: list[str]) -> None:
+    """Print lines as they are, those that begin with `!` in yellow."""
+    for line in lines:
+        style = "yellow" if line.startswith("!") else None
+        console.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
+
+
+def format_scores(scores: list[ReconstructionScored]) -> list[str]:
+    """A table of reconstruction scores; empty where there are none."""
+    if not scores:
+        return []
+    title = f"held-out sound, reconstructed ({scores[0].n_clips} chunks)"
+    rows = [f"  {title:<42} log-mel L1   MR-STFT   loudness error"]
+    return rows + [
+        f"    {SOURCE_NAMES[score.source]:<40} {score.log_mel_l1_db:7.2f} dB  {score.mr_stft:8.3f}  "
+        f"{score.loudness_error_db:11.2f} dB"
+        for score in scores
+    ]
+
+
+def find_best(history: MetricsHistory) -> EpochMetrics | None:
+    """The best epoch's metrics."""
+    best = history.get_best_epoch()
+    return next((epoch for epoch in history.epochs if epoch.epoch == best), None)
+
+
+def describe_verdict(history: MetricsHistory) -> str:
+    """Whether the run overfitted, in words, tied to its numbers."""
+    best, last = find_best(history), history.epochs[-1]
+    if best is None:
+        return f"verdict: too early to tell; the KL term was still warming up (weight {last.kl_weight:.2f})"
+    gap = f"the error on held-out sound is {best.overfitting_gap:.0%} larger than on training sound"
+    drift = last.val_loss - best.val_loss
+    if best.overfitting_gap <= OVERFITTING_THRESHOLD:
+        return f"verdict: no overfitting; at the best epoch {gap}"
+    if drift > 0.02:
+        return f"verdict: overfitting; at the best epoch {gap}, and {drift:.3f} nats were lost by training on after it"
+    return (
+        f"verdict: overfitting; at the best epoch {gap}, though held-out sound was still not getting worse at the end"
+    )
+
+
+def suggest_next(status: str, plan: Plan, history: MetricsHistory) -> str:
+    """One thing to do with this outcome."""
+    best = find_best(history)
+    training = plan.config.training
+    if status == "stopped":
+        return f"python train.py resume={shlex.quote(str(plan.run_dir))}"
+    if status == "failed":
+        return f"python train.py resume={shlex.quote(str(plan.run_dir))} once the cause is gone"
+    if best is None or best.epoch >= 0.95 * training.max_epochs:
+        return f"it was still getting better: training.max_epochs={2 * training.max_epochs}"
+    if best.overfitting_gap > OVERFITTING_THRESHOLD:
+        return "more sounds help most; else compare preset=conservative and more augmentation_expansion"
+    return "listen to the previews, then compare presets: python train.py -m preset=conservative,balanced"

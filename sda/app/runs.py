@@ -1,0 +1,83 @@
+"""Runs on disk: finding them by name, keeping two processes out of one, and their summaries."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from sda.callbacks.tracking import read_state
+from sda.durable import write_json
+from sda.errors import CheckpointError
+
+RUNS_ROOT = "runs"
+"""Folder below which runs lie unless `hydra.run.dir` says otherwise."""
+SUMMARY = "summary.json"
+MANIFEST = "manifest.json"
+HISTORY = "history.json"
+CHECKPOINTS = "checkpoints"
+PREVIEWS = "previews"
+
+
+def find_run(name: str) -> Path:
+    """The folder of a run named by its folder, its MLflow run id, or `last` (the one that wrote something last).
+
+    Raises:
+        CheckpointError: there is no such run.
+    """
+    known = find_runs()
+    if name == "last":
+        if not known:
+            raise CheckpointError(f"no run lies below {Path(RUNS_ROOT).absolute()}. Train one, or give its folder.")
+        return known[-1]
+    folder = Path(name).expanduser()
+    if (folder / SUMMARY).is_file():
+        return folder.absolute()
+    for run_dir in known:
+        if name and read_state(run_dir).run_id == name:
+            return run_dir
+    raise CheckpointError(
+        f"{name} is no run: neither a run's folder nor the MLflow id of a run below {Path(RUNS_ROOT).absolute()}. "
+        "Use `last`, or the folder that the run named when it ended."
+    )
+
+
+def find_runs() -> list[Path]:
+    """All runs below `runs`, the one that wrote its summary last at the end."""
+    summaries = Path(RUNS_ROOT).absolute().glob(f"**/{SUMMARY}")
+    return [path.parent for path in sorted(summaries, key=lambda path: path.stat().st_mtime_ns)]
+
+
+def read_summary(run_dir: Path) -> dict[str, Any]:
+    """What a run last said of itself."""
+    values: dict[str, Any] = json.loads((run_dir / SUMMARY).read_text(encoding="utf-8"))
+    return values
+
+
+def update_summary(run_dir: Path, **values: Any) -> None:
+    """Add to or replace parts of a run's summary, durably."""
+    known = read_summary(run_dir) if (run_dir / SUMMARY).exists() else {}
+    write_json(run_dir / SUMMARY, known | values)
+
+
+def lock_run(run_dir: Path) -> FileLock:
+    """Hold a run for this process; the system lets go of it however the process ends.
+
+    Raises:
+        CheckpointError: another process is training it.
+    """
+    lock = FileLock(run_dir / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise CheckpointError(f"{run_dir} is being trained by another process. Stop that one first.") from error
+    return lock
+
+
+def is_running(run_dir: Path) -> bool:
+    """Whether a living process holds the run."""
+    try:
+        with FileLock(run_dir / ".lock", timeout=0):
+            return False
+    except Timeout:
+        return True

@@ -1,0 +1,195 @@
+"""A training session: everything that a plan's run is made of, built, restored, saved and judged."""
+
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sda import __version__
+from sda.app.builders import (
+    FixedChunks,
+    build_features,
+    build_loaders,
+    build_model,
+    build_objective,
+    compute_fixed_chunks,
+    spread,
+)
+from sda.app.plan import Plan
+from sda.app.runs import CHECKPOINTS, PREVIEWS
+from sda.audio.mel import LogMel
+from sda.errors import CheckpointError
+from sda.evaluation.reconstruction import score_held_out
+from sda.generation.previews import PreviewRenderer
+from sda.generation.sample import fit_density
+from sda.losses.elbo import Elbo
+from sda.models.mel_vae import MelVAE
+from sda.training.checkpoint import Checkpoint, open_best, save_checkpoint
+from sda.training.dataset import AudioTrainingDataset, TrainLoader
+from sda.training.device import choose_autocast, choose_device, seed_everything
+from sda.training.metrics import ReconstructionScored, RunStarted
+from sda.training.state import Progress, TrainState, build_optimizer
+from sda.training.statistics import fit_standardise
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the loop and its callbacks need, ready to use."""
+
+    plan: Plan
+    device: torch.device
+    autocast: torch.dtype | None
+    features: LogMel
+    model: MelVAE
+    objective: Elbo
+    state: TrainState
+    train_loader: TrainLoader
+    held_out: AudioTrainingDataset
+    fixed: FixedChunks
+
+    @property
+    def precision(self) -> str:
+        """`float32` or `bfloat16`."""
+        return "float32" if self.autocast is None else str(self.autocast).removeprefix("torch.")
+
+    def save(self, best: bool) -> Path:
+        """Write the state durably, as the best or as a recent checkpoint."""
+        fit_density(self.model, self.fixed.training)
+        facts = {
+            "dataset_fingerprint": self.plan.scan.fingerprint,
+            "files": {file.path: file.sha256 for file in self.plan.scan.usable},
+            "split": asdict(self.plan.split),
+            "choices": [asdict(choice) for choice in self.plan.choices],
+            "versions": {"python": platform.python_version(), "torch": version("torch"), "sda": __version__},
+        }
+        return save_checkpoint(
+            self.plan.run_dir / CHECKPOINTS,
+            self.state,
+            self.plan.resolved,
+            facts,
+            max_kept=self.plan.config.training.max_checkpoints,
+            best=best,
+        )
+
+    def describe(self) -> RunStarted:
+        """The run as it starts, or goes on."""
+        progress, chunks = self.state.progress, self.train_loader.chunks
+        return RunStarted(
+            run_dir=str(self.plan.run_dir),
+            total_epochs=self.plan.config.training.max_epochs,
+            total_steps=self.plan.config.training.max_epochs * len(self.train_loader),
+            steps_per_epoch=len(self.train_loader),
+            n_parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            device=str(self.device),
+            precision=self.precision,
+            n_train_files=len(self.plan.split.train),
+            n_val_files=len(self.plan.split.val),
+            n_train_chunks=chunks.n_chunks,
+            n_val_chunks=self.held_out.n_chunks,
+            n_quarantined_files=len(self.plan.scan.quarantined),
+            dataset_fingerprint=self.plan.scan.fingerprint,
+            start_epoch=progress.epoch + 1,
+            start_step=progress.step,
+        )
+
+    def build_preview_renderer(self) -> PreviewRenderer:
+        """Renders the loudest chunk of each of the first held-out files, and samples."""
+        preview = self.plan.config.preview
+        return PreviewRenderer(
+            self.plan.run_dir / PREVIEWS,
+            self.model,
+            self.features,
+            held_out=choose_loudest_chunks(self.held_out, preview.n_reconstructions).to(self.device),
+            training=self.fixed.training,
+            n_samples=preview.n_samples,
+        )
+
+    def score_best(self) -> list[ReconstructionScored]:
+        """Take the best epoch's weights and measure how close held-out sound comes back."""
+        checkpoint = open_best(self.plan.run_dir / CHECKPOINTS)
+        load_model(self.model, checkpoint)
+        return score_reconstruction_of(
+            self.model, self.features, self.held_out, self.plan.config.evaluation.max_clips, checkpoint
+        )
+
+
+def build_session(plan: Plan) -> Session:
+    """Build everything a run is made of; a plan with a checkpoint continues it.
+
+    Raises:
+        SdaError: something cannot be built as configured, or the checkpoint does not fit.
+    """
+    config = plan.config
+    seed_everything(config.seed, config.deterministic)
+    device = choose_device(config.training.device)
+    features = build_features(config).to(device)
+    model = build_model(config, features).to(device)
+    train_loader, val_loader = build_loaders(plan)
+    held_out = val_loader.dataset
+    assert isinstance(held_out, AudioTrainingDataset)
+    fixed = compute_fixed_chunks(train_loader.chunks, held_out, features, device)
+    fit_standardise(model.standardise, fixed.training)
+    optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
+    state = TrainState(model, optimizer)
+    if plan.checkpoint is not None:
+        _restore(state, plan.checkpoint)
+    return Session(
+        plan=plan,
+        device=device,
+        autocast=choose_autocast(config.training.precision, device),
+        features=features,
+        model=model,
+        objective=build_objective(config, model),
+        state=state,
+        train_loader=train_loader,
+        held_out=held_out,
+        fixed=fixed,
+    )
+
+
+def load_model(model: MelVAE, checkpoint: Checkpoint) -> None:
+    """Take over a checkpoint's weights and statistics.
+
+    Raises:
+        CheckpointError: they are those of another model.
+    """
+    prefix = "model/"
+    weights = {name.removeprefix(prefix): t for name, t in checkpoint.load_tensors().items() if name.startswith(prefix)}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint.folder} does not fit its own configuration: {error}") from error
+
+
+def score_reconstruction_of(
+    model: MelVAE, features: LogMel, held_out: AudioTrainingDataset, max_clips: int, checkpoint: Checkpoint
+) -> list[ReconstructionScored]:
+    """Scores of a model, of the mean mel and of the ceiling, on clips spread over the held-out chunks."""
+    chosen = spread(held_out.n_chunks, max_clips)
+    clips = torch.stack([held_out.grid_chunk(index)[0] for index in chosen]).to(features.window.device)
+    epoch = checkpoint.progress["epoch"]
+    scores = score_held_out(model, features, clips)
+    return [ReconstructionScored(epoch=epoch, source=source, **asdict(score)) for source, score in scores.items()]
+
+
+def choose_loudest_chunks(dataset: AudioTrainingDataset, n_files: int) -> Tensor:
+    """The loudest grid chunk of each of up to `n_files` files, in order. → `[n_files, chunk_samples]`."""
+    loudest: dict[str, tuple[float, int]] = {}
+    for index, (path, _) in enumerate(dataset.chunks):
+        energy = dataset.grid_chunk(index).square().sum().item()
+        if energy > loudest.get(path, (-1.0, 0))[0]:
+            loudest[path] = (energy, index)
+    chosen = [index for _, index in list(loudest.values())[:n_files]]
+    return torch.stack([dataset.grid_chunk(index)[0] for index in chosen])
+
+
+def _restore(state: TrainState, checkpoint: Checkpoint) -> None:
+    try:
+        state.load_tensors(checkpoint.load_tensors())
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{checkpoint.folder} does not fit the run's configuration: {error}") from error
+    state.progress = Progress(**checkpoint.progress)
+    state.history = checkpoint.history

@@ -1,0 +1,22 @@
+"""`make ui`: MLflow's pages over the embedded store, on this machine alone."""
+
+import os
+import sys
+
+from sda.callbacks.tracking import resolve_uri
+from sda.config.schema import TrackingConfig
+
+VIEW = "#/experiments?workflowType=machine_learning"
+"""MLflow 3 opens on a page for language models that hides training runs; this is the other one."""
+
+
+def main(port: str) -> None:
+    """Become the MLflow server; ends with Ctrl-C."""
+    print(f"open http://127.0.0.1:{port}/{VIEW}", flush=True)
+    store = resolve_uri(TrackingConfig().uri)
+    command = ["mlflow", "server", "--backend-store-uri", store, "--host", "127.0.0.1", "--port", port]
+    os.execv(sys.executable, [sys.executable, "-m", *command])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "5000")

@@ -1,0 +1,1 @@
+"""Sound files and signals: reading, mel spectrograms, augmentation, mel inversion."""

@@ -1,0 +1,91 @@
+"""Log-mel spectrograms: what the models see.
+
+Letters in the shapes: `B` batch, `T` samples, `M` mel bands, `F` frames.
+"""
+
+import math
+
+import torch
+import torchaudio
+from torch import Tensor, nn
+
+from sda.errors import ConfigError
+
+MIN_MAGNITUDE = 1e-5
+"""Magnitudes below this (−100 dB) count as this: log is finite on silence, whose gradient is zero."""
+
+
+class LogMel(nn.Module):
+    """Natural logarithm of the mel magnitude spectrogram, `log(max(mel · |STFT|, 1e-5))`.
+
+    Slaney scale and area norm: at 128 bands and n_fft 2048 the filter bank's condition number is 8, against
+    251 for the HTK scale, so that the spectrogram can be inverted.
+
+    Shape:
+        input `[B, 1, T]` or `[B, T]`, output `[B, M, F]` with `F = T // hop_length + 1`.
+
+    Raises:
+        ConfigError: a band is too narrow for the FFT, so that its filter would be empty.
+    """
+
+    def __init__(self, sample_rate_hz: int = 48000, n_fft: int = 2048, hop_length: int = 512, n_mels: int = 128):
+        super().__init__()
+        self.sample_rate_hz = sample_rate_hz
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.n_mels = n_mels
+        filters = torchaudio.functional.melscale_fbanks(
+            n_freqs=n_fft // 2 + 1,
+            f_min=0.0,
+            f_max=sample_rate_hz / 2,
+            n_mels=n_mels,
+            sample_rate=sample_rate_hz,
+            norm="slaney",
+            mel_scale="slaney",
+        ).T.contiguous()  # [M, n_fft // 2 + 1]
+        empty = (filters.sum(dim=1) == 0).nonzero().flatten().tolist()
+        if empty:
+            raise ConfigError(
+                f"audio.n_mels={n_mels} with audio.n_fft={n_fft} at {sample_rate_hz} Hz leaves mel bands {empty} "
+                "empty. Use fewer bands or a larger n_fft."
+            )
+        self.register_buffer("filters", filters, persistent=False)
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self.filters: Tensor
+        self.window: Tensor
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames that `n_samples` samples give.
+
+        >>> LogMel().n_frames(48000)
+        94
+        """
+        return n_samples // self.hop_length + 1
+
+    def magnitude(self, waveform: Tensor) -> Tensor:
+        """Magnitude of the STFT (Hann window, centred frames). `[B, T]` → `[B, n_fft // 2 + 1, F]`."""
+        spectrum = torch.stft(
+            waveform,
+            self.n_fft,
+            self.hop_length,
+            window=self.window,
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        return spectrum.abs()
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        if waveform.dim() == 3:
+            waveform = waveform.squeeze(1)
+        mel = self.filters @ self.magnitude(waveform)
+        return mel.clamp(min=MIN_MAGNITUDE).log()
+
+
+def log_to_db(log_magnitude: Tensor) -> Tensor:
+    """Natural log of a magnitude → decibel: `20 · log10(e) · x`.
+
+    >>> round(log_to_db(torch.tensor(2.0).log()).item(), 2)
+    6.02
+    """
+    return log_magnitude * (20.0 / math.log(10.0))

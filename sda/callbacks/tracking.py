@@ -1,0 +1,364 @@
+"""MLflow: the journal, delivered from a thread of its own, so that training neither waits nor loses anything.
+
+The thread reads `events.jsonl` from where it last got to and remembers that place in `tracking_state.json`. When the
+store is away it tries again; what is left at the end is delivered by `make sync` or the next run. `mlflow`
+itself (seconds to import) is imported in the thread.
+"""
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from filelock import FileLock
+
+from sda.callbacks.journal import JOURNAL, read_journal
+from sda.durable import write_json
+from sda.errors import TrackingError
+from sda.training.metrics import Event, RunStarted
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SETTINGS = "tracking.json"
+STATE = "tracking_state.json"
+BATCH_METRICS = 1000
+"""Most metrics that MLflow takes in one call."""
+BATCH_PARAMS = 100
+DELIVERY_INTERVAL_S = 2.0
+RETRY_INTERVAL_S = 15.0
+HTTP_TIMEOUT_S = 10
+MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "killed": "KILLED"}
+
+STEP_METRICS = ("train_loss", "recon_loss", "kl_loss", "kl_weight", "learning_rate", "step_time_s", "gradient_norm")
+EPOCH_METRICS = (
+    "train_loss",
+    "val_loss",
+    "val_recon_loss",
+    "val_kl_loss",
+    "kl_divergence",
+    "overfitting_gap",
+    "learning_rate",
+    "elapsed_seconds",
+    "kl_weight",
+    "active_units",
+    "skipped_steps",
+)
+FINAL_METRICS = ("total_time_s", "final_train_loss", "final_val_loss", "best_val_loss", "best_epoch")
+RECONSTRUCTION_METRICS = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """What MLflow is told once about a run; written to the run's folder, so that it can be delivered later."""
+
+    uri: str
+    """Absolute store address, as `resolve_uri` gives."""
+    experiment: str
+    run_name: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    dataset: dict[str, str]
+    """`name`, `digest`, `source` and `profile` of the sounds."""
+    artifacts: list[str]
+    """Files in the run's folder to store at the start, relative to it."""
+    sweep_dir: str = ""
+    """Folder of the sweep that the run belongs to; its runs share an MLflow parent."""
+
+
+@dataclass
+class DeliveryState:
+    """How much of a run MLflow has; saved after every batch."""
+
+    run_id: str = ""
+    experiment_id: str = ""
+    introduced: bool = False
+    """Whether parameters, tags, dataset and files were delivered."""
+    offset: int = 0
+    """Bytes of the journal that were delivered."""
+    last_step: int = 0
+    last_epoch: int = 0
+    """Newest step and epoch delivered: a resumed run tells some again, which MLflow would show twice."""
+
+
+@dataclass
+class _Batch:
+    """What one call to MLflow carries."""
+
+    metrics: list[Any] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+    artifacts: list[tuple[str, str]] = field(default_factory=list)
+    """Local path and folder among the run's artifacts."""
+    status: str = ""
+
+
+class MlflowTracking:
+    """Wakes a thread that delivers the run's journal; must come after the `Journal` in the order of callbacks."""
+
+    def __init__(self, run_dir: Path, settings: TrackingSettings, close_timeout_s: float):
+        write_settings(run_dir, settings)
+        self._run_dir = run_dir
+        self._close_timeout_s = close_timeout_s
+        self._closing = threading.Event()
+        self._problem = ""
+        self._thread = threading.Thread(target=self._deliver_until_closed, name="mlflow-delivery", daemon=True)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunStarted) and not self._thread.is_alive():
+            self._thread.start()
+
+    def close(self) -> str:
+        """Wait for the delivery, at most `close_timeout_s`; says what went wrong, or nothing."""
+        if not self._thread.is_alive():
+            return self._problem
+        self._closing.set()
+        self._thread.join(self._close_timeout_s)
+        if self._thread.is_alive() and not self._problem:
+            self._problem = f"still delivering after {self._close_timeout_s:g} s"
+        return self._problem
+
+    def _deliver_until_closed(self) -> None:
+        while True:
+            closing = self._closing.is_set()
+            try:
+                deliver(self._run_dir)
+                self._problem = ""
+            except Exception as error:  # whatever the store does, training goes on and the journal has it all
+                self._problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            if closing:
+                return
+            self._closing.wait(RETRY_INTERVAL_S if self._problem else DELIVERY_INTERVAL_S)
+
+
+def resolve_uri(uri: str) -> str:
+    """A store address that means the same from every folder.
+
+    Raises:
+        TrackingError: the scheme is not one that sda delivers to.
+    """
+    if uri.startswith(("http://", "https://")):
+        return uri
+    if uri.startswith("sqlite:///"):
+        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).expanduser().absolute()}"
+    raise TrackingError(f"tracking.uri={uri} is not supported: use sqlite:///FILE or http(s)://SERVER.")
+
+
+def write_settings(run_dir: Path, settings: TrackingSettings) -> None:
+    """Keep the settings in the run's folder, once: a resumed run goes on under the first ones."""
+    if not (run_dir / SETTINGS).exists():
+        write_json(run_dir / SETTINGS, asdict(settings))
+
+
+def read_state(run_dir: Path) -> DeliveryState:
+    """How much of a run was delivered; a fresh state where nothing was."""
+    path = run_dir / STATE
+    return DeliveryState(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else DeliveryState()
+
+
+def is_delivered(run_dir: Path) -> bool:
+    """Whether MLflow has everything that the journal holds."""
+    state = read_state(run_dir)
+    return state.introduced and state.offset >= (run_dir / JOURNAL).stat().st_size
+
+
+def link_to_run(run_dir: Path) -> str:
+    """Address of the run's page under `make ui`, or on its server; empty while the run is not known to MLflow."""
+    state, settings = read_state(run_dir), _read_settings(run_dir)
+    if not state.run_id:
+        return ""
+    server = settings.uri if settings.uri.startswith("http") else "http://127.0.0.1:5000"
+    # Without this, MLflow 3 opens on a page for language models that hides training runs.
+    view = "?workflowType=machine_learning"
+    return f"{server.rstrip('/')}/#/experiments/{state.experiment_id}/runs/{state.run_id}{view}"
+
+
+def deliver(run_dir: Path) -> None:
+    """Bring MLflow up to date with a run's journal; calling it again delivers only what is new.
+
+    Raises:
+        mlflow.exceptions.MlflowException, OSError: the store is away; nothing is lost.
+    """
+    settings = _read_settings(run_dir)
+    client = _connect(settings.uri)
+    with FileLock(run_dir / f".{STATE}.lock"):
+        state = read_state(run_dir)
+        if not state.introduced:
+            _introduce(client, run_dir, settings, state)
+        journal = run_dir / JOURNAL
+        if not journal.exists():
+            return
+        if state.offset > journal.stat().st_size:  # cut back by a continuation
+            state.offset = 0
+        status_changed = False
+        while (batch := _deliver_batch(client, run_dir, journal, state)) is not None:
+            status_changed |= bool(batch.status)
+        if settings.sweep_dir and status_changed:
+            _update_sweep(client, Path(settings.sweep_dir))
+
+
+def _deliver_batch(client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState) -> _Batch | None:
+    """Deliver at most one call's worth of events and remember it; nothing when the journal holds no more."""
+    from mlflow.entities import RunTag
+
+    batch = _Batch()
+    reached = state.offset
+    for values, offset in read_journal(journal, state.offset):
+        _collect(values, batch, state)
+        reached = offset
+        if len(batch.metrics) > BATCH_METRICS - 2 * len(EPOCH_METRICS) or batch.status:
+            break
+    if reached == state.offset:
+        return None
+    tags = [RunTag(key, value[:5000]) for key, value in batch.tags.items()]
+    client.log_batch(state.run_id, metrics=batch.metrics, tags=tags)
+    for path, folder in batch.artifacts:
+        if Path(path).exists():
+            client.log_artifact(state.run_id, path, folder)
+    if batch.status == "RUNNING":
+        client.update_run(state.run_id, status="RUNNING")
+    elif batch.status:
+        for name in ("history.json", "summary.json"):
+            if (run_dir / name).exists():
+                client.log_artifact(state.run_id, str(run_dir / name))
+        client.set_terminated(state.run_id, batch.status)
+    state.offset = reached
+    _write_state(run_dir, state)
+    return batch
+
+
+def _collect(values: dict[str, Any], batch: _Batch, state: DeliveryState) -> None:
+    """Add one event to a batch."""
+    kind = values["event"]
+    if kind == "StepMetrics" and values["step"] > state.last_step:
+        state.last_step = values["step"]
+        batch.metrics += _metrics("step", STEP_METRICS, values, values["step"])
+    elif kind == "EpochMetrics" and values["epoch"] > state.last_epoch:
+        state.last_epoch = values["epoch"]
+        batch.metrics += _metrics("epoch", EPOCH_METRICS, values, values["epoch"])
+    elif kind == "RunStarted":
+        batch.status = "RUNNING"
+        batch.tags |= {key: str(values[key]) for key in ("device", "precision", "n_parameters", "total_steps")}
+    elif kind == "PreviewEvent":
+        folder = f"previews/{Path(values['audio_path']).parent.name}"
+        batch.artifacts += [(path, folder) for path in (values["audio_path"], values["picture_path"]) if path]
+    elif kind == "CheckpointSaved":
+        batch.tags["checkpoint.best" if values["is_best"] else "checkpoint.last"] = values["path"]
+    elif kind == "Warned":
+        batch.tags[f"warning.{values['kind']}"] = values["message"]
+    elif kind == "ReconstructionScored":
+        batch.metrics += _metrics(f"heldout.{values['source']}", RECONSTRUCTION_METRICS, values, values["epoch"])
+    elif kind == "TrainingCompleteEvent":
+        batch.metrics += _metrics("final", FINAL_METRICS, values, values["total_epochs"])
+    elif kind == "RunEnded":
+        batch.status = MLFLOW_STATUS[values["status"]]
+        batch.tags |= {"status": values["status"], "reason": values["reason"] or values["status"]}
+
+
+def _metrics(prefix: str, names: Iterable[str], values: dict[str, Any], step: int) -> list[Any]:
+    from mlflow.entities import Metric
+
+    timestamp_ms = round(values["time"] * 1000)
+    return [Metric(f"{prefix}/{name}", float(values[name]), timestamp_ms, step) for name in names]
+
+
+def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState) -> None:
+    """Create the MLflow run and tell it what never changes."""
+    from mlflow.entities import Dataset, DatasetInput, Param
+
+    if not state.run_id:
+        state.experiment_id = _find_experiment(client, settings)
+        tags = {**settings.tags, "run_dir": str(run_dir)}
+        if settings.sweep_dir:
+            tags["mlflow.parentRunId"] = _find_sweep(client, settings, state.experiment_id)
+        state.run_id = client.create_run(state.experiment_id, tags=tags, run_name=settings.run_name).info.run_id
+        _write_state(run_dir, state)
+    params = [Param(key, value[:6000]) for key, value in settings.params.items()]
+    for first in range(0, len(params), BATCH_PARAMS):
+        client.log_batch(state.run_id, params=params[first : first + BATCH_PARAMS])
+    sounds = Dataset(source_type="local", **settings.dataset)
+    client.log_inputs(state.run_id, datasets=[DatasetInput(sounds)])
+    for name in settings.artifacts:
+        client.log_artifact(state.run_id, str(run_dir / name))
+    state.introduced = True
+    _write_state(run_dir, state)
+
+
+def _connect(uri: str) -> "MlflowClient":
+    """A client; an embedded store is created under a lock and made to take readers beside a writer."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(HTTP_TIMEOUT_S))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # they announce every table they create
+    from mlflow import MlflowClient
+
+    if not uri.startswith("sqlite:///"):
+        return MlflowClient(tracking_uri=uri)
+    database = Path(uri.removeprefix("sqlite:///"))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{database}.lock"):
+        connection = sqlite3.connect(database)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+        return MlflowClient(tracking_uri=uri)
+
+
+def _find_experiment(client: "MlflowClient", settings: TrackingSettings) -> str:
+    """The experiment's id; created under a lock, with its artifacts beside an embedded store."""
+    if not settings.uri.startswith("sqlite:///"):
+        return _get_or_create_experiment(client, settings.experiment, None)
+    database = Path(settings.uri.removeprefix("sqlite:///"))
+    location = (database.parent / "mlartifacts" / quote(settings.experiment, safe="")).as_uri()
+    with FileLock(f"{database}.lock"):
+        return _get_or_create_experiment(client, settings.experiment, location)
+
+
+def _get_or_create_experiment(client: "MlflowClient", name: str, artifact_location: str | None) -> str:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    # The kind makes MLflow 3 show the experiment as model training.
+    tags = {"mlflow.experimentKind": "custom_model_development"}
+    return client.create_experiment(name, artifact_location=artifact_location, tags=tags)
+
+
+def _find_sweep(client: "MlflowClient", settings: TrackingSettings, experiment_id: str) -> str:
+    """The MLflow run that a sweep's runs are children of, made by the first of them."""
+    folder = Path(settings.sweep_dir)
+    record = folder / "tracking_sweep.json"
+    with FileLock(folder / ".tracking_sweep.lock"):
+        if record.exists():
+            run_id: str = json.loads(record.read_text(encoding="utf-8"))["run_id"]
+            return run_id
+        tags = {"sweep_dir": str(folder), "sweep": "true"}
+        run = client.create_run(experiment_id, tags=tags, run_name=f"sweep {folder.parent.name} {folder.name}")
+        write_json(record, {"run_id": run.info.run_id})
+        return str(run.info.run_id)
+
+
+def _update_sweep(client: "MlflowClient", folder: Path) -> None:
+    """Give a sweep's parent the status of its children: running while one runs, failed when one failed."""
+    record = folder / "tracking_sweep.json"
+    children = [read_state(path.parent).run_id for path in folder.glob(f"*/{STATE}")]
+    statuses = {client.get_run(run_id).info.status for run_id in children if run_id}
+    status = next((status for status in ("RUNNING", "FAILED", "KILLED") if status in statuses), "FINISHED")
+    parent = json.loads(record.read_text(encoding="utf-8"))["run_id"]
+    if client.get_run(parent).info.status == status:
+        return
+    if status == "RUNNING":
+        client.update_run(parent, status=status)
+    else:
+        client.set_terminated(parent, status)
+
+
+def _read_settings(run_dir: Path) -> TrackingSettings:
+    return TrackingSettings(**json.loads((run_dir / SETTINGS).read_text(encoding="utf-8")))
+
+
+def _write_state(run_dir: Path, state: DeliveryState) -> None:
+    write_json(run_dir / STATE, asdict(state))

@@ -1,0 +1,1 @@
+"""Layered configuration: auto → preset → your key."""

@@ -1,0 +1,60 @@
+"""The adaptive resolvers: values that follow from the sounds in the folder, computed when they are first read."""
+
+import secrets
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from omegaconf import OmegaConf
+
+from sda.training.config import PRESETS, choose_batch_size, choose_preset, choose_val_fraction
+
+
+class FolderSize(Protocol):
+    """How much usable sound a folder holds."""
+
+    @property
+    def file_count(self) -> int:
+        """Usable files."""
+
+    def count_chunks(self, chunk_duration_s: float) -> int:
+        """Chunks they hold, the last of each file counted whole."""
+
+
+Measure = Callable[[str, float, float], FolderSize]
+"""`(root, min_duration_s, silence_dbfs)` → the folder's size."""
+
+
+def register_resolvers(measure: Measure) -> None:
+    """Make the resolvers known to OmegaConf, replacing earlier ones.
+
+    - `${adaptive:N,FIELD}`: FIELD of the preset for N files.
+    - `${val_fraction:N}`: share of N files to hold out.
+    - `${batch_size:N}`: batch size for N chunks.
+    - `${count_files:ROOT,MIN_DURATION_S,SILENCE_DBFS}`: usable files in ROOT.
+    - `${count_chunks:ROOT,MIN_DURATION_S,SILENCE_DBFS,CHUNK_DURATION_S}`: chunks in them.
+    - `${short_id:}`: eight random hexadecimal digits, the same throughout one composition.
+
+    Args:
+        measure: scans a folder; given here so that the configuration need not know how sounds are read.
+    """
+
+    def adaptive(file_count: int, field: str) -> Any:
+        preset = PRESETS[choose_preset(file_count)]
+        return getattr(preset, field)
+
+    def count_files(root: str, min_duration_s: float, silence_dbfs: float) -> int:
+        return measure(root, min_duration_s, silence_dbfs).file_count
+
+    def count_chunks(root: str, min_duration_s: float, silence_dbfs: float, chunk_duration_s: float) -> int:
+        return measure(root, min_duration_s, silence_dbfs).count_chunks(chunk_duration_s)
+
+    resolvers: dict[str, Callable[..., Any]] = {
+        "adaptive": adaptive,
+        "val_fraction": choose_val_fraction,
+        "batch_size": choose_batch_size,
+        "count_files": count_files,
+        "count_chunks": count_chunks,
+    }
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+    OmegaConf.register_new_resolver("short_id", lambda: secrets.token_hex(4), use_cache=True, replace=True)

@@ -1,0 +1,118 @@
+"""Registration in Hydra's ConfigStore: the schema, linked into the layers auto → preset → your key.
+
+The nodes are instances whose values are interpolations; the dataclasses keep plain numbers. A key given on the
+command line, in an experiment or in a sweep replaces its interpolation and so wins, in any order.
+"""
+
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from hydra.core.config_store import ConfigStore
+
+from sda.config.schema import (
+    DataConfig,
+    EvaluateConfig,
+    GenerateConfig,
+    TrackingBackend,
+    TrackingConfig,
+    TrainRunConfig,
+)
+from sda.setting import describe_settings
+from sda.training.config import PRESETS, Preset, RegularizationConfig, TrainingConfig
+
+Section = TypeVar("Section")
+
+_SCAN = "${data.root},${data.min_duration_s},${data.silence_dbfs}"
+
+
+def register_configs() -> None:
+    """Put schema, presets, tracking backends and help texts into the ConfigStore."""
+    store = ConfigStore.instance()
+    auto = auto_preset()
+    store.store(name="train_schema", node=layered_config(auto))
+    store.store(name="evaluate_schema", node=EvaluateConfig)
+    store.store(name="generate_schema", node=GenerateConfig)
+    store.store(group="preset", name="auto", node=auto)
+    for preset in PRESETS.values():
+        store.store(group="preset", name=preset.name, node=preset)
+    for backend in TrackingBackend:
+        store.store(group="tracking", name=backend.name, node=TrackingConfig(backend=backend))
+    for verb, schema in (("train", TrainRunConfig), ("evaluate", EvaluateConfig), ("generate", GenerateConfig)):
+        store.store(group="hydra/help", name=f"sda_{verb}", node=_help(verb, schema))
+
+
+def auto_preset() -> Preset:
+    """The preset whose every field follows the number of usable files."""
+    return _linked(Preset, **{item.name: f"${{adaptive:${{data.file_count}},{item.name}}}" for item in fields(Preset)})
+
+
+def layered_config(preset: Preset) -> TrainRunConfig:
+    """The training configuration whose advanced keys follow `preset` and the folder until they are given."""
+    return TrainRunConfig(
+        data=_linked(
+            DataConfig,
+            file_count=f"${{count_files:{_SCAN}}}",
+            n_chunks=f"${{count_chunks:{_SCAN},${{training.chunk_duration_s}}}}",
+        ),
+        preset=preset,
+        training=_linked(
+            TrainingConfig,
+            max_epochs="${preset.max_epochs}",
+            learning_rate="${preset.learning_rate}",
+            kl_warmup_fraction="${preset.kl_warmup_fraction}",
+            preset="${preset.guard}",
+            val_fraction="${val_fraction:${data.file_count}}",
+            batch_size="${batch_size:${data.n_chunks}}",
+            regularization="${regularization}",
+        ),
+        regularization=_linked(
+            RegularizationConfig,
+            dropout="${preset.dropout}",
+            weight_decay="${preset.weight_decay}",
+            augmentation_expansion="${preset.augmentation_expansion}",
+            gradient_clip_norm="${preset.gradient_clip_norm}",
+        ),
+    )
+
+
+def _linked(section: type[Section], **links: Any) -> Section:
+    """A section some of whose fields are interpolations; OmegaConf checks their type when they are resolved."""
+    return section(**links)
+
+
+_PURPOSE = {
+    "train": "Train a generative model on a folder of your own sounds.",
+    "evaluate": "Measure what a run learned, on sound it never trained on.",
+    "generate": "Write new sounds from a trained run.",
+}
+_EXAMPLES = {
+    "train": """\
+  python train.py data.root=~/sounds                               everything automatic
+  python train.py data.root=~/sounds preset=conservative regularization.dropout=0.3
+  python train.py -m data.root=~/sounds preset=conservative,balanced
+  python train.py resume=last                                      continue the last run
+  python train.py data.root=~/sounds --cfg job                     the layers; --resolve shows the numbers""",
+    "evaluate": "  python evaluate.py run=last",
+    "generate": "  python generate.py run=last n=8 duration_s=10 seed=7",
+}
+
+
+def _help(verb: str, schema: type) -> dict[str, str]:
+    """Hydra's help node for a verb: every key with its default, effect, unit and range."""
+    lines = [f"{_PURPOSE[verb]}\n", _EXAMPLES[verb], "\nKeys, as key=value:"]
+    section = None
+    for key, default, text in describe_settings(schema):
+        if key.rpartition(".")[0] != section:
+            section = key.rpartition(".")[0]
+            lines.append("")
+        lines.append(f"  {f'{key}={default}':<46} {text}")
+    if verb == "train":
+        lines += [
+            "",
+            "Defaults of training.* and regularization.* shown here are those of preset=balanced; with preset=auto",
+            "they follow the number of usable files. Groups (choose with group=name):",
+            "",
+            "$APP_CONFIG_GROUPS",
+        ]
+    lines += ["Flags: --cfg job|hydra|all, --resolve, -m (sweep), -v, --hydra-help", ""]
+    return {"app_name": verb, "header": "", "footer": "", "template": "\n".join(lines)}

@@ -1,0 +1,1 @@
+"""From a folder of sounds to a split that can be trusted."""

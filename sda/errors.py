@@ -1,0 +1,25 @@
+"""The exceptions of sda: everything a user can mend is an `SdaError`."""
+
+
+class SdaError(Exception):
+    """A problem the user can mend; its message says what was received, what is allowed, and what to do next."""
+
+
+class ConfigError(SdaError):
+    """A configuration key is unknown, of the wrong type, or out of its range."""
+
+
+class DataError(SdaError):
+    """The sounds cannot be read, split or used as asked."""
+
+
+class CheckpointError(SdaError):
+    """A checkpoint is missing, damaged, or does not fit the run that wants it."""
+
+
+class TrackingError(SdaError):
+    """The experiment tracker cannot be used as configured."""
+
+
+class TrainingError(SdaError):
+    """Training cannot go on, such as when its numbers are no longer finite."""

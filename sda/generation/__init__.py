@@ -1,0 +1,1 @@
+"""New sound from a trained model."""

@@ -1,0 +1,109 @@
+"""What a run lets you hear of itself: the same held-out sounds and the same seeds at every interval."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sda.audio.inversion import log_mel_to_waveform
+from sda.audio.io import FloatArray, save_wav
+from sda.audio.mel import LogMel
+from sda.generation.picture import draw_spectrograms
+from sda.generation.render import render_path
+from sda.generation.sample import fit_density, interpolate, sample_path
+from sda.models.mel_vae import MelVAE
+
+INTERPOLATION_POINTS = 7
+"""Half chunks that the way from one held-out sound to another takes."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One rendered sound."""
+
+    kind: str
+    """`reconstruction`, `interpolation`, `sample` or `ceiling`."""
+    audio: Path
+    picture: Path
+
+
+class PreviewRenderer:
+    """Renders a model's previews into the run's folder.
+
+    Args:
+        held_out: waveforms of held-out chunks to reconstruct, `[B, T]`; the first two are interpolated.
+        training: log-mel batches that the latent density is fitted to before sampling.
+        n_samples: new sounds to draw.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model: MelVAE,
+        features: LogMel,
+        *,
+        held_out: Tensor,
+        training: list[Tensor],
+        n_samples: int,
+    ):
+        self.folder = folder
+        self.model = model
+        self.features = features
+        self.held_out = held_out
+        self.training = training
+        self.n_samples = n_samples
+
+    @torch.no_grad()
+    def render(self, epoch: int) -> list[Preview]:
+        """Write reconstructions beside their originals, an interpolation and samples below `epoch_NNNN`."""
+        folder = self.folder / f"epoch_{epoch:04d}"
+        self.model.eval()
+        fit_density(self.model, self.training)
+        previews = []
+        log_mel = self.features(self.held_out)
+        result = self.model(log_mel)
+        rebuilt = self._to_sound(self.model.standardise.invert(result.output))
+        for number, (original, reconstruction) in enumerate(zip(self._originals(), rebuilt, strict=True), start=1):
+            save_wav(folder / f"original_{number}.wav", original, self.features.sample_rate_hz)
+            panels = [("held-out original", original), (f"reconstruction, epoch {epoch}", reconstruction)]
+            previews.append(self._save(folder, "reconstruction", number, reconstruction, panels))
+        if len(self.held_out) > 1:
+            start, end = result.posterior.mean[:2]
+            path = interpolate(start, end, INTERPOLATION_POINTS)
+            morph = render_path(self.model, self.features, path).numpy()
+            previews.append(self._save(folder, "interpolation", 1, morph, [(f"interpolation, epoch {epoch}", morph)]))
+        for number in range(1, self.n_samples + 1):
+            latents = sample_path(self.model, 1, seed=number)
+            sound = render_path(self.model, self.features, latents).numpy()
+            previews.append(self._save(folder, "sample", number, sound, [(f"sample {number}, epoch {epoch}", sound)]))
+        return previews
+
+    @torch.no_grad()
+    def render_ceiling(self) -> list[Preview]:
+        """Write the held-out originals pushed through mel → wave without a model: no mel model sounds better."""
+        rebuilt = self._to_sound(self.features(self.held_out))
+        return [
+            self._save(
+                self.folder / "ceiling",
+                "ceiling",
+                number,
+                sound,
+                [("held-out original", original), ("ceiling: mel and back, no model", sound)],
+            )
+            for number, (original, sound) in enumerate(zip(self._originals(), rebuilt, strict=True), start=1)
+        ]
+
+    def _originals(self) -> list[FloatArray]:
+        return list(self.held_out.cpu().numpy())
+
+    def _to_sound(self, log_mel: Tensor) -> list[FloatArray]:
+        return list(log_mel_to_waveform(log_mel, self.features, self.held_out.shape[1]).cpu().numpy())
+
+    def _save(
+        self, folder: Path, kind: str, number: int, waveform: FloatArray, panels: list[tuple[str, FloatArray]]
+    ) -> Preview:
+        audio, picture = folder / f"{kind}_{number}.wav", folder / f"{kind}_{number}.png"
+        save_wav(audio, waveform, self.features.sample_rate_hz)
+        draw_spectrograms(picture, panels, self.features)
+        return Preview(kind, audio, picture)

@@ -1,0 +1,176 @@
+"""A convolutional variational autoencoder on log-mel spectrograms: one latent vector a chunk.
+
+Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `D` latent dimensions, `C` channels.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+CHANNELS = (16, 32, 64, 192, 320)
+"""Feature maps after each halving of both axes."""
+
+LOG_VARIANCE_BOUND = 8.0
+"""The posterior's log-variance stays inside ±this (nats): a KL that starts free of weight cannot run away."""
+
+
+class Posterior(NamedTuple):
+    """The diagonal Gaussian q(z|x) of each chunk: `mean` and `log_variance`, both `[B, D]`."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def sample(self) -> Tensor:
+        """One reparameterised draw `[B, D]` from torch's global generator."""
+        return self.mean + (0.5 * self.log_variance).exp() * torch.randn_like(self.mean)
+
+
+class Reconstruction(NamedTuple):
+    """What one pass through the model gives, all on the standardised scale."""
+
+    target: Tensor
+    """What should have come out, `[B, M, F]`."""
+    output: Tensor
+    """What came out, `[B, M, F]`."""
+    posterior: Posterior
+
+
+class Standardise(nn.Module):
+    """Shift and scale every mel band to zero mean and unit deviation over the training files.
+
+    The statistics are buffers: they travel with the model and are never derived twice.
+    """
+
+    def __init__(self, n_mels: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_mels, 1))
+        self.register_buffer("deviation", torch.ones(n_mels, 1))
+        self.mean: Tensor
+        self.deviation: Tensor
+
+    def fit(self, mean: Tensor, deviation: Tensor) -> None:
+        """Set the statistics, both `[M]`; a band that never changes is shifted, not scaled up."""
+        self.mean.copy_(mean[:, None])
+        self.deviation.copy_(deviation.clamp(min=0.1)[:, None])
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        return (log_mel - self.mean) / self.deviation
+
+    def invert(self, standardised: Tensor) -> Tensor:
+        """The way back to log-mel."""
+        return standardised * self.deviation + self.mean
+
+
+class LatentDensity(nn.Module):
+    """A Gaussian over latents, fitted after the fact to where the training sounds lie; samples belong to them.
+
+    Samples from N(0, I) would sound worse than the model is, because the aggregate posterior is not N(0, I).
+
+    Reference:
+        Ghosh et al., "From Variational to Deterministic Autoencoders", ICLR 2020 (ex-post density estimation).
+    """
+
+    def __init__(self, latent_dim: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(latent_dim))
+        self.register_buffer("factor", torch.eye(latent_dim))
+        self.mean: Tensor
+        self.factor: Tensor
+
+    def fit(self, posterior: Posterior) -> None:
+        """Match mean and covariance of the aggregate posterior, the mixture of all chunks' posteriors."""
+        means = posterior.mean.double()
+        centred = means - means.mean(dim=0)
+        covariance = centred.T @ centred / len(means) + torch.diag(posterior.log_variance.double().exp().mean(dim=0))
+        self.mean.copy_(means.mean(dim=0))
+        self.factor.copy_(torch.linalg.cholesky(covariance))
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """Standard normal noise `[B, D]` → latents `[B, D]`."""
+        return self.mean + noise @ self.factor.T
+
+
+class Encoder(nn.Module):
+    """`[B, M, F]` → the posterior of `[B, D]`; halves both axes at every stage."""
+
+    def __init__(self, n_flat: int, latent_dim: int, dropout: float):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for n_in, n_out in zip((1, *CHANNELS[:-1]), CHANNELS, strict=True):
+            layers += [nn.Conv2d(n_in, n_out, 3, stride=2, padding=1), nn.GroupNorm(8, n_out), nn.SiLU()]
+        self.stages = nn.Sequential(*layers)
+        # After the last normalisation and before the bottleneck: dropout regularises what is remembered of a
+        # chunk there; in the decoder it would blur what is drawn from it.
+        self.dropout = nn.Dropout(dropout)
+        self.to_posterior = nn.Linear(n_flat, 2 * latent_dim)
+
+    def forward(self, standardised: Tensor) -> Posterior:
+        features = self.stages(standardised[:, None])  # [B, C, M / 32, F / 32]
+        mean, raw = self.to_posterior(self.dropout(features.flatten(1))).float().chunk(2, dim=1)
+        return Posterior(mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND))
+
+
+class Decoder(nn.Module):
+    """`[B, D]` → `[B, M, F]`, linear at the output; doubles both axes at every stage."""
+
+    def __init__(self, grid: tuple[int, int], latent_dim: int):
+        super().__init__()
+        self.grid = grid
+        n_top = CHANNELS[-1]
+        self.from_latent = nn.Linear(latent_dim, n_top * grid[0] * grid[1])
+        layers: list[nn.Module] = [nn.GroupNorm(8, n_top), nn.SiLU()]
+        for n_in, n_out in zip(CHANNELS[::-1], (*CHANNELS[-2::-1], CHANNELS[0]), strict=True):
+            # A kernel of twice the stride covers every output cell equally often: no chequered pattern.
+            layers += [nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1), nn.GroupNorm(8, n_out), nn.SiLU()]
+        layers.append(nn.Conv2d(CHANNELS[0], 1, 3, padding=1))
+        self.stages = nn.Sequential(*layers)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        features = self.from_latent(latent).view(len(latent), CHANNELS[-1], *self.grid)
+        output: Tensor = self.stages(features).squeeze(1)  # [B, M, F]
+        return output
+
+
+class MelVAE(nn.Module):
+    """Log-mel in, log-mel out, through `latent_dim` numbers a chunk.
+
+    Shape:
+        `forward`: log_mel `[B, M, F]` → `Reconstruction`; `decode`: `[B, D]` → log_mel `[B, M, F]`.
+
+    Reference:
+        Kingma & Welling, "Auto-Encoding Variational Bayes", 2014; Wu & He, "Group Normalization", 2018.
+    """
+
+    def __init__(self, n_mels: int = 128, n_frames: int = 94, latent_dim: int = 64, dropout: float = 0.2):
+        super().__init__()
+        stride = 2 ** len(CHANNELS)
+        if n_mels % stride:
+            raise ValueError(f"n_mels={n_mels} is not a multiple of {stride}")
+        self.n_frames = n_frames
+        self.latent_dim = latent_dim
+        grid = (n_mels // stride, -(-n_frames // stride))
+        self.n_padding_frames = grid[1] * stride - n_frames
+        self.standardise = Standardise(n_mels)
+        self.density = LatentDensity(latent_dim)
+        self.encoder = Encoder(CHANNELS[-1] * grid[0] * grid[1], latent_dim, dropout)
+        self.decoder = Decoder(grid, latent_dim)
+
+    def encode(self, standardised: Tensor) -> Posterior:
+        """Standardised log-mel `[B, M, F]` → posterior."""
+        padded = nn.functional.pad(standardised, (0, self.n_padding_frames), mode="replicate")
+        posterior: Posterior = self.encoder(padded)
+        return posterior
+
+    def forward(self, log_mel: Tensor) -> Reconstruction:
+        """Train mode draws the latent from the posterior; eval mode takes its mean."""
+        target = self.standardise(log_mel)
+        posterior = self.encode(target)
+        latent = posterior.sample() if self.training else posterior.mean
+        output = self.decoder(latent)[..., : self.n_frames].float()
+        return Reconstruction(target, output, posterior)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latents `[B, D]` → log-mel `[B, M, F]`, off the standardised scale."""
+        log_mel: Tensor = self.standardise.invert(self.decoder(latent)[..., : self.n_frames].float())
+        return log_mel

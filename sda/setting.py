@@ -1,0 +1,115 @@
+"""A configuration field that documents and guards itself: meaning, unit and range stand beside the default."""
+
+import math
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from sda.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers a field accepts; a bound that is `None` is not there."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def allows(self, value: float) -> bool:
+        """Whether the value lies inside; NaN never does.
+
+        >>> Range(at_least=0, below=1).allows(1.0)
+        False
+        """
+        return (
+            not math.isnan(value)
+            and (self.at_least is None or value >= self.at_least)
+            and (self.at_most is None or value <= self.at_most)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    def __str__(self) -> str:
+        """In words a person reads.
+
+        >>> str(Range(at_least=0, below=1))
+        'at least 0 and below 1'
+        """
+        bounds = {"at least": self.at_least, "above": self.above, "at most": self.at_most, "below": self.below}
+        return " and ".join(f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None)
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    unit: str = "",
+    at_least: float | None = None,
+    at_most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A dataclass field with its help text, unit and allowed range.
+
+    A default that is a class or a list is made anew for every instance.
+    """
+    metadata = {"help": help, "unit": unit, "range": Range(at_least, at_most, above, below)}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def check_settings(section: Any, prefix: str) -> None:
+    """Check every number of a configuration section against its range; interpolations are left for later.
+
+    Args:
+        section: a dataclass whose fields were made by `setting`.
+        prefix: the section's place in the configuration, such as `training`; empty at the top.
+
+    Raises:
+        ConfigError: with the full key, the value, what is allowed and what the key does.
+    """
+    for item in fields(section):
+        value = getattr(section, item.name)
+        allowed = item.metadata.get("range")
+        if allowed is None or isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        if not allowed.allows(value):
+            key = f"{prefix}.{item.name}" if prefix else item.name
+            unit = f" {item.metadata['unit']}" if item.metadata["unit"] else ""
+            raise ConfigError(f"{key}={value} is out of range: allowed is {allowed}{unit}. {item.metadata['help']}")
+
+
+def describe_settings(schema: Any, prefix: str = "") -> list[tuple[str, str, str]]:
+    """Every key below a section as `(key, default, "help [unit, range]")`, in the order they are written.
+
+    Sections nested in `schema` are described in place; a field without help text is left out.
+    """
+    rows: list[tuple[str, str, str]] = []
+    for item in fields(schema):
+        key = f"{prefix}{item.name}"
+        nested: Any = item.default_factory
+        if isinstance(nested, type) and is_dataclass(nested):
+            rows += describe_settings(nested, f"{key}.")
+        elif "help" in item.metadata:
+            rows.append((key, _show_default(item), _describe(item)))
+    return rows
+
+
+def _describe(item: "Field[Any]") -> str:
+    facts = ", ".join(fact for fact in (item.metadata["unit"], str(item.metadata["range"])) if fact)
+    if isinstance(item.default, Enum):
+        facts = "one of " + ", ".join(member.name for member in type(item.default))
+    return f"{item.metadata['help']} [{facts}]" if facts else str(item.metadata["help"])
+
+
+def _show_default(item: "Field[Any]") -> str:
+    if item.default_factory is not MISSING:
+        return str(item.default_factory())
+    if isinstance(item.default, Enum):
+        return item.default.name
+    return "" if item.default in (None, "???") else str(item.default)

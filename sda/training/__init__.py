@@ -1,0 +1,1 @@
+"""Training: its configuration, its data set, its events, and the loop."""

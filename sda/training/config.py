@@ -1,0 +1,236 @@
+"""What a training run is told: presets by the number of files, and every number they set.
+
+Nothing here imports torch. The presets are priors, not laws: fewer files need more regularisation.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sda.errors import ConfigError
+from sda.setting import check_settings, setting
+
+
+class OverfittingPreset(Enum):
+    """How strongly a run guards against memorising its sounds."""
+
+    CONSERVATIVE = "conservative"
+    """For 5–50 files."""
+    BALANCED = "balanced"
+    """For 50–200 files."""
+    AGGRESSIVE = "aggressive"
+    """For 200–500 files."""
+
+
+class Precision(Enum):
+    """Arithmetic of the forward pass."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+@dataclass
+class Preset:
+    """The numbers a preset decides; `conf/preset/` may add presets of your own."""
+
+    name: str = setting("balanced", "What the run calls this preset when it says who chose a number.")
+    guard: OverfittingPreset = setting(OverfittingPreset.BALANCED, "Which of the three built-in presets it is nearest.")
+    dropout: float = setting(0.2, "Sets regularization.dropout.", at_least=0, below=1)
+    weight_decay: float = setting(0.01, "Sets regularization.weight_decay.", at_least=0)
+    augmentation_expansion: int = setting(10, "Sets regularization.augmentation_expansion.", at_least=0)
+    max_epochs: int = setting(200, "Sets training.max_epochs.", at_least=1)
+    learning_rate: float = setting(1e-3, "Sets training.learning_rate.", above=0)
+    kl_warmup_fraction: float = setting(0.3, "Sets training.kl_warmup_fraction.", at_least=0, at_most=1)
+    gradient_clip_norm: float = setting(1.0, "Sets regularization.gradient_clip_norm.", above=0)
+
+    def __post_init__(self) -> None:
+        check_settings(self, "preset")
+
+
+PRESETS = {
+    OverfittingPreset.CONSERVATIVE: Preset(
+        name="conservative",
+        guard=OverfittingPreset.CONSERVATIVE,
+        dropout=0.4,
+        weight_decay=0.05,
+        augmentation_expansion=15,
+        max_epochs=100,
+        learning_rate=5e-4,
+        kl_warmup_fraction=0.5,
+        gradient_clip_norm=0.5,
+    ),
+    OverfittingPreset.BALANCED: Preset(),
+    OverfittingPreset.AGGRESSIVE: Preset(
+        name="aggressive",
+        guard=OverfittingPreset.AGGRESSIVE,
+        dropout=0.1,
+        weight_decay=0.001,
+        augmentation_expansion=5,
+        max_epochs=500,
+        learning_rate=2e-3,
+        kl_warmup_fraction=0.2,
+        gradient_clip_norm=5.0,
+    ),
+}
+"""The table: what each preset sets."""
+
+
+@dataclass
+class RegularizationConfig:
+    """What keeps a large model from memorising a small data set."""
+
+    dropout: float = setting(
+        0.2,
+        "Share of the encoder's features hidden before the latent; more blurs what the model remembers of a sound.",
+        at_least=0,
+        below=1,
+    )
+    weight_decay: float = setting(
+        0.01, "AdamW's pull of the weights towards zero; more makes simpler, smoother sound.", at_least=0
+    )
+    augmentation_expansion: int = setting(
+        10,
+        "Extra visits to every chunk in an epoch, each with its own offset and its own varied copy of the sound.",
+        unit="visits",
+        at_least=0,
+    )
+    gradient_clip_norm: float = setting(
+        1.0, "Longest step the gradient may ask for (L2 norm); less is steadier and slower.", above=0
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self, "regularization")
+
+
+@dataclass
+class TrainingConfig:
+    """How long, how fast and on what a model is trained."""
+
+    latent_dim: int = setting(
+        64, "Numbers that describe one chunk; fewer blend sounds more, more keep detail.", unit="dimensions", at_least=1
+    )
+    batch_size: int = setting(32, "Chunks a step learns from; at most the chunks there are.", unit="chunks", at_least=1)
+    max_epochs: int = setting(200, "Epochs to train.", unit="epochs", at_least=1)
+    learning_rate: float = setting(1e-3, "AdamW's step size at its peak; it falls to zero along a cosine.", above=0)
+    kl_warmup_fraction: float = setting(
+        0.3,
+        "Share of the training over which the KL term rises to full weight; longer lets detail settle first.",
+        at_least=0,
+        at_most=1,
+    )
+    free_bits: float = setting(
+        0.5, "KL a latent dimension may use without cost; keeps dimensions from going unused.", unit="nat", at_least=0
+    )
+    val_fraction: float = setting(
+        0.2, "Share of the files held out to judge the model; never trained on.", above=0, below=1
+    )
+    chunk_duration_s: float = setting(
+        1.0, "Length of the pieces the model sees; sounds longer than this are cut.", unit="s", at_least=0.1, at_most=30
+    )
+    checkpoint_interval: int = setting(10, "Epochs between checkpoints.", unit="epochs", at_least=1)
+    preview_interval: int = setting(5, "Epochs between previews in a long run.", unit="epochs", at_least=1)
+    preview_interval_short: int = setting(
+        2, "Epochs between previews in a run of fewer than 50 epochs.", unit="epochs", at_least=1
+    )
+    max_checkpoints: int = setting(3, "Recent checkpoints kept, beside the best.", unit="checkpoints", at_least=1)
+    preset: OverfittingPreset = setting(OverfittingPreset.BALANCED, "Which guard against overfitting was chosen.")
+    regularization: RegularizationConfig = setting(RegularizationConfig, "The section of that name.")
+    device: str = setting("auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.")
+    num_workers: int = setting(0, "Processes that read chunks; 0 reads in the training process.", at_least=0)
+    precision: Precision = setting(
+        Precision.auto, "auto uses bfloat16 where the device computes it faster; float32 is exact."
+    )
+    early_stopping: bool = setting(
+        False, "Stop when the held-out loss has not improved for early_stopping_patience epochs after the KL warm-up."
+    )
+    early_stopping_patience: int = setting(20, "Epochs without improvement that early stopping waits.", at_least=1)
+    max_skipped_steps: int = setting(
+        20, "Steps in a row whose loss or gradient is not finite before the run gives up.", unit="steps", at_least=1
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self, "training")
+
+
+CHUNKS_PER_FILE = 5
+"""Chunks assumed per file where the files were not scanned."""
+
+
+def choose_preset(file_count: int) -> OverfittingPreset:
+    """The preset for a number of files.
+
+    >>> choose_preset(10).name, choose_preset(100).name, choose_preset(300).name
+    ('CONSERVATIVE', 'BALANCED', 'AGGRESSIVE')
+
+    Raises:
+        ConfigError: the count is negative.
+    """
+    if file_count < 0:
+        raise ConfigError(f"file_count={file_count} cannot be negative.")
+    if file_count < 50:
+        return OverfittingPreset.CONSERVATIVE
+    if file_count < 200:
+        return OverfittingPreset.BALANCED
+    return OverfittingPreset.AGGRESSIVE
+
+
+def choose_val_fraction(file_count: int) -> float:
+    """Share of the files to hold out: the fewer there are, the larger a share it takes to judge by.
+
+    >>> [choose_val_fraction(n) for n in (9, 10, 50, 200)]
+    [0.5, 0.3, 0.2, 0.1]
+    """
+    for fewer_than, fraction in ((10, 0.5), (50, 0.3), (200, 0.2)):
+        if file_count < fewer_than:
+            return fraction
+    return 0.1
+
+
+def choose_batch_size(n_chunks: int) -> int:
+    """Chunks a step: a quarter of all chunks, at most 32, at least 1.
+
+    >>> choose_batch_size(90)
+    22
+    """
+    return max(1, min(32, n_chunks // 4))
+
+
+def get_adaptive_config(file_count: int, n_chunks: int | None = None) -> TrainingConfig:
+    """The configuration for a data set of this size.
+
+    Args:
+        file_count: usable sound files.
+        n_chunks: chunks they were found to hold; five a file where that is not known.
+
+    >>> config = get_adaptive_config(10)
+    >>> config.preset.name, config.val_fraction, config.regularization.dropout, config.batch_size
+    ('CONSERVATIVE', 0.3, 0.4, 12)
+
+    Raises:
+        ConfigError: the count is negative.
+    """
+    guard = choose_preset(file_count)
+    preset = PRESETS[guard]
+    return TrainingConfig(
+        preset=guard,
+        val_fraction=choose_val_fraction(file_count),
+        batch_size=choose_batch_size(CHUNKS_PER_FILE * file_count if n_chunks is None else n_chunks),
+        max_epochs=preset.max_epochs,
+        learning_rate=preset.learning_rate,
+        kl_warmup_fraction=preset.kl_warmup_fraction,
+        regularization=RegularizationConfig(
+            dropout=preset.dropout,
+            weight_decay=preset.weight_decay,
+            augmentation_expansion=preset.augmentation_expansion,
+            gradient_clip_norm=preset.gradient_clip_norm,
+        ),
+    )
+
+
+def get_effective_preview_interval(config: TrainingConfig) -> int:
+    """Epochs between previews: the short interval for runs of fewer than 50 epochs, else the normal one.
+
+    >>> get_effective_preview_interval(TrainingConfig(max_epochs=10))
+    2
+    """
+    return config.preview_interval_short if config.max_epochs < 50 else config.preview_interval

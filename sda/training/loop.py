@@ -1,0 +1,222 @@
+"""The training loop: one visible function that learns, judges, and tells what happens as events."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from sda.audio.mel import LogMel
+from sda.errors import TrainingError
+from sda.losses.elbo import Elbo
+from sda.models.mel_vae import MelVAE
+from sda.training.config import TrainingConfig
+from sda.training.dataset import TrainLoader
+from sda.training.metrics import (
+    OVERFITTING_THRESHOLD,
+    EpochMetrics,
+    Event,
+    StepMetrics,
+    TrainingCompleteEvent,
+    Warned,
+    compute_overfitting_gap,
+    estimate_eta,
+)
+from sda.training.schedule import kl_weight, learning_rate_factor
+from sda.training.state import Progress, TrainState
+from sda.training.step import Judgement, judge, take_step
+
+Emit = Callable[[Event], None]
+
+
+def train(
+    state: TrainState,
+    model: MelVAE,
+    *,
+    features: LogMel,
+    objective: Elbo,
+    train_loader: TrainLoader,
+    probe: Sequence[Tensor],
+    held_out: Sequence[Tensor],
+    config: TrainingConfig,
+    device: torch.device,
+    autocast: torch.dtype | None,
+    emit: Emit,
+    should_stop: Callable[[], bool],
+) -> bool:
+    """Train from where `state` stands to the last epoch.
+
+    Args:
+        state: mutated in place; it can be saved whenever an event is emitted and when this returns.
+        model: the one inside `state`.
+        probe: log-mel batches of training chunks, un-augmented, always the same.
+        held_out: log-mel batches of held-out chunks.
+        emit: told every event, in order.
+        should_stop: asked after every step; a true answer ends the loop cleanly, in mid-epoch too.
+
+    Returns:
+        Whether training reached its end; false when it was asked to stop.
+
+    Raises:
+        TrainingError: `config.max_skipped_steps` steps in a row were not finite.
+    """
+    progress = state.progress
+    total_steps = config.max_epochs * len(train_loader)
+    n_bad_in_a_row = 0
+    clock = _Clock(progress)
+    while progress.epoch < config.max_epochs and not _has_stopped_improving(progress, config):
+        epoch = progress.epoch + 1
+        for waveform in train_loader.iterate(epoch, first_batch=progress.batch):
+            started = time.perf_counter()
+            weight = kl_weight(progress.step, total_steps, config.kl_warmup_fraction)
+            learning_rate = config.learning_rate * learning_rate_factor(progress.step, total_steps)
+            with torch.no_grad():
+                log_mel = features(waveform.to(device, non_blocking=True))
+            result = take_step(
+                model,
+                state.optimizer,
+                objective,
+                log_mel,
+                kl_weight=weight,
+                learning_rate=learning_rate,
+                gradient_clip_norm=config.regularization.gradient_clip_norm,
+                autocast=autocast,
+            )
+            progress.step += 1
+            progress.batch += 1
+            clock.tick()
+            if result.finite:
+                n_bad_in_a_row = 0
+                step = StepMetrics(
+                    epoch=epoch,
+                    step=progress.step,
+                    total_steps=total_steps,
+                    train_loss=result.loss,
+                    recon_loss=result.recon,
+                    kl_loss=result.kl,
+                    kl_weight=weight,
+                    learning_rate=learning_rate,
+                    step_time_s=time.perf_counter() - started,
+                    gradient_norm=result.gradient_norm,
+                )
+                state.history.add_step(step)
+                emit(step)
+            else:
+                n_bad_in_a_row += 1
+                progress.skipped_steps += 1
+                emit(_warn_of_skipped_step(progress, epoch, result.loss, result.gradient_norm))
+                if n_bad_in_a_row >= config.max_skipped_steps:
+                    raise TrainingError(
+                        f"{n_bad_in_a_row} steps in a row had a loss or gradient that is not finite, the last at step "
+                        f"{progress.step}. The last checkpoint is intact. Try a lower training.learning_rate "
+                        f"(now {config.learning_rate:g}) or training.precision=float32."
+                    )
+            if should_stop():
+                return False
+
+        on_probe, on_held_out = judge(model, objective, probe), judge(model, objective, held_out)
+        weight = kl_weight(progress.step, total_steps, config.kl_warmup_fraction)
+        is_best = _note_best(progress, epoch, on_held_out.loss, weight)
+        clock.tick()
+        progress.epoch, progress.batch = epoch, 0
+        metrics = EpochMetrics(
+            epoch=epoch,
+            total_epochs=config.max_epochs,
+            train_loss=on_probe.loss,
+            val_loss=on_held_out.loss,
+            val_recon_loss=on_held_out.recon,
+            val_kl_loss=on_held_out.kl,
+            kl_divergence=on_held_out.kl_divergence,
+            overfitting_gap=compute_overfitting_gap(on_probe.loss, on_held_out.loss),
+            learning_rate=learning_rate_factor(progress.step, total_steps) * config.learning_rate,
+            eta_seconds=estimate_eta(
+                [*(done.elapsed_seconds for done in state.history.epochs), progress.elapsed_s],
+                config.max_epochs - epoch,
+            ),
+            elapsed_seconds=progress.elapsed_s,
+            kl_weight=weight,
+            active_units=on_held_out.active_units,
+            skipped_steps=progress.skipped_steps,
+            is_best=is_best,
+        )
+        state.history.add_epoch(metrics)
+        for warning in _warn_of_epoch(progress, metrics, on_held_out, config):
+            emit(warning)
+        emit(metrics)
+        if should_stop():
+            return False
+
+    emit(_complete(state))
+    return True
+
+
+class _Clock:
+    """Adds the time that passes to `Progress.elapsed_s`, over all continuations of a run."""
+
+    def __init__(self, progress: Progress):
+        self._progress = progress
+        self._last = time.perf_counter()
+
+    def tick(self) -> None:
+        now = time.perf_counter()
+        self._progress.elapsed_s += now - self._last
+        self._last = now
+
+
+def _has_stopped_improving(progress: Progress, config: TrainingConfig) -> bool:
+    return config.early_stopping and progress.epochs_since_best >= config.early_stopping_patience
+
+
+def _note_best(progress: Progress, epoch: int, val_loss: float, kl_weight: float) -> bool:
+    """Whether this epoch is the best so far; none is while the KL term still warms up."""
+    if kl_weight < 1.0:
+        return False
+    if progress.best_val_loss is not None and val_loss >= progress.best_val_loss:
+        progress.epochs_since_best += 1
+        return False
+    progress.best_val_loss, progress.best_epoch, progress.epochs_since_best = val_loss, epoch, 0
+    return True
+
+
+def _warn_of_skipped_step(progress: Progress, epoch: int, loss: float, gradient_norm: float) -> Warned:
+    return Warned(
+        "step_skipped",
+        f"step {progress.step} was skipped: loss {loss:g}, gradient norm {gradient_norm:g} "
+        f"({progress.skipped_steps} skipped so far)",
+        epoch,
+        progress.step,
+    )
+
+
+def _warn_of_epoch(
+    progress: Progress, metrics: EpochMetrics, on_held_out: Judgement, config: TrainingConfig
+) -> list[Warned]:
+    """Warnings that are due for the first time; the KL warm-up is waited for."""
+    if metrics.kl_weight < 1.0:
+        return []
+    due = {}
+    if metrics.overfitting_gap > OVERFITTING_THRESHOLD:
+        due["overfitting"] = (
+            f"overfitting: the error on held-out sound is {metrics.overfitting_gap:.0%} larger than on training sound "
+            f"(threshold {OVERFITTING_THRESHOLD:.0%}); training goes on"
+        )
+    if on_held_out.active_units == 0:
+        due["posterior_collapse"] = (
+            f"posterior collapse: none of {config.latent_dim} latent dimensions carries information; "
+            "the model draws the same sound for everything. Try more training.free_bits or a longer KL warm-up"
+        )
+    new = [kind for kind in due if kind not in progress.warned]
+    progress.warned += new
+    return [Warned(kind, due[kind], metrics.epoch, progress.step) for kind in new]
+
+
+def _complete(state: TrainState) -> TrainingCompleteEvent:
+    last, progress = state.history.epochs[-1], state.progress
+    return TrainingCompleteEvent(
+        total_epochs=progress.epoch,
+        total_time_s=progress.elapsed_s,
+        final_train_loss=last.train_loss,
+        final_val_loss=last.val_loss,
+        best_val_loss=last.val_loss if progress.best_val_loss is None else progress.best_val_loss,
+        best_epoch=progress.best_epoch,
+    )

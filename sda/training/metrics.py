@@ -1,0 +1,306 @@
+"""What a run tells about itself: events, and the history they add up to.
+
+Standard library only, so that everything that listens to a run can import it. Losses are in nats per mel
+cell (lower is better, and they may be negative); `epoch` counts from 1; `step` counts optimiser steps from 1
+over the whole run.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from math import expm1
+from typing import Any, Protocol
+
+OVERFITTING_THRESHOLD = 0.2
+"""An overfitting gap above this counts as overfitting."""
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run, or the continuation of one, is about to take its first step."""
+
+    run_dir: str
+    """Folder of the run, absolute."""
+    total_epochs: int
+    total_steps: int
+    """Optimiser steps of the whole run."""
+    steps_per_epoch: int
+    n_parameters: int
+    """Trainable numbers of the model."""
+    device: str
+    precision: str
+    """`float32` or `bfloat16`."""
+    n_train_files: int
+    n_val_files: int
+    n_train_chunks: int
+    n_val_chunks: int
+    n_quarantined_files: int = 0
+    dataset_fingerprint: str = ""
+    """SHA-256 over the decoded sounds of all usable files."""
+    start_epoch: int = 1
+    """First epoch to be trained; above 1 when a run is continued."""
+    start_step: int = 0
+    """Optimiser steps already taken."""
+
+
+@dataclass(frozen=True)
+class StepMetrics:
+    """One optimiser step."""
+
+    epoch: int
+    step: int
+    total_steps: int
+    train_loss: float
+    """Objective of the batch, in train mode: reconstruction + `kl_weight` · KL."""
+    recon_loss: float
+    """Negative log-likelihood of the batch, nats per mel cell."""
+    kl_loss: float
+    """KL term of the batch after free bits, nats per mel cell."""
+    kl_weight: float
+    """Warm-up factor of the KL term, in (0, 1]."""
+    learning_rate: float
+    step_time_s: float
+    gradient_norm: float = 0.0
+    """L2 norm before clipping."""
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """One epoch, judged in eval mode and without augmentation."""
+
+    epoch: int
+    total_epochs: int
+    train_loss: float
+    """Objective at full KL weight on a fixed probe of training chunks."""
+    val_loss: float
+    """The same on the held-out chunks."""
+    val_recon_loss: float
+    val_kl_loss: float
+    kl_divergence: float
+    """KL of the held-out posterior against the prior, nats per chunk, without free bits."""
+    overfitting_gap: float
+    """Relative excess of the held-out over the training error, see `compute_overfitting_gap`."""
+    learning_rate: float
+    eta_seconds: float
+    elapsed_seconds: float
+    kl_weight: float = 1.0
+    """Warm-up factor at the end of the epoch; below 1 the epoch cannot be the best one."""
+    active_units: int = 0
+    """Latent dimensions that carry information about the held-out chunks."""
+    skipped_steps: int = 0
+    """Steps of the run so far that were not taken because loss or gradient were not finite."""
+    is_best: bool = False
+    """Whether this is the best epoch so far."""
+
+
+@dataclass(frozen=True)
+class PreviewEvent:
+    """A sound was rendered to listen to."""
+
+    epoch: int
+    audio_path: str
+    sample_rate: int
+    """Hz."""
+    kind: str = ""
+    """`reconstruction`, `interpolation`, `sample` or `ceiling`."""
+    picture_path: str = ""
+    """Spectrogram that belongs to the sound; empty where there is none."""
+
+
+@dataclass(frozen=True)
+class CheckpointSaved:
+    """The state of the run is safely on disk."""
+
+    epoch: int
+    """Epochs completed."""
+    path: str
+    is_best: bool = False
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something the user should know; the run goes on."""
+
+    kind: str
+    """`overfitting`, `posterior_collapse`, `step_skipped`, `preview_failed` or `checkpoint_failed`."""
+    message: str
+    epoch: int = 0
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class ReconstructionScored:
+    """Held-out sound was pushed through something and compared with itself; 0 is perfect everywhere."""
+
+    epoch: int
+    source: str
+    """`model`, `mean_mel` (the average training spectrogram) or `ceiling` (mel and back without a model)."""
+    log_mel_l1_db: float
+    mr_stft: float
+    loudness_error_db: float
+    n_clips: int
+
+
+@dataclass(frozen=True)
+class TrainingCompleteEvent:
+    """Training reached its end, by epochs or by early stopping."""
+
+    total_epochs: int
+    """Epochs trained."""
+    total_time_s: float
+    final_train_loss: float
+    final_val_loss: float
+    best_val_loss: float
+    """Lowest held-out loss after the KL warm-up; the final one where no epoch came after it."""
+    best_epoch: int
+    """Its epoch; 0 where no epoch came after the warm-up."""
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """The last event of a run: how it ended."""
+
+    status: str
+    """`finished`, `stopped` (can be continued) or `failed`."""
+    epoch: int
+    step: int
+    reason: str = ""
+
+
+Event = (
+    RunStarted
+    | StepMetrics
+    | EpochMetrics
+    | PreviewEvent
+    | CheckpointSaved
+    | Warned
+    | ReconstructionScored
+    | TrainingCompleteEvent
+    | RunEnded
+)
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        RunStarted,
+        StepMetrics,
+        EpochMetrics,
+        PreviewEvent,
+        CheckpointSaved,
+        Warned,
+        ReconstructionScored,
+        TrainingCompleteEvent,
+        RunEnded,
+    )
+}
+"""Every event by the name it has in the journal."""
+
+
+class MetricsCallback(Protocol):
+    """Anything that can be called with an event."""
+
+    def __call__(self, event: Event, /) -> None: ...
+
+
+def event_to_dict(event: Event) -> dict[str, Any]:
+    """An event as JSON-ready values, its type under `event`."""
+    return {"event": type(event).__name__, **asdict(event)}
+
+
+def event_from_dict(values: dict[str, Any]) -> Event:
+    """The event that `event_to_dict` wrote; keys that a later version added are ignored.
+
+    Raises:
+        KeyError: `values` names no known event.
+        TypeError: a field without default is missing.
+    """
+    kind = EVENT_TYPES[values["event"]]
+    names = {item.name for item in fields(kind)}
+    return kind(**{key: value for key, value in values.items() if key in names})
+
+
+def compute_overfitting_gap(train_loss: float, val_loss: float) -> float:
+    """How much larger the error is on held-out than on training sound, as a fraction; 0.2 is 20 % larger.
+
+    Both losses are negative log-likelihoods in nats per cell, which may be zero or negative, so that their
+    ratio means nothing. Under a Gaussian likelihood with its optimal deviation σ the loss is `log σ` plus a
+    constant (the KL is small beside it), hence `exp(val_loss − train_loss)` is the ratio of the two errors σ and
+
+        gap = (σ_val − σ_train) / σ_train = exp(val_loss − train_loss) − 1.
+
+    >>> round(compute_overfitting_gap(-0.1, 0.1), 2)
+    0.22
+    """
+    return expm1(min(val_loss - train_loss, 100.0))
+
+
+def estimate_eta(elapsed_s: list[float], n_epochs_left: int) -> float:
+    """Seconds that the epochs left will take at the pace of the last five.
+
+    Args:
+        elapsed_s: time since the start of the run at the end of each epoch, at least one.
+
+    >>> estimate_eta([10.0, 20.0, 30.0], n_epochs_left=4)
+    40.0
+    """
+    recent = [0.0, *elapsed_s][-6:]
+    return max(0, n_epochs_left) * (recent[-1] - recent[0]) / (len(recent) - 1)
+
+
+@dataclass
+class MetricsHistory:
+    """The steps and epochs of a run, in order."""
+
+    steps: list[StepMetrics] = field(default_factory=list)
+    epochs: list[EpochMetrics] = field(default_factory=list)
+
+    def add_step(self, metrics: StepMetrics) -> None:
+        """Append one step."""
+        self.steps.append(metrics)
+
+    def add_epoch(self, metrics: EpochMetrics) -> None:
+        """Append one epoch."""
+        self.epochs.append(metrics)
+
+    def get_loss_curves(self) -> dict[str, list[float]]:
+        """Losses by epoch: `epoch`, `train_loss`, `val_loss`, `val_recon_loss`, `val_kl_loss`, `overfitting_gap`."""
+        names = ("epoch", "train_loss", "val_loss", "val_recon_loss", "val_kl_loss", "overfitting_gap")
+        return {name: [getattr(epoch, name) for epoch in self.epochs] for name in names}
+
+    def get_best_epoch(self) -> int | None:
+        """The epoch with the lowest held-out loss among those at full KL weight; `None` while there is none."""
+        eligible = [epoch for epoch in self.epochs if epoch.kl_weight >= 1.0]
+        return min(eligible, key=lambda epoch: epoch.val_loss).epoch if eligible else None
+
+    def compute_eta(self, current_epoch: int | None = None, total_epochs: int | None = None) -> float:
+        """Seconds left at the pace of the last five epochs; 0 before the first.
+
+        Args:
+            current_epoch: epochs done; those of the last entry by default.
+            total_epochs: epochs planned; those of the last entry by default.
+        """
+        if not self.epochs:
+            return 0.0
+        last = self.epochs[-1]
+        left = (total_epochs or last.total_epochs) - (current_epoch or last.epoch)
+        return estimate_eta([epoch.elapsed_seconds for epoch in self.epochs], left)
+
+    def is_overfitting(self, threshold: float = OVERFITTING_THRESHOLD) -> bool:
+        """Whether the last epoch's gap is above the threshold; never before the first epoch."""
+        return bool(self.epochs) and self.epochs[-1].overfitting_gap > threshold
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready columns; `from_dict` reads them back."""
+        return {"steps": _to_columns(self.steps, StepMetrics), "epochs": _to_columns(self.epochs, EpochMetrics)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "MetricsHistory":
+        """The history that `to_dict` wrote."""
+        return cls(_from_columns(values["steps"], StepMetrics), _from_columns(values["epochs"], EpochMetrics))
+
+
+def _to_columns(rows: list[Any], kind: type[Any]) -> dict[str, list[Any]]:
+    return {item.name: [getattr(row, item.name) for row in rows] for item in fields(kind)}
+
+
+def _from_columns(columns: dict[str, list[Any]], kind: type[Any]) -> list[Any]:
+    names = [item.name for item in fields(kind) if item.name in columns]
+    return [kind(**dict(zip(names, row, strict=True))) for row in zip(*(columns[name] for name in names), strict=True)]

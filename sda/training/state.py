@@ -1,0 +1,90 @@
+"""Everything a run's continuation depends on, as data."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sda.training.metrics import MetricsHistory
+
+
+@dataclass
+class Progress:
+    """Where a run stands; plain numbers, saved as JSON."""
+
+    epoch: int = 0
+    """Epochs completed."""
+    step: int = 0
+    """Optimiser steps taken."""
+    batch: int = 0
+    """Batches of the current epoch already seen."""
+    skipped_steps: int = 0
+    """Steps not taken because loss or gradient were not finite."""
+    elapsed_s: float = 0.0
+    """Training time so far, over all continuations."""
+    best_val_loss: float | None = None
+    """Lowest held-out loss at full KL weight; `None` before the end of the warm-up."""
+    best_epoch: int = 0
+    epochs_since_best: int = 0
+    warned: list[str] = field(default_factory=list)
+    """Kinds of warning already given once."""
+
+
+@dataclass
+class TrainState:
+    """A run in progress: learn by mutating it, continue by saving and loading it."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    progress: Progress = field(default_factory=Progress)
+    history: MetricsHistory = field(default_factory=MetricsHistory)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters, buffers, optimiser moments and random generators, by a flat name."""
+        named = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            named |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in moments.items()}
+        named["rng/cpu"] = torch.get_rng_state()
+        for gpu in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+            named[f"rng/cuda/{gpu}"] = torch.cuda.get_rng_state(gpu)
+        if torch.backends.mps.is_available():
+            named["rng/mps"] = torch.mps.get_rng_state()
+        return named
+
+    def load_tensors(self, named: dict[str, Tensor]) -> None:
+        """Take over what `tensors` gave.
+
+        Raises:
+            KeyError, RuntimeError: the names or shapes are those of another model.
+        """
+        self.model.load_state_dict(
+            {name.removeprefix("model/"): tensor for name, tensor in named.items() if name.startswith("model/")}
+        )
+        moments: dict[int, dict[str, Any]] = {}
+        for name, tensor in named.items():
+            if name.startswith("optimizer/"):
+                _, index, key = name.split("/")
+                moments.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        torch.set_rng_state(named["rng/cpu"].cpu())
+        for gpu in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+            if f"rng/cuda/{gpu}" in named:
+                torch.cuda.set_rng_state(named[f"rng/cuda/{gpu}"].cpu(), gpu)
+        if torch.backends.mps.is_available() and "rng/mps" in named:
+            torch.mps.set_rng_state(named["rng/mps"].cpu())
+
+
+def build_optimizer(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW over all parameters; weight decay on matrices and kernels, not on biases and norms.
+
+    Reference:
+        Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
+    """
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=True)

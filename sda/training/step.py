@@ -1,0 +1,100 @@
+"""One optimiser step, and the judgement of a model on chunks that stay the same."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sda.losses.elbo import Elbo, Errors
+from sda.models.mel_vae import MelVAE
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step came to, as plain numbers."""
+
+    loss: float
+    recon: float
+    kl: float
+    gradient_norm: float
+    """L2 norm before clipping."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether the step could be taken."""
+        return math.isfinite(self.loss) and math.isfinite(self.gradient_norm)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A model's objective at full KL weight, in eval mode."""
+
+    loss: float
+    recon: float
+    kl: float
+    """Nats per cell, after free bits."""
+    kl_divergence: float
+    """Nats per chunk, without free bits."""
+    active_units: int
+
+
+def take_step(
+    model: MelVAE,
+    optimizer: torch.optim.Optimizer,
+    objective: Elbo,
+    log_mel: Tensor,
+    *,
+    kl_weight: float,
+    learning_rate: float,
+    gradient_clip_norm: float,
+    autocast: torch.dtype | None,
+) -> StepResult:
+    """Forward, backward, clip, update; a step whose loss or gradient is not finite leaves the model untouched.
+
+    Shape:
+        log_mel `[B, M, F]`, on the model's device.
+    """
+    model.train()
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+    with torch.autocast(log_mel.device.type, dtype=autocast, enabled=autocast is not None):
+        result = model(log_mel)
+    terms = objective.score(objective.measure(result))
+    loss = terms.total(kl_weight)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip_norm)
+    outcome = StepResult(loss.item(), terms.recon.item(), terms.kl.item(), norm.item())
+    if outcome.finite:
+        optimizer.step()
+    return outcome
+
+
+@torch.no_grad()
+def judge(model: MelVAE, objective: Elbo, log_mels: Iterable[Tensor]) -> Judgement:
+    """Score a model on batches of log-mel spectrograms: posterior means, no dropout, full KL weight, float32.
+
+    Errors are averaged over all chunks before they are scored, so that the batching does not matter.
+
+    Shape:
+        each of log_mels `[B, M, F]`, on the model's device.
+    """
+    model.eval()
+    n_chunks = 0
+    sums: Errors | None = None
+    for log_mel in log_mels:
+        weighted = Errors(*(value * len(log_mel) for value in objective.measure(model(log_mel))))
+        sums = weighted if sums is None else Errors(*(a + b for a, b in zip(sums, weighted, strict=True)))
+        n_chunks += len(log_mel)
+    assert sums is not None, "there is at least one chunk to judge"
+    errors = Errors(*(value / n_chunks for value in sums))
+    terms = objective.score(errors)
+    return Judgement(
+        loss=terms.total().item(),
+        recon=terms.recon.item(),
+        kl=terms.kl.item(),
+        kl_divergence=errors.kl_by_dimension.sum().item(),
+        active_units=objective.count_active_units(errors),
+    )
