@@ -10,13 +10,12 @@ from torch.utils.data import DataLoader
 from sda.app.plan import Plan
 from sda.audio.augmentation import Augmentation
 from sda.audio.mel import LogMel
-from sda.config.schema import TrainRunConfig
-from sda.errors import ConfigError
+from sda.config.schema import ModelName, TrainRunConfig
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
 from sda.training.dataset import AudioTrainingDataset, TrainLoader, create_data_loaders
 
-MODELS = {"mel_vae": MelVAE}
+MODELS = {ModelName.mel_vae: MelVAE}
 """Networks by the name that `model.name` gives them."""
 
 JUDGED_BATCH = 32
@@ -35,13 +34,7 @@ def build_features(config: TrainRunConfig) -> LogMel:
 
 
 def build_model(config: TrainRunConfig, features: LogMel) -> MelVAE:
-    """The network, whole from the start.
-
-    Raises:
-        ConfigError: `model.name` is unknown.
-    """
-    if config.model.name not in MODELS:
-        raise ConfigError(f"model.name={config.model.name} is unknown: use {', '.join(MODELS)}.")
+    """The network, whole from the start."""
     return MODELS[config.model.name](
         n_mels=config.audio.n_mels,
         n_frames=features.n_frames(count_chunk_samples(config)),
@@ -82,11 +75,11 @@ class FixedChunks:
     """Chunks on the fixed grid that a run returns to, with their log-mel spectrograms on the device."""
 
     training: list[Tensor]
-    """Log-mel of all training chunks, batches `[B, M, F]`."""
+    """Log-mel of all training chunks that are not mostly padding, batches `[B, M, F]`."""
     probe: list[Tensor]
     """Those of them that are judged every epoch, spread evenly."""
     held_out: list[Tensor]
-    """Log-mel of all held-out chunks."""
+    """Log-mel of all held-out chunks that are not mostly padding."""
 
 
 @torch.no_grad()
@@ -99,23 +92,22 @@ def compute_fixed_chunks(
         batches = [indices[first : first + JUDGED_BATCH] for first in range(0, len(indices), JUDGED_BATCH)]
         return [features(torch.stack([dataset.grid_chunk(index) for index in batch]).to(device)) for batch in batches]
 
-    everything = range(train.n_chunks)
-    n_probe = min(train.n_chunks, val.n_chunks, MOST_PROBE_CHUNKS)
+    n_probe = min(len(val.judged), MOST_PROBE_CHUNKS)
     return FixedChunks(
-        training=log_mels(train, everything),
-        probe=log_mels(train, spread(train.n_chunks, n_probe)),
-        held_out=log_mels(val, range(val.n_chunks)),
+        training=log_mels(train, train.judged),
+        probe=log_mels(train, spread(train.judged, n_probe)),
+        held_out=log_mels(val, val.judged),
     )
 
 
-def spread(n_items: int, n_chosen: int) -> list[int]:
-    """Indices of up to `n_chosen` items, spread evenly over `n_items`.
+def spread(items: Sequence[int], n_chosen: int) -> list[int]:
+    """Up to `n_chosen` of the items, spread evenly.
 
-    >>> spread(10, 4)
+    >>> spread(range(10), 4)
     [0, 2, 5, 7]
     """
-    n_chosen = min(n_items, n_chosen)
-    return [index * n_items // n_chosen for index in range(n_chosen)]
+    n_chosen = min(len(items), n_chosen)
+    return [items[index * len(items) // n_chosen] for index in range(n_chosen)]
 
 
 def count_chunk_samples(config: TrainRunConfig) -> int:

@@ -1,14 +1,15 @@
 """The three verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
 
+import difflib
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -19,8 +20,10 @@ from sda.app.plan import Plan, plan_resume, plan_run, scan_once
 from sda.app.runs import find_run
 from sda.callbacks.journal import JOURNAL
 from sda.config.resolvers import register_resolvers
+from sda.config.schema import TrainRunConfig
 from sda.config.store import register_configs
 from sda.errors import ConfigError, SdaError
+from sda.setting import describe_settings
 
 register_resolvers(scan_once)
 register_configs()
@@ -30,6 +33,14 @@ CONFIG_DIR = next(path for path in (_HERE.parents[2] / "conf", _HERE.parents[1] 
 """Compositions: `conf/` of a checkout, or the copy inside an installed package."""
 
 EXIT_ERROR = 1
+_HYDRAS_OWN_MATTERS = (
+    "object_type=",
+    "reference_type=",
+    "See https",
+    "To append to",
+    "Config search path",
+    "provider=",
+)
 
 
 def train() -> None:
@@ -66,6 +77,11 @@ def _train_task(composed: DictConfig) -> float:
 
         layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
         objective, exit_code = run_training(plan, Console(stderr=False), layers)
+    except SdaError as error:
+        _discard_unborn(run_dir)
+        if _is_sweep():
+            raise  # the other jobs of the sweep go on
+        _fail(str(error))
     except BaseException:
         _discard_unborn(run_dir)
         raise
@@ -78,26 +94,33 @@ def _plan(composed: DictConfig, run_dir: Path) -> Plan:
     settings = HydraConfig.get()
     task_overrides = list(settings.overrides.task)
     given = {override.partition("=")[0].lstrip("+~"): override for override in task_overrides}
-    is_sweep = settings.mode == RunMode.MULTIRUN
     if composed.resume is not None:
-        if is_sweep:
+        if _is_sweep():
             raise ConfigError("resume cannot be swept over (-m): continue one run at a time.")
         overrides = {key: OmegaConf.select(composed, key) for key in given if key not in ("resume", "tracking")}
         return plan_resume(composed.resume, overrides)
-    sweep_dir = Path(settings.sweep.dir).absolute() if is_sweep else None
+    sweep_dir = Path(settings.sweep.dir).absolute() if _is_sweep() else None
     return plan_run(composed, run_dir, frozenset(given), settings.runtime.choices["preset"], sweep_dir)
 
 
+def _is_sweep() -> bool:
+    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
 def _evaluate_task(config: DictConfig) -> None:
+    settings = _to_object(config)
+    find_run(settings.run)  # before torch is imported, which takes seconds
     from sda.app.evaluate import evaluate_run
 
-    evaluate_run(_to_object(config), Console())
+    evaluate_run(settings, Console())
 
 
 def _generate_task(config: DictConfig) -> None:
+    settings = _to_object(config)
+    find_run(settings.run)
     from sda.app.generate import generate_from_run
 
-    generate_from_run(_to_object(config), Console())
+    generate_from_run(settings, Console())
 
 
 def _to_object(config: DictConfig) -> Any:
@@ -125,6 +148,9 @@ def _report_errors(run: Callable[[], None]) -> None:
         run()
     except SdaError as error:
         _fail(str(error))
+    except OverrideParseException as error:
+        reason = str(error.message).splitlines()[0]
+        _fail(f"{error.override} is not understood ({reason}). Quote a value with special signs: \"key='any text'\"")
     except (HydraException, OmegaConfBaseException) as error:
         _fail(_explain_composition(error))
     except OSError as error:
@@ -135,7 +161,7 @@ def _report_errors(run: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(EXIT_ERROR)
 
@@ -147,11 +173,15 @@ def _explain_composition(error: Exception) -> str:
     while cause is not None:
         if isinstance(cause, SdaError):
             return str(cause)
-        for line in str(cause).splitlines():
-            text = line.strip()
-            if text and text not in lines and not text.startswith(("object_type=", "reference_type=", "See https")):
-                lines.append(text)
+        for line in map(str.strip, str(cause).splitlines()):
+            if line and line not in lines and not line.startswith(_HYDRAS_OWN_MATTERS):
+                lines.append(line)
         cause = cause.__cause__
+    unknown = next((line.removeprefix("full_key: ") for line in lines if line.startswith("full_key: ")), "")
+    keys = [key for key, _, _ in describe_settings(TrainRunConfig)]
+    similar = difflib.get_close_matches(unknown, keys, n=3) if unknown not in keys else []
+    if similar:
+        lines.append(f"Did you mean {' or '.join(similar)}?")
     return "\n  ".join([*lines, "See every key with its range: python train.py --help"])
 
 

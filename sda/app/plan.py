@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sda.app.runs import CHECKPOINTS, find_run
+from sda.callbacks.tracking import resolve_uri
 from sda.config.provenance import Choice, explain_choices
 from sda.config.schema import TrainRunConfig
 from sda.data.scan import Scan, scan_folder
@@ -82,6 +83,7 @@ def plan_run(
         raise ConfigError("data.root is not set. Give the folder with your sounds: python train.py data.root=~/sounds")
     scan = scan_once(composed.data.root, composed.data.min_duration_s, composed.data.silence_dbfs)
     config = to_schema(composed)
+    resolve_uri(config.tracking.uri)  # an unknown kind of store is refused now, not when the run is built
     choices = explain_choices(composed, given_keys, preset_choice)
     split = split_files({file.path: file.sha256 for file in scan.usable}, config.training.val_fraction, config.seed)
     n_train_chunks = _check_chunks(scan, split, config.training.chunk_duration_s)

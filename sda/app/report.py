@@ -50,7 +50,7 @@ def print_plan(console: Console, plan: Plan, started: RunStarted) -> None:
         by_reason.setdefault(choice.reason, []).append(f"{choice.key.rpartition('.')[2]} {choice.value:g}")
     lines += [f"  {', '.join(values)} ({reason})" for reason, values in by_reason.items()]
     lines += [f"! {notice}" for notice in plan.notices]
-    network = f"{plan.config.model.name}, {started.n_parameters / 1e6:.1f} M parameters"
+    network = f"{plan.config.model.name.value}, {started.n_parameters / 1e6:.1f} M parameters"
     steps = f"{started.steps_per_epoch} steps an epoch, {started.total_steps} in all"
     lines.append(f"{network}, on {started.device} in {started.precision}: {steps}")
     if started.start_step:

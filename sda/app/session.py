@@ -168,7 +168,7 @@ def score_reconstruction_of(
     model: MelVAE, features: LogMel, held_out: AudioTrainingDataset, max_clips: int, checkpoint: Checkpoint
 ) -> list[ReconstructionScored]:
     """Scores of a model, of the mean mel and of the ceiling, on clips spread over the held-out chunks."""
-    chosen = spread(held_out.n_chunks, max_clips)
+    chosen = spread(held_out.judged, max_clips)
     clips = torch.stack([held_out.grid_chunk(index)[0] for index in chosen]).to(features.window.device)
     epoch = checkpoint.progress["epoch"]
     scores = score_held_out(model, features, clips)

@@ -15,7 +15,14 @@ from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
 from sda.callbacks.journal import JOURNAL, Journal, cut_journal
 from sda.callbacks.preview import PreviewCallback
-from sda.callbacks.tracking import MlflowTracking, TrackingSettings, link_to_run, read_state, resolve_uri
+from sda.callbacks.tracking import (
+    MlflowTracking,
+    TrackingSettings,
+    link_to_run,
+    read_state,
+    resolve_uri,
+    rewind_delivery,
+)
 from sda.config.schema import TrackingBackend
 from sda.durable import write_json, write_text
 from sda.training.config import get_effective_preview_interval
@@ -137,7 +144,7 @@ def _build_tracking(plan: Plan) -> MlflowTracking | None:
     if tracking.backend is TrackingBackend.none:
         return None
     tags = {f"chose.{choice.key}": f"{choice.value:g} ({choice.reason})" for choice in plan.choices}
-    tags |= {"preset": plan.config.preset.name, "model": plan.config.model.name}
+    tags |= {"preset": plan.config.preset.name, "model": plan.config.model.name.value}
     tags |= {f"quarantined.{n}": f"{file.path}: {file.reason}" for n, file in enumerate(plan.scan.quarantined[:50])}
     settings = TrackingSettings(
         uri=resolve_uri(tracking.uri),
@@ -181,6 +188,7 @@ def _record_start(session: Session, layers: str | None) -> None:
     write_json(plan.run_dir / MANIFEST, {"fingerprint": plan.scan.fingerprint, "files": describe_files(plan)})
     if plan.checkpoint is not None:
         cut_journal(plan.run_dir / JOURNAL, progress.step, progress.epoch)
+        rewind_delivery(plan.run_dir)
     update_summary(plan.run_dir, status="running", choices=[str(choice) for choice in plan.choices])
 
 

@@ -4,6 +4,7 @@ Letters in the shapes: `B` batch, `T` samples, `M` mel bands, `F` frames.
 """
 
 import math
+import warnings
 
 import torch
 import torchaudio
@@ -34,15 +35,17 @@ class LogMel(nn.Module):
         self.n_fft = n_fft
         self.hop_length = hop_length
         self.n_mels = n_mels
-        filters = torchaudio.functional.melscale_fbanks(
-            n_freqs=n_fft // 2 + 1,
-            f_min=0.0,
-            f_max=sample_rate_hz / 2,
-            n_mels=n_mels,
-            sample_rate=sample_rate_hz,
-            norm="slaney",
-            mel_scale="slaney",
-        ).T.contiguous()  # [M, n_fft // 2 + 1]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # empty filters are refused by name below
+            filters = torchaudio.functional.melscale_fbanks(
+                n_freqs=n_fft // 2 + 1,
+                f_min=0.0,
+                f_max=sample_rate_hz / 2,
+                n_mels=n_mels,
+                sample_rate=sample_rate_hz,
+                norm="slaney",
+                mel_scale="slaney",
+            ).T.contiguous()  # [M, n_fft // 2 + 1]
         empty = (filters.sum(dim=1) == 0).nonzero().flatten().tolist()
         if empty:
             raise ConfigError(

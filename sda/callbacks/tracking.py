@@ -6,12 +6,11 @@ itself (seconds to import) is imported in the thread.
 """
 
 import json
-import logging
 import os
 import sqlite3
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -161,6 +160,14 @@ def read_state(run_dir: Path) -> DeliveryState:
     return DeliveryState(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else DeliveryState()
 
 
+def rewind_delivery(run_dir: Path) -> None:
+    """Go on from the end of a journal that was cut back; what MLflow has beyond it is not delivered twice."""
+    state = read_state(run_dir)
+    size = (run_dir / JOURNAL).stat().st_size
+    if state.offset > size:
+        _write_state(run_dir, replace(state, offset=size))
+
+
 def is_delivered(run_dir: Path) -> bool:
     """Whether MLflow has everything that the journal holds."""
     state = read_state(run_dir)
@@ -193,8 +200,6 @@ def deliver(run_dir: Path) -> None:
         journal = run_dir / JOURNAL
         if not journal.exists():
             return
-        if state.offset > journal.stat().st_size:  # cut back by a continuation
-            state.offset = 0
         status_changed = False
         while (batch := _deliver_batch(client, run_dir, journal, state)) is not None:
             status_changed |= bool(batch.status)
@@ -293,8 +298,7 @@ def _connect(uri: str) -> "MlflowClient":
     """A client; an embedded store is created under a lock and made to take readers beside a writer."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(HTTP_TIMEOUT_S))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # they announce every table they create
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # else it announces every table it creates
     from mlflow import MlflowClient
 
     if not uri.startswith("sqlite:///"):

@@ -21,6 +21,12 @@ class TrackingBackend(Enum):
     none = "none"
 
 
+class ModelName(Enum):
+    """Networks that can be trained."""
+
+    mel_vae = "mel_vae"
+
+
 @dataclass
 class DataConfig:
     """Which sounds are used."""
@@ -56,9 +62,9 @@ class AudioConfig:
 class ModelConfig:
     """The network and its objective."""
 
-    name: str = setting("mel_vae", "Which network: mel_vae.")
+    name: ModelName = setting(ModelName.mel_vae, "Which network learns.")
     energy_weight: float = setting(
-        0.1,
+        0.2,
         "Weight of the loudness curve beside the spectrogram in the objective; more keeps attacks loud.",
         at_least=0,
     )

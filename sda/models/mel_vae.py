@@ -3,6 +3,7 @@
 Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `D` latent dimensions, `C` channels.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -97,7 +98,7 @@ class Encoder(nn.Module):
     def __init__(self, n_flat: int, latent_dim: int, dropout: float):
         super().__init__()
         layers: list[nn.Module] = []
-        for n_in, n_out in zip((1, *CHANNELS[:-1]), CHANNELS, strict=True):
+        for n_in, n_out in pairwise((1, *CHANNELS)):
             layers += [nn.Conv2d(n_in, n_out, 3, stride=2, padding=1), nn.GroupNorm(8, n_out), nn.SiLU()]
         self.stages = nn.Sequential(*layers)
         # After the last normalisation and before the bottleneck: dropout regularises what is remembered of a
@@ -120,10 +121,11 @@ class Decoder(nn.Module):
         n_top = CHANNELS[-1]
         self.from_latent = nn.Linear(latent_dim, n_top * grid[0] * grid[1])
         layers: list[nn.Module] = [nn.GroupNorm(8, n_top), nn.SiLU()]
-        for n_in, n_out in zip(CHANNELS[::-1], (*CHANNELS[-2::-1], CHANNELS[0]), strict=True):
+        for n_in, n_out in pairwise(CHANNELS[::-1]):
             # A kernel of twice the stride covers every output cell equally often: no chequered pattern.
             layers += [nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1), nn.GroupNorm(8, n_out), nn.SiLU()]
-        layers.append(nn.Conv2d(CHANNELS[0], 1, 3, padding=1))
+        # The last doubling deals four maps out to the cells of a square: half the cost of a full-size convolution.
+        layers += [nn.Conv2d(CHANNELS[0], 4, 3, padding=1), nn.PixelShuffle(2)]
         self.stages = nn.Sequential(*layers)
 
     def forward(self, latent: Tensor) -> Tensor:

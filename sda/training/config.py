@@ -3,6 +3,7 @@
 Nothing here imports torch. The presets are priors, not laws: fewer files need more regularisation.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -150,6 +151,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         check_settings(self, "training")
+        if not self.device.startswith("${") and not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
+            raise ConfigError(f"training.device={self.device} is unknown: use auto, cpu, cuda, cuda:N or mps.")
 
 
 CHUNKS_PER_FILE = 5

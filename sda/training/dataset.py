@@ -87,10 +87,17 @@ class AudioTrainingDataset(Dataset[Tensor]):
         self.cache = WaveformCache(sample_rate) if cache is None else cache
         self.chunks: list[tuple[str, int]] = []
         """Path and first sample of every grid chunk."""
+        self.judged: list[int] = []
+        """Grid chunks worth judging by: at least half sound, or all that their file has."""
         for path in (os.fspath(file_path) for file_path in file_paths):
             metadata = get_metadata(path)
             n_samples = expected_samples(metadata.n_frames, metadata.sample_rate_hz, sample_rate)
             starts = range(0, math.ceil(n_samples / chunk_samples) * chunk_samples, chunk_samples)
+            self.judged += [
+                len(self.chunks) + number
+                for number, start in enumerate(starts)
+                if start == 0 or n_samples - start >= chunk_samples / 2
+            ]
             self.chunks += [(path, start) for start in starts]
 
     @property
@@ -151,7 +158,9 @@ class TrainLoader(DataLoader[Tensor]):
     def __init__(self, dataset: AudioTrainingDataset, batch_size: int, seed: int, num_workers: int):
         self.chunks = dataset
         self.order = EpochSampler(len(dataset), seed)
-        super().__init__(dataset, batch_size, sampler=self.order, num_workers=num_workers)
+        # Every iterator draws a seed for its workers; from the global generator, a continued run would differ.
+        generator = torch.Generator()
+        super().__init__(dataset, batch_size, sampler=self.order, num_workers=num_workers, generator=generator)
 
     def iterate(self, epoch: int, first_batch: int = 0) -> Iterator[Tensor]:
         """The batches of an epoch, leaving out the first `first_batch`."""

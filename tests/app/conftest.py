@@ -1,0 +1,85 @@
+"""The verbs as a user runs them: another process, a folder of its own, a model in miniature."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+TINY = (
+    "audio.sample_rate_hz=16000",
+    "audio.n_fft=512",
+    "audio.hop_length=128",
+    "audio.n_mels=32",
+    "training.latent_dim=8",
+    "training.chunk_duration_s=0.25",
+    "regularization.augmentation_expansion=1",
+    "preview.n_samples=1",
+    "evaluation.max_clips=4",
+)
+"""Settings under which an epoch takes a moment."""
+
+
+@dataclass
+class CommandLine:
+    """Runs the project's scripts from a folder of its own."""
+
+    folder: Path
+
+    def start(self, verb: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, str(PROJECT / f"{verb}.py"), *arguments],
+            cwd=self.folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, verb: str, *arguments: str, code: int = 0, **environment: str) -> str:
+        """Run to the end, expect an exit code, and give back everything printed."""
+        process = self.start(verb, *arguments, **environment)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == code, out + err
+        return out + err
+
+    def stop_after_steps(self, process: "subprocess.Popen[str]", n_steps: int, number: int = signal.SIGINT) -> str:
+        """Send a signal once the run's journal tells of so many steps; give back everything printed."""
+        deadline = time.monotonic() + 200
+        while sum(len(path.read_bytes().splitlines()) for path in self.folder.glob("runs/*/*/events.jsonl")) < n_steps:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=200)
+        return out + err
+
+    def runs(self) -> list[Path]:
+        """Folders of all runs, oldest first."""
+        return sorted(
+            (path.parent for path in self.folder.glob("runs/**/summary.json")), key=lambda p: p.stat().st_ctime
+        )
+
+    def events(self, run_dir: Path, kind: str) -> list[dict]:
+        lines = (run_dir / "events.jsonl").read_text().splitlines()
+        return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+
+@pytest.fixture
+def command_line(tmp_path: Path) -> CommandLine:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return CommandLine(folder)
+
+
+@pytest.fixture
+def sounds(make_sounds: Callable[..., Path]) -> str:
+    return f"data.root={make_sounds(6)}"

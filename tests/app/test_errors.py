@@ -1,0 +1,114 @@
+"""Wrong input: a clear message, exit code 1, no traceback, nothing left behind."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+import soundfile
+
+from tests.app.conftest import PROJECT, TINY
+from tests.conftest import RATE_HZ, tone
+
+CASES = {
+    "missing folder": (["data.root=/nowhere/at all (1)"], "no such folder"),
+    "no folder given": ([], "data.root is not set"),
+    "empty folder": (["data.root={empty}"], "no usable sound file"),
+    "no usable file": (["data.root={unusable}"], r"no usable sound file (notes.txt: unsupported format .txt"),
+    "one file": (["data.root={one}"], "at least 2 are needed"),
+    "unknown key": (["data.root={good}", "regularization.dropot=0.3"], "Did you mean regularization.dropout"),
+    "wrong type": (["data.root={good}", "training.max_epochs=many"], "training.max_epochs"),
+    "out of range": (["data.root={good}", "regularization.dropout=1.5"], "regularization.dropout=1.5 is out of range"),
+    "unknown preset": (["data.root={good}", "preset=reckless"], "conservative"),
+    "unknown model": (["data.root={good}", "model.name=gan"], "expected one of [mel_vae]"),
+    "unwritable output": (["data.root={good}", "hydra.run.dir=/dev/null/run"], "writable"),
+    "no run to resume": (["resume=/nowhere"], "is no run"),
+    "nothing to resume": (["resume=last"], "no run lies below"),
+    "batch too large": (["data.root={good}", "training.batch_size=999"], "larger than the data"),
+    "chunk too long": (["data.root={good}", "training.chunk_duration_s=20"], "longer than every file"),
+    "bad syntax": (["data.root={good}", "preset=(("], "preset=(("),
+    "unknown store": (["data.root={good}", "tracking.uri=ftp://x"], "tracking.uri=ftp://x is not supported"),
+    "no such device": (["data.root={good}", "training.device=tpu"], "training.device=tpu is unknown"),
+}
+
+
+@pytest.fixture
+def folders(tmp_path, make_sounds):
+    for name in ("empty", "unusable", "one"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "unusable" / "notes.txt").write_text("no sound")
+    soundfile.write(tmp_path / "one" / "a.wav", tone(440, 1), RATE_HZ)
+    return {name: str(tmp_path / name) for name in ("empty", "unusable", "one")} | {"good": str(make_sounds(4))}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_wrong_input_is_explained_and_leaves_nothing_behind(command_line, folders, name):
+    arguments, message = CASES[name]
+    text = command_line.run("train", *(argument.format(**folders) for argument in arguments), code=1)
+    assert message in text
+    assert "Traceback" not in text
+    assert "HYDRA_FULL_ERROR" not in text
+    assert list(command_line.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["regularization.dropot=1"], ["--cfg", "job"], ["preset=x"]])
+def test_help_and_mistakes_import_neither_torch_nor_mlflow(tmp_path, arguments):
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('HEAVY', sorted({'torch', 'mlflow', 'torchaudio'} & set(sys.modules))))\n"
+        f"sys.argv = ['train.py', *{arguments!r}]\n"
+        "from sda.app.command_line import train\n"
+        "train()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "HEAVY []" in done.stdout
+
+
+def test_help_lists_every_key_with_its_range(command_line):
+    text = command_line.run("train", "--help")
+    for words in (
+        "regularization.dropout=0.2",
+        "at least 0 and below 1",
+        "data.root=",
+        "tracking.uri=sqlite:///mlflow.db",
+        "preset: aggressive, auto, balanced, conservative",
+        "one of auto, float32, bfloat16",
+    ):
+        assert words in text
+    assert "run=" in command_line.run("evaluate", "--help")
+    assert "duration_s=4.0" in command_line.run("generate", "--help")
+
+
+def test_cfg_shows_the_layers_and_resolve_the_numbers(command_line, sounds):
+    assert "dropout: ${preset.dropout}" in command_line.run("train", sounds, "--cfg", "job")
+    resolved = command_line.run("train", sounds, "--cfg", "job", "--resolve")
+    assert "dropout: 0.4" in resolved
+    assert "file_count: 6" in resolved
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "generate"])
+def test_the_other_verbs_ask_for_a_run(command_line, verb):
+    assert "run is not set" in command_line.run(verb, code=1)
+    assert "is no run" in command_line.run(verb, "run=/nowhere", code=1)
+
+
+@pytest.mark.slow
+def test_one_bad_file_among_good_ones_is_named_and_left_out(command_line, make_sounds):
+    root = make_sounds(4)
+    (root / "broken.wav").write_bytes((root / "tone_000.wav").read_bytes()[:1000])
+    text = command_line.run("train", f"data.root={root}", "training.max_epochs=1", "tracking=none", *TINY)
+    assert "left out: broken.wav: truncated" in text
+    assert "4 usable files" in text
+
+
+@pytest.mark.slow
+def test_a_folder_with_any_name_trains(command_line, make_sounds, tmp_path):
+    root = tmp_path / "Ångström (old) [x], v=2" / "it's"
+    root.parent.mkdir()
+    shutil.move(make_sounds(4), root)
+    text = command_line.run("train", f"data.root={root}", "training.max_epochs=1", "tracking=none", *TINY)
+    assert f"4 usable files, 5 s, in {root}" in text
+
+
+def test_the_project_holds_the_files_it_trains_its_demo_on():
+    assert len(list((PROJECT / "experiments/demo/sounds").glob("*.flac"))) == 18

@@ -1,0 +1,200 @@
+"""Whole runs, as a user makes them."""
+
+import json
+import signal
+import sqlite3
+from contextlib import closing
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from tests.app.conftest import TINY
+
+pytestmark = pytest.mark.slow
+
+
+def _store(command_line, query):
+    with closing(sqlite3.connect(command_line.folder / "mlflow.db")) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_run_and_what_it_leaves(command_line, sounds):
+    text = command_line.run(
+        "train", sounds, "preset=conservative", "regularization.dropout=0.3", "training.max_epochs=3", *TINY
+    )
+    (run_dir,) = command_line.runs()
+    for words in (
+        "dropout 0.3",
+        "(yours)",
+        "(preset conservative)",
+        "run finished",
+        "log-mel L1",
+        "make ui",
+        "verdict",
+    ):
+        assert words in text
+    summary = json.loads((run_dir / "summary.json").read_text())
+    assert summary["status"] == "finished"
+    assert summary["mlflow_link"] in text
+
+    config = yaml.safe_load((run_dir / ".hydra" / "config.yaml").read_text())
+    assert config["training"]["regularization"]["dropout"] == 0.3
+    assert config["preset"]["weight_decay"] == 0.05
+    assert "${preset.dropout}" not in (run_dir / ".hydra" / "config.yaml").read_text()
+    assert "${preset.weight_decay}" in (run_dir / ".hydra" / "layers.yaml").read_text()
+
+    manifest = json.loads((run_dir / "manifest.json").read_text())
+    assert {file["split"] for file in manifest["files"]} == {"train", "val"}
+    assert {file["status"] for file in manifest["files"]} == {"used"}
+    assert len(manifest["fingerprint"]) == 64
+    previews = {path.name for path in (run_dir / "previews" / "epoch_0003").iterdir()}
+    assert {
+        "original_1.wav",
+        "reconstruction_1.wav",
+        "reconstruction_1.png",
+        "interpolation_1.wav",
+        "sample_1.wav",
+    } <= (previews)
+    assert (run_dir / "previews" / "ceiling" / "ceiling_1.wav").exists()
+
+    _journal_history_and_mlflow_agree(command_line, run_dir)
+    _a_trained_run_can_be_judged_and_played(command_line, run_dir)
+
+
+def _journal_history_and_mlflow_agree(command_line, run_dir):
+    history = json.loads((run_dir / "history.json").read_text())
+    for kind, section, names in (
+        ("StepMetrics", "steps", ("train_loss", "recon_loss", "kl_loss", "learning_rate")),
+        ("EpochMetrics", "epochs", ("train_loss", "val_loss", "kl_divergence", "overfitting_gap")),
+    ):
+        events = command_line.events(run_dir, kind)
+        prefix, axis = {"StepMetrics": ("step", "step"), "EpochMetrics": ("epoch", "epoch")}[kind]
+        assert events
+        for name in names:
+            told = [(event[axis], event[name]) for event in events]
+            kept = list(zip(history[section][axis], history[section][name], strict=True))
+            stored = _store(
+                command_line, f"SELECT step, value FROM metrics WHERE key = '{prefix}/{name}' ORDER BY step"
+            )
+            assert told == kept == stored, name
+    params = dict(_store(command_line, "SELECT key, value FROM params"))
+    assert params["regularization.dropout"] == "0.3"
+    tags = dict(_store(command_line, "SELECT key, value FROM tags"))
+    assert tags["chose.regularization.dropout"] == "0.3 (yours)"
+    assert _store(command_line, "SELECT status FROM runs") == [("FINISHED",)]
+
+
+def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
+    text = command_line.run("evaluate", "run=last", "max_clips=4")
+    evaluation = json.loads((run_dir / "evaluation.json").read_text())["reconstruction"]
+    summary = json.loads((run_dir / "summary.json").read_text())["reconstruction"]
+    for source, scores in summary.items():  # the same checkpoint, the same clips: the same numbers
+        assert scores["log_mel_l1_db"] == pytest.approx(evaluation[source]["log_mel_l1_db"], rel=1e-4)
+        assert f"{scores['log_mel_l1_db']:.2f} dB" in text
+
+    command_line.run("generate", "run=last", "n=2", "duration_s=0.7", "seed=7")
+    folder = run_dir / "generated" / "seed_7"
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert len(first) == 2
+    command_line.run("generate", f"run={run_dir}", "n=2", "duration_s=0.7", "seed=7")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_a_sweep_is_a_parent_with_two_runs(command_line, sounds):
+    command_line.run("train", "-m", sounds, "preset=conservative,balanced", "training.max_epochs=2", *TINY)
+    runs = command_line.runs()
+    assert [path.name for path in runs] == ["0", "1"]
+    presets = [yaml.safe_load((path / ".hydra/config.yaml").read_text())["preset"]["name"] for path in runs]
+    assert presets == ["conservative", "balanced"]
+    parents = _store(command_line, "SELECT value FROM tags WHERE key = 'mlflow.parentRunId'")
+    assert len(parents) == 2
+    assert len(set(parents)) == 1
+    assert {status for (status,) in _store(command_line, "SELECT status FROM runs")} == {"FINISHED"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_in_mid_epoch_and_continued_it_is_the_run_that_never_stopped(command_line, sounds, number):
+    arguments = (
+        sounds,
+        *TINY,
+        "training.max_epochs=4",
+        "deterministic=true",
+        "regularization.augmentation_expansion=9",
+    )
+    arguments = (*arguments, "training.checkpoint_interval=2")
+    command_line.run("train", *arguments, "tracking=none")
+    (whole,) = command_line.runs()
+
+    # 1 line for the start, then 1 for the ceiling of each of 2 held-out sounds; the rest are steps and epochs.
+    process = command_line.start("train", *arguments)
+    n_steps_told = len((whole / "events.jsonl").read_bytes().splitlines())
+    text = command_line.stop_after_steps(process, n_steps_told + 12, number)
+    assert process.returncode == 128 + number, text
+    broken = next(path for path in command_line.runs() if path != whole)
+    assert f"try next: python train.py resume={broken}" in text
+    assert json.loads((broken / "summary.json").read_text())["status"] == "stopped"
+    stopped_at = command_line.events(broken, "StepMetrics")[-1]["step"]
+    assert (broken / "checkpoints").glob("epoch_*_batch_*")
+    assert _store(command_line, "SELECT status FROM runs") == [("KILLED",)]
+
+    text = command_line.run("train", f"resume={broken}")
+    assert f"step {stopped_at}" in text
+    for name in ("train_loss", "recon_loss", "learning_rate", "gradient_norm"):
+        curves = [[e[name] for e in command_line.events(run, "StepMetrics")] for run in (whole, broken)]
+        assert curves[0] == curves[1], name
+    tensors = [load_file(run / "checkpoints" / "epoch_0004" / "tensors.safetensors") for run in (whole, broken)]
+    assert all(torch.equal(tensor, tensors[1][name]) for name, tensor in tensors[0].items())
+    steps = [
+        step for (step,) in _store(command_line, "SELECT step FROM metrics WHERE key = 'step/train_loss' ORDER BY step")
+    ]
+    assert steps == list(range(1, len(curves[0]) + 1))
+    assert _store(command_line, "SELECT count(*), status FROM runs") == [(1, "FINISHED")]
+
+    text = command_line.run("train", f"resume={broken}", "training.latent_dim=9", code=1)
+    assert "training.latent_dim cannot change when a run is continued" in text
+
+
+def test_a_killed_run_continues_and_sync_tells_the_truth(command_line, sounds):
+    process = command_line.start("train", sounds, *TINY, "training.max_epochs=400", "training.checkpoint_interval=1")
+    command_line.stop_after_steps(process, 40, signal.SIGKILL)
+    (run_dir,) = command_line.runs()
+    assert json.loads((run_dir / "summary.json").read_text())["status"] == "running"
+
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-m", "sda.app.sync"], cwd=command_line.folder, capture_output=True, text=True, check=True
+    )
+    assert "marked as killed" in done.stdout
+    assert _store(command_line, "SELECT status FROM runs") == [("KILLED",)]
+    assert json.loads((run_dir / "summary.json").read_text())["status"] == "killed"
+
+    n_epochs = len(command_line.events(run_dir, "EpochMetrics")) + 2
+    command_line.run("train", "resume=last", f"training.max_epochs={n_epochs}")
+    assert _store(command_line, "SELECT status FROM runs") == [("FINISHED",)]
+    steps = [
+        step for (step,) in _store(command_line, "SELECT step FROM metrics WHERE key = 'step/train_loss' ORDER BY step")
+    ]
+    assert steps == list(range(1, len(steps) + 1))
+
+
+def test_other_sounds_are_not_continued_on(command_line, sounds):
+    command_line.run("train", sounds, *TINY, "training.max_epochs=1", "tracking=none")
+    root = command_line.folder.parent / "sounds"
+    (root / "tone_000.wav").rename(root / "renamed.wav")
+    command_line.run("train", "resume=last", "training.max_epochs=2")  # the same sound under another name
+    (root / "renamed.wav").unlink()
+    text = command_line.run("train", "resume=last", "training.max_epochs=3", code=1)
+    assert "not those that the run was trained on (missing or changed: " in text
+
+
+def test_without_tracking_mlflow_is_not_imported(command_line, sounds):
+    text = command_line.run(
+        "train", sounds, *TINY, "training.max_epochs=1", "tracking=none", PYTHONPROFILEIMPORTTIME="1"
+    )
+    assert "torch" in text
+    assert " mlflow" not in text
+    assert not (command_line.folder / "mlflow.db").exists()

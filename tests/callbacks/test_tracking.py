@@ -1,0 +1,223 @@
+"""Delivery to a real MLflow store in SQLite."""
+
+import json
+import sqlite3
+import threading
+from contextlib import closing
+
+import pytest
+
+from sda.callbacks.journal import Journal, cut_journal
+from sda.callbacks.tracking import (
+    MlflowTracking,
+    TrackingSettings,
+    deliver,
+    is_delivered,
+    link_to_run,
+    read_state,
+    resolve_uri,
+    rewind_delivery,
+    write_settings,
+)
+from sda.errors import TrackingError
+from sda.training.metrics import PreviewEvent, ReconstructionScored, RunEnded, Warned
+from tests.callbacks.test_local import complete, epoch, started, step
+
+pytestmark = [
+    pytest.mark.slow,
+    # MLflow's own imports and its database library warn of themselves.
+    pytest.mark.filterwarnings("ignore"),
+]
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    """A fresh database, made once: creating one takes seconds."""
+    folder = tmp_path_factory.mktemp("store")
+    run_dir = _make_run(folder, folder)
+    deliver(run_dir)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def store(empty_store, tmp_path):
+    with closing(sqlite3.connect(empty_store)) as source, closing(sqlite3.connect(tmp_path / "mlflow.db")) as copy:
+        source.backup(copy)  # a plain copy would miss what is still in the write-ahead log
+    return tmp_path
+
+
+def _make_run(folder, store, name="run", **settings):
+    run_dir = folder / name
+    run_dir.mkdir(parents=True)
+    (run_dir / "manifest.json").write_text("{}")
+    values = {
+        "uri": f"sqlite:///{store}/mlflow.db",
+        "experiment": "test",
+        "run_name": name,
+        "tags": {"preset": "conservative"},
+        "params": {f"section.key_{index}": "x" * 7000 for index in range(120)},
+        "dataset": {"name": "sounds", "digest": "abc", "source": "{}", "profile": "{}"},
+        "artifacts": ["manifest.json"],
+    }
+    write_settings(run_dir, TrackingSettings(**(values | settings)))
+    return run_dir
+
+
+def _client(store):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=f"sqlite:///{store}/mlflow.db")
+
+
+def _write(run_dir, *events):
+    journal = Journal(run_dir)
+    for event in events:
+        journal(event)
+    journal.close()
+
+
+def _curve(store, run_id, key):
+    return [(point.step, point.value) for point in _client(store).get_metric_history(run_id, key)]
+
+
+def test_everything_in_the_journal_reaches_the_store(store, tmp_path):
+    run_dir = _make_run(tmp_path, store)
+    audio = run_dir / "previews" / "epoch_0001" / "sample_1.wav"
+    audio.parent.mkdir(parents=True)
+    audio.write_bytes(b"RIFF")
+    score = ReconstructionScored(4, "model", 5.0, 1.5, 3.0, 8)
+    _write(
+        run_dir, started(), *(step(n) for n in range(1, 301)), epoch(1), epoch(2), PreviewEvent(1, str(audio), 48000),
+        Warned("overfitting", "told"), score, complete(), RunEnded("finished", 4, 8),
+    )  # fmt: skip
+    deliver(run_dir)
+    assert is_delivered(run_dir)
+    run_id = read_state(run_dir).run_id
+    run = _client(store).get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert len(run.data.params) == 120
+    assert run.data.tags["preset"] == "conservative"
+    assert run.data.tags["warning.overfitting"] == "told"
+    assert run.data.metrics["heldout.model/log_mel_l1_db"] == 5.0
+    assert run.data.metrics["final/best_val_loss"] == 0.4
+    assert _curve(store, run_id, "step/train_loss") == [(n, 0.5) for n in range(1, 301)]
+    assert _curve(store, run_id, "epoch/val_loss") == [(1, 0.4), (2, 0.4)]
+    assert run.inputs.dataset_inputs[0].dataset.digest == "abc"
+    names = {item.path for item in _client(store).list_artifacts(run_id)}
+    assert {"manifest.json", "previews"} <= names
+    experiment = _client(store).get_experiment(run.info.experiment_id)
+    assert experiment.artifact_location.endswith("/mlartifacts/test")
+    assert link_to_run(run_dir).endswith(f"{run_id}?workflowType=machine_learning")
+
+
+def test_delivering_again_changes_nothing(store, tmp_path):
+    run_dir = _make_run(tmp_path, store)
+    _write(run_dir, started(), step(1), epoch(1))
+    for _ in range(3):
+        deliver(run_dir)
+    run_id = read_state(run_dir).run_id
+    assert _curve(store, run_id, "step/train_loss") == [(1, 0.5)]
+    assert len(_client(store).search_runs([read_state(run_dir).experiment_id], f"tags.run_dir = '{run_dir}'")) == 1
+
+
+def test_a_continued_run_is_one_unbroken_curve(store, tmp_path):
+    run_dir = _make_run(tmp_path, store)
+    _write(run_dir, started(), *(step(n) for n in range(1, 6)), epoch(1), RunEnded("stopped", 1, 5))
+    deliver(run_dir)
+    run_id = read_state(run_dir).run_id
+    assert _client(store).get_run(run_id).info.status == "KILLED"
+    cut_journal(run_dir / "events.jsonl", step=3, epoch=1)  # the newest checkpoint is two steps back
+    rewind_delivery(run_dir)
+    _write(run_dir, started(start_step=3), *(step(n) for n in range(4, 9)), epoch(2))
+    deliver(run_dir)
+    assert read_state(run_dir).run_id == run_id
+    assert _client(store).get_run(run_id).info.status == "RUNNING"
+    assert [point[0] for point in _curve(store, run_id, "step/train_loss")] == list(range(1, 9))
+    assert [point[0] for point in _curve(store, run_id, "epoch/val_loss")] == [1, 2]
+
+
+@pytest.mark.parametrize(("status", "shown"), [("failed", "FAILED"), ("stopped", "KILLED"), ("killed", "KILLED")])
+def test_the_end_is_shown_as_it_was(store, tmp_path, status, shown):
+    run_dir = _make_run(tmp_path, store)
+    _write(run_dir, started(), RunEnded(status, 0, 0, "DataError: why"))
+    deliver(run_dir)
+    run = _client(store).get_run(read_state(run_dir).run_id)
+    assert (run.info.status, run.data.tags["reason"]) == (shown, "DataError: why")
+
+
+def test_the_thread_delivers_and_close_waits_for_it(store, tmp_path):
+    run_dir = _make_run(tmp_path, store)
+    settings = json.loads((run_dir / "tracking.json").read_text())
+    tracking = MlflowTracking(run_dir, TrackingSettings(**settings), close_timeout_s=60)
+    journal = Journal(run_dir)
+    for event in (started(), step(1), epoch(1), RunEnded("finished", 1, 1)):
+        journal(event)
+        tracking(event)
+    journal.close()
+    assert tracking.close() == ""
+    assert is_delivered(run_dir)
+    assert not any(thread.name == "mlflow-delivery" for thread in threading.enumerate())
+
+
+def test_a_store_that_is_away_loses_nothing(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    run_dir = _make_run(tmp_path, store, uri="http://127.0.0.1:9")
+    settings = TrackingSettings(**json.loads((run_dir / "tracking.json").read_text()))
+    tracking = MlflowTracking(run_dir, settings, close_timeout_s=60)
+    journal = Journal(run_dir)
+    for event in (started(), step(1), RunEnded("finished", 0, 1)):
+        journal(event)
+        tracking(event)
+    journal.close()
+    assert "Exception" in tracking.close()
+    assert not is_delivered(run_dir)
+    # The store comes back, here as another address.
+    values = json.loads((run_dir / "tracking.json").read_text()) | {"uri": f"sqlite:///{store}/mlflow.db"}
+    (run_dir / "tracking.json").write_text(json.dumps(values))
+    deliver(run_dir)
+    assert _curve(store, read_state(run_dir).run_id, "step/train_loss") == [(1, 0.5)]
+
+
+def test_a_sweep_is_one_parent_with_a_child_a_job(store, tmp_path):
+    sweep = tmp_path / "runs" / "sweep"
+    parents, statuses = set(), []
+    for number, end in enumerate(("finished", "failed", "finished")):
+        run_dir = _make_run(sweep, store, name=str(number), sweep_dir=str(sweep))
+        _write(run_dir, started())
+        deliver(run_dir)
+        parent = _client(store).get_run(read_state(run_dir).run_id).data.tags["mlflow.parentRunId"]
+        parents.add(parent)
+        statuses.append(_client(store).get_run(parent).info.status)
+        _write(run_dir, RunEnded(end, 1, 1))
+        deliver(run_dir)
+        statuses.append(_client(store).get_run(parent).info.status)
+    assert len(parents) == 1
+    assert statuses == ["RUNNING", "FINISHED", "RUNNING", "FAILED", "RUNNING", "FAILED"]
+
+
+def test_several_processes_meet_a_store_that_is_not_there_yet(tmp_path):
+    import subprocess
+    import sys
+
+    runs = [_make_run(tmp_path, tmp_path, name=f"run_{number}") for number in range(3)]
+    code = (
+        "import sys; from pathlib import Path; from sda.callbacks.tracking import deliver; deliver(Path(sys.argv[1]))"
+    )
+    children = []
+    for run_dir in runs:
+        _write(run_dir, started(), step(1))
+        children.append(subprocess.Popen([sys.executable, "-c", code, str(run_dir)]))
+    assert [child.wait(timeout=300) for child in children] == [0, 0, 0]
+    assert len({read_state(run_dir).experiment_id for run_dir in runs}) == 1
+
+
+@pytest.mark.parametrize("uri", ["postgresql://x", "file:///tmp", "mlruns"])
+def test_a_store_that_is_not_supported_is_refused(uri):
+    with pytest.raises(TrackingError, match="use sqlite:///FILE or http"):
+        resolve_uri(uri)
+
+
+def test_an_address_means_the_same_from_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert resolve_uri("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
+    assert resolve_uri("https://team.example/mlflow") == "https://team.example/mlflow"

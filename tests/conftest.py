@@ -1,0 +1,39 @@
+"""Small synthetic corpora, made anew for every test that asks."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+RATE_HZ = 16000
+"""Rate of the synthetic sounds: low, so that tests are quick."""
+
+
+def tone(frequency_hz: float, duration_s: float, rate_hz: int = RATE_HZ, level: float = 0.5) -> np.ndarray:
+    """A decaying sine, `[T]`."""
+    time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
+    return (level * np.sin(2 * np.pi * frequency_hz * time_s) * np.exp(-2 * time_s)).astype(np.float32)
+
+
+@pytest.fixture
+def make_sounds(tmp_path: Path) -> Callable[..., Path]:
+    """Writes `n_files` different tones into a folder and returns it."""
+
+    def make(n_files: int, duration_s: float = 1.2, folder: str = "sounds") -> Path:
+        root = tmp_path / folder
+        root.mkdir(exist_ok=True)
+        for index in range(n_files):
+            soundfile.write(root / f"tone_{index:03d}.wav", tone(200 + 60 * index, duration_s + 0.05 * index), RATE_HZ)
+        return root
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _single_thread() -> None:
+    """Sums in one order, whatever machine the tests run on."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)

@@ -1,0 +1,80 @@
+import math
+
+import pytest
+import torch
+
+from sda.losses.elbo import Elbo, gaussian_nll, kl_to_standard_normal
+from sda.models.mel_vae import Posterior, Reconstruction, Standardise
+
+N_CELLS = 32 * 10
+
+
+def _result(output, target, mean=None, log_variance=None):
+    mean = torch.zeros(len(target), 4) if mean is None else mean
+    return Reconstruction(
+        target, output, Posterior(mean, torch.zeros_like(mean) if log_variance is None else log_variance)
+    )
+
+
+def _elbo(free_bits=0.0, energy_weight=0.0):
+    return Elbo(Standardise(32), N_CELLS, free_bits, energy_weight)
+
+
+def test_doubling_the_error_costs_the_logarithm_of_two():
+    target = torch.zeros(3, 32, 10)
+    once, twice = (_elbo().score(_elbo().measure(_result(target + error, target))).recon for error in (0.5, 1.0))
+    assert (twice - once).item() == pytest.approx(math.log(2), abs=1e-3)
+
+
+def test_the_optimal_deviation_beats_any_fixed_one():
+    error = torch.tensor([0.3])
+    best = gaussian_nll(error).item() + 0.5  # the constant that belongs to it
+    for sigma in (0.1, 0.5, 0.6, 1.0, 3.0):
+        fixed = math.log(sigma) + error.item() / (2 * sigma**2)
+        assert best <= fixed + 1e-3
+
+
+def test_kl_against_the_known_value():
+    posterior = Posterior(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, math.log(4.0)]]))
+    expected = torch.tensor([[0.5, 0.5 * (4.0 - 1.0 - math.log(4.0))]])
+    torch.testing.assert_close(kl_to_standard_normal(posterior), expected)
+
+
+def test_free_bits_are_a_floor_on_the_batch_mean_with_a_gradient_above_it():
+    target = torch.zeros(2, 32, 10)
+    mean = torch.tensor([[3.0, 0.1, 0.0, 0.0], [0.0, 0.1, 0.0, 0.0]], requires_grad=True)
+    elbo = _elbo(free_bits=0.5)
+    kl = elbo.score(elbo.measure(_result(target + 1, target, mean))).kl * N_CELLS
+    assert kl.item() == pytest.approx(9 / 4 + 3 * 0.5)  # one dimension above the floor on average, three on it
+    kl.backward()
+    assert mean.grad[0, 0] != 0
+    assert (mean.grad[:, 1] == 0).all()
+
+
+def test_active_units_cannot_be_faked_by_free_bits():
+    elbo = _elbo(free_bits=0.5)
+    target = torch.zeros(1, 32, 10)
+    at_the_floor = torch.full((1, 4), 1.0)  # KL 0.5 each
+    above = torch.tensor([[2.0, 2.0, 1.0, 0.0]])
+    assert elbo.count_active_units(elbo.measure(_result(target, target, at_the_floor))) == 0
+    assert elbo.count_active_units(elbo.measure(_result(target, target, above))) == 2
+
+
+def test_the_level_term_sees_a_lost_peak_that_the_cells_hardly_see():
+    target = torch.full((1, 32, 10), -5.0)
+    target[:, 3] = 3.0  # one loud band
+    quiet = target.clone()
+    quiet[:, 3] -= 1.0
+    hiss = target.clone()
+    hiss[:, 20] -= 1.0  # the same error where nothing sounds
+    cells, level = _elbo(), _elbo(energy_weight=1.0)
+    peak_lost, hiss_lost = (_result(output, target) for output in (quiet, hiss))
+    assert cells.score(cells.measure(peak_lost)).recon == cells.score(cells.measure(hiss_lost)).recon
+    assert level.score(level.measure(peak_lost)).recon > level.score(level.measure(hiss_lost)).recon + 1.0
+
+
+def test_perfect_silence_has_a_finite_gradient():
+    output = torch.zeros(1, 32, 10, requires_grad=True)
+    elbo = _elbo(energy_weight=0.3)
+    elbo.score(elbo.measure(_result(output, torch.zeros(1, 32, 10)))).total().backward()
+    assert torch.isfinite(output.grad).all()

@@ -1,0 +1,80 @@
+"""A training run in miniature, without configuration: what the loop needs and nothing else."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+
+from sda.audio.augmentation import Augmentation
+from sda.audio.mel import LogMel
+from sda.losses.elbo import Elbo
+from sda.models.mel_vae import MelVAE
+from sda.training.config import RegularizationConfig, TrainingConfig
+from sda.training.dataset import TrainLoader, create_data_loaders
+from sda.training.loop import train
+from sda.training.metrics import Event
+from sda.training.state import TrainState, build_optimizer
+from sda.training.statistics import fit_standardise
+from tests.conftest import RATE_HZ
+
+
+@dataclass
+class Miniature:
+    """Everything `train` takes; `run` calls it and collects the events."""
+
+    config: TrainingConfig
+    features: LogMel
+    model: MelVAE
+    state: TrainState
+    train_loader: TrainLoader
+    probe: list[torch.Tensor]
+    held_out: list[torch.Tensor]
+    events: list[Event] = field(default_factory=list)
+
+    def run(self, stop_after: int | None = None) -> bool:
+        return train(
+            self.state,
+            self.model,
+            features=self.features,
+            objective=Elbo(self.model.standardise, 32 * self.model.n_frames, self.config.free_bits, 0.2),
+            train_loader=self.train_loader,
+            probe=self.probe,
+            held_out=self.held_out,
+            config=self.config,
+            device=torch.device("cpu"),
+            autocast=None,
+            emit=self.events.append,
+            should_stop=lambda: stop_after is not None and self.state.progress.step >= stop_after,
+        )
+
+    def of(self, kind: type) -> list:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def make_miniature(make_sounds):
+    def make(seed: int = 0, **settings) -> Miniature:
+        config = TrainingConfig(
+            **{
+                "latent_dim": 8,
+                "batch_size": 4,
+                "max_epochs": 3,
+                "chunk_duration_s": 0.25,
+                "val_fraction": 0.3,
+                "regularization": RegularizationConfig(augmentation_expansion=1),
+                **settings,
+            }
+        )
+        torch.manual_seed(seed)
+        features = LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32)
+        model = MelVAE(32, features.n_frames(RATE_HZ // 4), config.latent_dim, config.regularization.dropout)
+        files = sorted(Path(make_sounds(4)).iterdir())
+        loader, val_loader = create_data_loaders(files, config, Augmentation(), sample_rate=RATE_HZ, seed=seed)
+        training = [features(loader.chunks.grid_chunk(index)[None]) for index in range(loader.chunks.n_chunks)]
+        fit_standardise(model.standardise, training)
+        state = TrainState(model, build_optimizer(model, config.learning_rate, config.regularization.weight_decay))
+        held_out = [features(batch) for batch in val_loader]
+        return Miniature(config, features, model, state, loader, training, held_out)
+
+    return make

@@ -1,0 +1,163 @@
+import math
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from sda.audio.augmentation import Augmentation
+from sda.data.cache import WaveformCache
+from sda.errors import DataError
+from sda.training.config import RegularizationConfig, TrainingConfig
+from sda.training.dataset import AudioTrainingDataset, create_data_loaders
+from tests.conftest import RATE_HZ
+
+
+@pytest.fixture
+def ramps(tmp_path):
+    """Files whose samples say where they are: file k holds k/10 + a slow ramp."""
+    paths = []
+    for index, n_samples in enumerate((700, 1000, 2500)):
+        path = tmp_path / f"ramp_{index}.wav"
+        soundfile.write(path, 0.1 + index / 10 + np.arange(n_samples) / 1e5, RATE_HZ, subtype="FLOAT")
+        paths.append(path)
+    return paths
+
+
+def _dataset(paths, **kwargs):
+    return AudioTrainingDataset(paths, chunk_samples=1000, sample_rate=RATE_HZ, **kwargs)
+
+
+def test_chunks_have_one_size_whatever_the_file(ramps):
+    dataset = _dataset(ramps)
+    assert len(dataset) == 1 + 1 + 3
+    assert {tuple(dataset[index].shape) for index in range(len(dataset))} == {(1, 1000)}
+    assert [start for _, start in dataset.chunks] == [0, 0, 0, 1000, 2000]
+    assert dataset[0].dtype == torch.float32
+
+
+def test_chunks_that_are_mostly_padding_are_not_judged(tmp_path):
+    paths = []
+    for index, n_samples in enumerate((300, 1499, 1500)):
+        paths.append(tmp_path / f"{index}.wav")
+        soundfile.write(paths[-1], np.full(n_samples, 0.1), RATE_HZ)
+    dataset = _dataset(paths)
+    assert [dataset.chunks[index] for index in dataset.judged] == [
+        (str(paths[0]), 0),  # short, but all there is of its file
+        (str(paths[1]), 0),
+        (str(paths[2]), 0),
+        (str(paths[2]), 1000),
+    ]
+
+
+def test_the_last_chunk_is_padded_with_zeros_and_nothing_else_is(ramps):
+    dataset = _dataset(ramps)
+    assert (dataset[0][0, 700:] == 0).all()
+    assert (dataset[0][0, :700] > 0).all()
+    assert (dataset[4][0, 500:] == 0).all()
+    assert (dataset[3] > 0).all()
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 44100, 48000])
+def test_the_index_holds_at_any_rate(tmp_path, rate_hz):
+    soundfile.write(tmp_path / "a.wav", np.full(round(2.5 * rate_hz), 0.1), rate_hz)
+    dataset = AudioTrainingDataset([tmp_path / "a.wav"], 48000, 48000)
+    n_samples = len(WaveformCache(48000).get(str(tmp_path / "a.wav")))
+    assert len(dataset) == math.ceil(n_samples / 48000) == 3
+
+
+def test_extra_visits_start_elsewhere_but_inside_the_file(ramps):
+    dataset = _dataset([ramps[2]], extra_visits=50)
+    assert len(dataset) == 3 * 51
+    extra = [dataset[index][0] for index in range(3, len(dataset))]
+    assert all((chunk > 0).all() for chunk in extra)  # never padded: the file is longer than a chunk
+    starts = {round((chunk[0].item() - 0.3) * 1e5) for chunk in extra}
+    assert len(starts) > 60
+    assert min(starts) == 0
+    assert max(starts) == 1500  # the last start that leaves a whole chunk
+
+
+def test_items_depend_on_seed_epoch_and_index_alone(ramps):
+    first, again = (_dataset(ramps, extra_visits=3, augmentation_pipeline=Augmentation(), seed=5) for _ in range(2))
+    backwards = {index: again[index] for index in reversed(range(len(again)))}
+    assert all(torch.equal(first[index], backwards[index]) for index in range(len(first)))
+    first.epoch = 1
+    assert any(not torch.equal(first[index], backwards[index]) for index in range(len(first)))
+
+
+def test_augmentation_happens_half_of_the_time(ramps):
+    dataset = _dataset([ramps[2]], extra_visits=400, augmentation_pipeline=lambda waveform: -waveform)
+    share = np.mean([(dataset[index] <= 0).all().item() for index in range(len(dataset))])
+    assert share == pytest.approx(0.5, abs=0.05)  # 1203 draws: three deviations are 0.043
+
+
+def test_a_change_of_speed_adds_no_silence(ramps):
+    pipeline = Augmentation(gain_db=0.0, polarity=False)
+    dataset = _dataset([ramps[2]], extra_visits=100, augmentation_pipeline=pipeline, augmentation_probability=1.0)
+    for index in range(3, len(dataset)):
+        assert (dataset[index] > 0.2).all()
+
+
+def test_an_item_can_be_changed_without_changing_the_file(ramps):
+    dataset = _dataset(ramps)
+    dataset[1].zero_()
+    assert (dataset[1] > 0).all()
+
+
+def test_items_past_the_end_are_refused(ramps):
+    with pytest.raises(IndexError):
+        _dataset(ramps)[5]
+    with pytest.raises(DataError, match="no sound files"):
+        _dataset([])
+
+
+def _config(**kwargs):
+    return TrainingConfig(batch_size=4, chunk_duration_s=0.5, val_fraction=0.3, **kwargs)
+
+
+def test_loaders_split_by_file_and_augment_only_training(make_sounds):
+    files = sorted(make_sounds(10).iterdir())
+    marked = lambda waveform: torch.full_like(waveform, 9.0)  # noqa: E731
+    train, val = create_data_loaders(files, _config(), marked, sample_rate=RATE_HZ)
+    train_files = {path for path, _ in train.dataset.chunks}
+    val_files = {path for path, _ in val.dataset.chunks}
+    assert len(val_files) == 3
+    assert not train_files & val_files
+    assert any((batch == 9.0).any() for batch in train)
+    assert not any((batch == 9.0).any() for batch in val)
+    again = create_data_loaders(files, _config(), sample_rate=RATE_HZ)[1]
+    assert {path for path, _ in again.dataset.chunks} == val_files
+
+
+def test_an_epoch_visits_every_chunk_as_often_as_the_expansion_says(make_sounds):
+    config = _config(regularization=RegularizationConfig(augmentation_expansion=4))
+    train, _ = create_data_loaders(sorted(make_sounds(4).iterdir()), config, sample_rate=RATE_HZ)
+    assert sum(len(batch) for batch in train.iterate(1)) == 5 * train.dataset.n_chunks
+
+
+def test_identical_files_stay_on_one_side(make_sounds):
+    root = make_sounds(4)
+    for index in range(4):
+        (root / f"copy_{index}.wav").write_bytes((root / f"tone_{index:03d}.wav").read_bytes())
+    train, val = create_data_loaders(sorted(root.iterdir()), _config(), sample_rate=RATE_HZ)
+    names = [{path[-7:] for path, _ in loader.dataset.chunks} for loader in (train, val)]
+    assert not {name[-5] for name in names[0]} & {name[-5] for name in names[1]}
+
+
+def test_an_epoch_can_be_taken_up_in_its_middle(make_sounds):
+    files = sorted(make_sounds(4).iterdir())
+    train, _ = create_data_loaders(files, _config(), Augmentation(), sample_rate=RATE_HZ, seed=3)
+    whole = list(train.iterate(epoch=2))
+    rest = list(train.iterate(epoch=2, first_batch=3))
+    assert len(rest) == len(whole) - 3 == len(train) - 3
+    assert all(torch.equal(a, b) for a, b in zip(whole[3:], rest, strict=True))
+    assert not torch.equal(whole[0], next(train.iterate(epoch=3)))
+
+
+def test_workers_change_nothing(make_sounds):
+    files = sorted(make_sounds(4).iterdir())
+    alone, helped = (
+        create_data_loaders(files, _config(num_workers=n), Augmentation(), sample_rate=RATE_HZ)[0] for n in (0, 2)
+    )
+    for here, there in zip(alone.iterate(1), helped.iterate(1), strict=True):
+        assert torch.equal(here, there)

@@ -1,0 +1,150 @@
+import math
+
+import pytest
+import torch
+
+from sda.errors import TrainingError
+from sda.training.config import RegularizationConfig
+from sda.training.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent, Warned, compute_overfitting_gap
+from sda.training.step import judge
+
+
+def test_a_run_tells_every_step_and_epoch_and_its_end(make_miniature):
+    run = make_miniature()
+    assert run.run() is True
+    n_steps = 3 * len(run.train_loader)
+    assert [event.step for event in run.of(StepMetrics)] == list(range(1, n_steps + 1))
+    assert {event.total_steps for event in run.of(StepMetrics)} == {n_steps}
+    assert [event.epoch for event in run.of(EpochMetrics)] == [1, 2, 3]
+    (complete,) = run.of(TrainingCompleteEvent)
+    last = run.of(EpochMetrics)[-1]
+    assert (complete.total_epochs, complete.final_val_loss) == (3, last.val_loss)
+    assert run.events[-1] is complete
+    assert run.state.history.epochs == run.of(EpochMetrics)
+    assert run.state.history.steps == run.of(StepMetrics)
+
+
+@pytest.mark.slow
+def test_it_learns(make_miniature):
+    run = make_miniature(max_epochs=25)
+    run.run()
+    losses = run.state.history.get_loss_curves()["train_loss"]
+    assert losses[-1] < losses[0] - 0.5  # the error falls to 60 % or less
+
+
+def test_the_gap_compares_like_with_like(make_miniature):
+    run = make_miniature()
+    run.held_out = run.probe  # the same sound on both sides
+    run.run()
+    assert {event.overfitting_gap for event in run.of(EpochMetrics)} == {0.0}
+    epoch = run.of(EpochMetrics)[-1]
+    assert epoch.overfitting_gap == compute_overfitting_gap(epoch.train_loss, epoch.val_loss)
+
+
+def test_judging_does_not_depend_on_the_batching_and_disturbs_no_generator(make_miniature):
+    run = make_miniature()
+    from sda.losses.elbo import Elbo
+
+    objective = Elbo(run.model.standardise, 32 * run.model.n_frames, 0.5, 0.2)
+    before = torch.get_rng_state()
+    together = judge(run.model, objective, [torch.cat(run.probe)])
+    apart = judge(run.model, objective, run.probe)
+    assert together.loss == pytest.approx(apart.loss, abs=1e-5)
+    assert together.kl_divergence == pytest.approx(apart.kl_divergence, rel=1e-5)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_no_epoch_is_best_before_the_warm_up_is_over(make_miniature):
+    run = make_miniature(max_epochs=4, kl_warmup_fraction=0.6)
+    run.run()
+    epochs = run.of(EpochMetrics)
+    assert [epoch.kl_weight < 1 for epoch in epochs] == [True, True, False, False]
+    assert not any(epoch.is_best for epoch in epochs[:2])
+    assert run.state.progress.best_epoch in (3, 4)
+    assert run.of(TrainingCompleteEvent)[0].best_epoch == run.state.progress.best_epoch
+
+
+def test_every_parameter_is_in_the_optimiser_and_moves(make_miniature):
+    run = make_miniature(max_epochs=1)
+    before = {name: parameter.clone() for name, parameter in run.model.named_parameters()}
+    run.run()
+    assert [name for name, parameter in run.model.named_parameters() if torch.equal(parameter, before[name])] == []
+
+
+def _poison(run, n_batches, value):
+    """Make the first batches of the run not finite."""
+    iterate = run.train_loader.iterate
+
+    def poisoned(epoch, first_batch=0):
+        for number, batch in enumerate(iterate(epoch, first_batch)):
+            yield torch.full_like(batch, value) if epoch == 1 and number + first_batch < n_batches else batch
+
+    run.train_loader.iterate = poisoned
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_step_that_is_not_finite_is_skipped_and_counted(make_miniature, value):
+    run = make_miniature(max_epochs=2)
+    _poison(run, 2, value)
+    before = {name: parameter.clone() for name, parameter in run.model.named_parameters()}
+    run.run(stop_after=2)
+    assert all(torch.equal(parameter, before[name]) for name, parameter in run.model.named_parameters())
+    assert [event.kind for event in run.of(Warned)] == ["step_skipped"] * 2
+    run.run()
+    assert run.of(EpochMetrics)[-1].skipped_steps == 2
+    assert all(torch.isfinite(parameter).all() for parameter in run.model.parameters())
+
+
+def test_steps_that_are_never_finite_end_the_run_clearly(make_miniature):
+    run = make_miniature(max_skipped_steps=3)
+    _poison(run, 99, math.nan)
+    with pytest.raises(TrainingError, match=r"3 steps in a row .*Try a lower training\.learning_rate"):
+        run.run()
+    assert run.state.progress.skipped_steps == 3
+
+
+def test_overfitting_is_warned_of_once_and_training_goes_on(make_miniature):
+    run = make_miniature(max_epochs=4, kl_warmup_fraction=0.0)
+    run.held_out = [batch + 3.0 for batch in run.held_out]
+    run.run()
+    assert [event.kind for event in run.of(Warned)] == ["overfitting"]
+    assert len(run.of(EpochMetrics)) == 4
+
+
+def test_a_collapsed_posterior_is_warned_of(make_miniature):
+    run = make_miniature(max_epochs=2, kl_warmup_fraction=0.0, learning_rate=1e-9)
+    with torch.no_grad():
+        run.model.encoder.to_posterior.weight.zero_()
+        run.model.encoder.to_posterior.bias.zero_()
+    run.run()
+    assert "posterior_collapse" in [event.kind for event in run.of(Warned)]
+    assert run.of(EpochMetrics)[-1].active_units == 0
+
+
+def test_early_stopping_waits_for_its_patience(make_miniature):
+    run = make_miniature(
+        max_epochs=50, kl_warmup_fraction=0.0, learning_rate=1e-12, early_stopping=True, early_stopping_patience=2
+    )
+    run.run()
+    best = run.state.progress.best_epoch
+    assert len(run.of(EpochMetrics)) == best + 2 < 50
+    assert len(run.of(TrainingCompleteEvent)) == 1
+
+
+@pytest.mark.parametrize("stop_after", [2, 4, 5, 6])
+def test_a_run_taken_up_where_it_stopped_is_the_run_that_never_stopped(make_miniature, stop_after):
+    whole = make_miniature(seed=3, regularization=RegularizationConfig(augmentation_expansion=2, dropout=0.4))
+    whole.run()
+    broken = make_miniature(seed=3, regularization=RegularizationConfig(augmentation_expansion=2, dropout=0.4))
+    assert broken.run(stop_after=stop_after) is False
+    tensors, progress, history = broken.state.tensors(), broken.state.progress, broken.state.history
+
+    taken_up = make_miniature(seed=99, regularization=RegularizationConfig(augmentation_expansion=2, dropout=0.4))
+    taken_up.train_loader.chunks.seed = taken_up.train_loader.order.seed = 3
+    taken_up.state.load_tensors(tensors)
+    taken_up.state.progress, taken_up.state.history = progress, history
+    assert taken_up.run() is True
+    for name, tensor in whole.state.tensors().items():
+        assert torch.equal(tensor, taken_up.state.tensors()[name]), name
+    losses = [[epoch.val_loss for epoch in run.state.history.epochs] for run in (whole, taken_up)]
+    assert losses[0] == losses[1]
