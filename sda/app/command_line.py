@@ -29,8 +29,8 @@ register_resolvers(scan_once)
 register_configs()
 
 _HERE = Path(__file__).resolve()
-CONFIG_DIR = next(path for path in (_HERE.parents[2] / "conf", _HERE.parents[1] / "conf") if path.is_dir())
-"""Compositions: `conf/` of a checkout, or the copy inside an installed package."""
+CONFIG_DIR = next(path for path in (_HERE.parents[1] / "conf", _HERE.parents[2] / "conf") if path.is_dir())
+"""Compositions: the copy inside an installed package, or `conf/` of a checkout."""
 
 EXIT_ERROR = 1
 _HYDRAS_OWN_MATTERS = (

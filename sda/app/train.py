@@ -122,7 +122,6 @@ def _train(session: Session, emit: Emitter, stop: StopRequest) -> bool:
     """Run the loop; a run that was asked to stop is saved where it stands."""
     finished = train(
         session.state,
-        session.model,
         features=session.features,
         objective=session.objective,
         train_loader=session.train_loader,

@@ -14,6 +14,7 @@ def main(port: str) -> None:
     """Become the MLflow server; ends with Ctrl-C."""
     print(f"open http://127.0.0.1:{port}/{VIEW}", flush=True)
     store = resolve_uri(TrackingConfig().uri)
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # a dozen idle processes less
     command = ["mlflow", "server", "--backend-store-uri", store, "--host", "127.0.0.1", "--port", port]
     os.execv(sys.executable, [sys.executable, "-m", *command])
 

@@ -58,7 +58,7 @@ def griffin_lim(
     previous = torch.zeros_like(angles)
     for _ in range(n_iterations):
         waveform = torch.istft(magnitude * angles, n_fft, hop_length, window=window, length=n_samples)
-        rebuilt = torch.stft(waveform, n_fft, hop_length, window=window, pad_mode="constant", return_complex=True)
+        rebuilt = torch.stft(waveform, n_fft, hop_length, window=window, pad_mode="reflect", return_complex=True)
         angles = rebuilt + momentum * (rebuilt - previous)
         angles = angles / angles.abs().clamp(min=1e-16)
         previous = rebuilt

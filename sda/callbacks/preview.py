@@ -23,7 +23,7 @@ class RenderedPreview(Protocol):
     @property
     def audio(self) -> Path: ...
     @property
-    def picture(self) -> Path: ...
+    def picture(self) -> Path | None: ...
 
 
 class PreviewCallback:
@@ -71,6 +71,5 @@ class PreviewCallback:
             self._emit(Warned("preview_failed", f"the preview of epoch {epoch} could not be written: {error}", epoch))
             return
         for preview in previews:
-            self._emit(
-                PreviewEvent(epoch, str(preview.audio), self._sample_rate_hz, preview.kind, str(preview.picture))
-            )
+            picture = "" if preview.picture is None else str(preview.picture)
+            self._emit(PreviewEvent(epoch, str(preview.audio), self._sample_rate_hz, preview.kind, picture))

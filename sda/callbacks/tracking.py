@@ -9,15 +9,15 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from filelock import FileLock
 
 from sda.callbacks.journal import JOURNAL, read_journal
+from sda.callbacks.records import EPOCH_METRICS, Batch, DeliveryState, collect
 from sda.durable import write_json
 from sda.errors import TrackingError
 from sda.training.metrics import Event, RunStarted
@@ -33,24 +33,6 @@ BATCH_PARAMS = 100
 DELIVERY_INTERVAL_S = 2.0
 RETRY_INTERVAL_S = 15.0
 HTTP_TIMEOUT_S = 10
-MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "killed": "KILLED"}
-
-STEP_METRICS = ("train_loss", "recon_loss", "kl_loss", "kl_weight", "learning_rate", "step_time_s", "gradient_norm")
-EPOCH_METRICS = (
-    "train_loss",
-    "val_loss",
-    "val_recon_loss",
-    "val_kl_loss",
-    "kl_divergence",
-    "overfitting_gap",
-    "learning_rate",
-    "elapsed_seconds",
-    "kl_weight",
-    "active_units",
-    "skipped_steps",
-)
-FINAL_METRICS = ("total_time_s", "final_train_loss", "final_val_loss", "best_val_loss", "best_epoch")
-RECONSTRUCTION_METRICS = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
 
 
 @dataclass(frozen=True)
@@ -69,32 +51,6 @@ class TrackingSettings:
     """Files in the run's folder to store at the start, relative to it."""
     sweep_dir: str = ""
     """Folder of the sweep that the run belongs to; its runs share an MLflow parent."""
-
-
-@dataclass
-class DeliveryState:
-    """How much of a run MLflow has; saved after every batch."""
-
-    run_id: str = ""
-    experiment_id: str = ""
-    introduced: bool = False
-    """Whether parameters, tags, dataset and files were delivered."""
-    offset: int = 0
-    """Bytes of the journal that were delivered."""
-    last_step: int = 0
-    last_epoch: int = 0
-    """Newest step and epoch delivered: a resumed run tells some again, which MLflow would show twice."""
-
-
-@dataclass
-class _Batch:
-    """What one call to MLflow carries."""
-
-    metrics: list[Any] = field(default_factory=list)
-    tags: dict[str, str] = field(default_factory=dict)
-    artifacts: list[tuple[str, str]] = field(default_factory=list)
-    """Local path and folder among the run's artifacts."""
-    status: str = ""
 
 
 class MlflowTracking:
@@ -207,21 +163,21 @@ def deliver(run_dir: Path) -> None:
             _update_sweep(client, Path(settings.sweep_dir))
 
 
-def _deliver_batch(client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState) -> _Batch | None:
+def _deliver_batch(client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState) -> Batch | None:
     """Deliver at most one call's worth of events and remember it; nothing when the journal holds no more."""
-    from mlflow.entities import RunTag
+    from mlflow.entities import Metric, RunTag
 
-    batch = _Batch()
+    batch = Batch()
     reached = state.offset
     for values, offset in read_journal(journal, state.offset):
-        _collect(values, batch, state)
+        collect(values, batch, state)
         reached = offset
         if len(batch.metrics) > BATCH_METRICS - 2 * len(EPOCH_METRICS) or batch.status:
             break
     if reached == state.offset:
         return None
     tags = [RunTag(key, value[:5000]) for key, value in batch.tags.items()]
-    client.log_batch(state.run_id, metrics=batch.metrics, tags=tags)
+    client.log_batch(state.run_id, metrics=[Metric(*point) for point in batch.metrics], tags=tags)
     for path, folder in batch.artifacts:
         if Path(path).exists():
             client.log_artifact(state.run_id, path, folder)
@@ -235,41 +191,6 @@ def _deliver_batch(client: "MlflowClient", run_dir: Path, journal: Path, state: 
     state.offset = reached
     _write_state(run_dir, state)
     return batch
-
-
-def _collect(values: dict[str, Any], batch: _Batch, state: DeliveryState) -> None:
-    """Add one event to a batch."""
-    kind = values["event"]
-    if kind == "StepMetrics" and values["step"] > state.last_step:
-        state.last_step = values["step"]
-        batch.metrics += _metrics("step", STEP_METRICS, values, values["step"])
-    elif kind == "EpochMetrics" and values["epoch"] > state.last_epoch:
-        state.last_epoch = values["epoch"]
-        batch.metrics += _metrics("epoch", EPOCH_METRICS, values, values["epoch"])
-    elif kind == "RunStarted":
-        batch.status = "RUNNING"
-        batch.tags |= {key: str(values[key]) for key in ("device", "precision", "n_parameters", "total_steps")}
-    elif kind == "PreviewEvent":
-        folder = f"previews/{Path(values['audio_path']).parent.name}"
-        batch.artifacts += [(path, folder) for path in (values["audio_path"], values["picture_path"]) if path]
-    elif kind == "CheckpointSaved":
-        batch.tags["checkpoint.best" if values["is_best"] else "checkpoint.last"] = values["path"]
-    elif kind == "Warned":
-        batch.tags[f"warning.{values['kind']}"] = values["message"]
-    elif kind == "ReconstructionScored":
-        batch.metrics += _metrics(f"heldout.{values['source']}", RECONSTRUCTION_METRICS, values, values["epoch"])
-    elif kind == "TrainingCompleteEvent":
-        batch.metrics += _metrics("final", FINAL_METRICS, values, values["total_epochs"])
-    elif kind == "RunEnded":
-        batch.status = MLFLOW_STATUS[values["status"]]
-        batch.tags |= {"status": values["status"], "reason": values["reason"] or values["status"]}
-
-
-def _metrics(prefix: str, names: Iterable[str], values: dict[str, Any], step: int) -> list[Any]:
-    from mlflow.entities import Metric
-
-    timestamp_ms = round(values["time"] * 1000)
-    return [Metric(f"{prefix}/{name}", float(values[name]), timestamp_ms, step) for name in names]
 
 
 def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState) -> None:

@@ -23,9 +23,10 @@ class Preview:
     """One rendered sound."""
 
     kind: str
-    """`reconstruction`, `interpolation`, `sample` or `ceiling`."""
+    """`original`, `reconstruction`, `interpolation`, `sample` or `ceiling`."""
     audio: Path
-    picture: Path
+    picture: Path | None
+    """`None` where another sound's picture shows this one too."""
 
 
 class PreviewRenderer:
@@ -65,7 +66,9 @@ class PreviewRenderer:
         result = self.model(log_mel)
         rebuilt = self._to_sound(self.model.standardise.invert(result.output))
         for number, (original, reconstruction) in enumerate(zip(self._originals(), rebuilt, strict=True), start=1):
-            save_wav(folder / f"original_{number}.wav", original, self.features.sample_rate_hz)
+            source = folder / f"original_{number}.wav"
+            save_wav(source, original, self.features.sample_rate_hz)
+            previews.append(Preview("original", source, None))
             panels = [("held-out original", original), (f"reconstruction, epoch {epoch}", reconstruction)]
             previews.append(self._save(folder, "reconstruction", number, reconstruction, panels))
         if len(self.held_out) > 1:

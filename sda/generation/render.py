@@ -39,7 +39,6 @@ def render_path(model: MelVAE, features: LogMel, latents: Tensor, n_samples: int
         total[:, index * hop : index * hop + n_frames] += fade * chunk
         weight[index * hop : index * hop + n_frames] += fade
     log_mel = total / weight
-    longest = (log_mel.shape[1] - 1) * features.hop_length
-    n_samples = longest if n_samples is None else min(n_samples, longest + features.hop_length - 1)
-    log_mel = log_mel[:, : features.n_frames(n_samples)]
-    return log_mel_to_waveform(log_mel[None], features, n_samples)[0].cpu()
+    whole_hops = (log_mel.shape[1] - 1) * features.hop_length
+    waveform = log_mel_to_waveform(log_mel[None], features, whole_hops + features.hop_length - 1)[0].cpu()
+    return waveform[: whole_hops if n_samples is None else n_samples]

@@ -9,7 +9,6 @@ from torch import Tensor
 from sda.audio.mel import LogMel
 from sda.errors import TrainingError
 from sda.losses.elbo import Elbo
-from sda.models.mel_vae import MelVAE
 from sda.training.config import TrainingConfig
 from sda.training.dataset import TrainLoader
 from sda.training.metrics import (
@@ -24,14 +23,13 @@ from sda.training.metrics import (
 )
 from sda.training.schedule import kl_weight, learning_rate_factor
 from sda.training.state import Progress, TrainState
-from sda.training.step import Judgement, judge, take_step
+from sda.training.step import Judgement, StepResult, judge, take_step
 
 Emit = Callable[[Event], None]
 
 
 def train(
     state: TrainState,
-    model: MelVAE,
     *,
     features: LogMel,
     objective: Elbo,
@@ -48,7 +46,6 @@ def train(
 
     Args:
         state: mutated in place; it can be saved whenever an event is emitted and when this returns.
-        model: the one inside `state`.
         probe: log-mel batches of training chunks, un-augmented, always the same.
         held_out: log-mel batches of held-out chunks.
         emit: told every event, in order.
@@ -60,9 +57,9 @@ def train(
     Raises:
         TrainingError: `config.max_skipped_steps` steps in a row were not finite.
     """
-    progress = state.progress
+    model, progress = state.model, state.progress
     total_steps = config.max_epochs * len(train_loader)
-    n_bad_in_a_row = 0
+    n_skipped_in_a_row = 0
     clock = _Clock(progress)
     while progress.epoch < config.max_epochs and not _has_stopped_improving(progress, config):
         epoch = progress.epoch + 1
@@ -86,68 +83,87 @@ def train(
             progress.batch += 1
             clock.tick()
             if result.finite:
-                n_bad_in_a_row = 0
-                step = StepMetrics(
-                    epoch=epoch,
-                    step=progress.step,
+                n_skipped_in_a_row = 0
+                step = _describe_step(
+                    progress,
+                    result,
                     total_steps=total_steps,
-                    train_loss=result.loss,
-                    recon_loss=result.recon,
-                    kl_loss=result.kl,
                     kl_weight=weight,
                     learning_rate=learning_rate,
-                    step_time_s=time.perf_counter() - started,
-                    gradient_norm=result.gradient_norm,
+                    started=started,
                 )
                 state.history.add_step(step)
                 emit(step)
             else:
-                n_bad_in_a_row += 1
+                n_skipped_in_a_row += 1
                 progress.skipped_steps += 1
-                emit(_warn_of_skipped_step(progress, epoch, result.loss, result.gradient_norm))
-                if n_bad_in_a_row >= config.max_skipped_steps:
-                    raise TrainingError(
-                        f"{n_bad_in_a_row} steps in a row had a loss or gradient that is not finite, the last at step "
-                        f"{progress.step}. The last checkpoint is intact. Try a lower training.learning_rate "
-                        f"(now {config.learning_rate:g}) or training.precision=float32."
-                    )
+                emit(_warn_of_skipped_step(progress, result))
+                _refuse_to_go_on(n_skipped_in_a_row, progress, config)
             if should_stop():
                 return False
 
         on_probe, on_held_out = judge(model, objective, probe), judge(model, objective, held_out)
-        weight = kl_weight(progress.step, total_steps, config.kl_warmup_fraction)
-        is_best = _note_best(progress, epoch, on_held_out.loss, weight)
         clock.tick()
         progress.epoch, progress.batch = epoch, 0
-        metrics = EpochMetrics(
-            epoch=epoch,
-            total_epochs=config.max_epochs,
-            train_loss=on_probe.loss,
-            val_loss=on_held_out.loss,
-            val_recon_loss=on_held_out.recon,
-            val_kl_loss=on_held_out.kl,
-            kl_divergence=on_held_out.kl_divergence,
-            overfitting_gap=compute_overfitting_gap(on_probe.loss, on_held_out.loss),
-            learning_rate=learning_rate_factor(progress.step, total_steps) * config.learning_rate,
-            eta_seconds=estimate_eta(
-                [*(done.elapsed_seconds for done in state.history.epochs), progress.elapsed_s],
-                config.max_epochs - epoch,
-            ),
-            elapsed_seconds=progress.elapsed_s,
-            kl_weight=weight,
-            active_units=on_held_out.active_units,
-            skipped_steps=progress.skipped_steps,
-            is_best=is_best,
-        )
+        metrics = _describe_epoch(state, on_probe, on_held_out, total_steps, config)
         state.history.add_epoch(metrics)
-        for warning in _warn_of_epoch(progress, metrics, on_held_out, config):
+        for warning in _warn_of_epoch(progress, metrics, config):
             emit(warning)
         emit(metrics)
         if should_stop():
             return False
 
-    emit(_complete(state))
+    emit(_describe_end(state))
     return True
+
+
+def _describe_step(
+    progress: Progress,
+    result: StepResult,
+    *,
+    total_steps: int,
+    kl_weight: float,
+    learning_rate: float,
+    started: float,
+) -> StepMetrics:
+    return StepMetrics(
+        epoch=progress.epoch + 1,
+        step=progress.step,
+        total_steps=total_steps,
+        train_loss=result.loss,
+        recon_loss=result.recon,
+        kl_loss=result.kl,
+        kl_weight=kl_weight,
+        learning_rate=learning_rate,
+        step_time_s=time.perf_counter() - started,
+        gradient_norm=result.gradient_norm,
+    )
+
+
+def _describe_epoch(
+    state: TrainState, on_probe: Judgement, on_held_out: Judgement, total_steps: int, config: TrainingConfig
+) -> EpochMetrics:
+    """The epoch that was just completed; notes it as the best where it is."""
+    progress = state.progress
+    weight = kl_weight(progress.step, total_steps, config.kl_warmup_fraction)
+    elapsed_s = [*(done.elapsed_seconds for done in state.history.epochs), progress.elapsed_s]
+    return EpochMetrics(
+        epoch=progress.epoch,
+        total_epochs=config.max_epochs,
+        train_loss=on_probe.loss,
+        val_loss=on_held_out.loss,
+        val_recon_loss=on_held_out.recon,
+        val_kl_loss=on_held_out.kl,
+        kl_divergence=on_held_out.kl_divergence,
+        overfitting_gap=compute_overfitting_gap(on_probe.loss, on_held_out.loss),
+        learning_rate=learning_rate_factor(progress.step, total_steps) * config.learning_rate,
+        eta_seconds=estimate_eta(elapsed_s, config.max_epochs - progress.epoch),
+        elapsed_seconds=progress.elapsed_s,
+        kl_weight=weight,
+        active_units=on_held_out.active_units,
+        skipped_steps=progress.skipped_steps,
+        is_best=_note_best(progress, on_held_out.loss, weight),
+    )
 
 
 class _Clock:
@@ -167,30 +183,37 @@ def _has_stopped_improving(progress: Progress, config: TrainingConfig) -> bool:
     return config.early_stopping and progress.epochs_since_best >= config.early_stopping_patience
 
 
-def _note_best(progress: Progress, epoch: int, val_loss: float, kl_weight: float) -> bool:
+def _note_best(progress: Progress, val_loss: float, kl_weight: float) -> bool:
     """Whether this epoch is the best so far; none is while the KL term still warms up."""
     if kl_weight < 1.0:
         return False
     if progress.best_val_loss is not None and val_loss >= progress.best_val_loss:
         progress.epochs_since_best += 1
         return False
-    progress.best_val_loss, progress.best_epoch, progress.epochs_since_best = val_loss, epoch, 0
+    progress.best_val_loss, progress.best_epoch, progress.epochs_since_best = val_loss, progress.epoch, 0
     return True
 
 
-def _warn_of_skipped_step(progress: Progress, epoch: int, loss: float, gradient_norm: float) -> Warned:
+def _warn_of_skipped_step(progress: Progress, result: StepResult) -> Warned:
     return Warned(
         "step_skipped",
-        f"step {progress.step} was skipped: loss {loss:g}, gradient norm {gradient_norm:g} "
+        f"step {progress.step} was skipped: loss {result.loss:g}, gradient norm {result.gradient_norm:g} "
         f"({progress.skipped_steps} skipped so far)",
-        epoch,
+        progress.epoch + 1,
         progress.step,
     )
 
 
-def _warn_of_epoch(
-    progress: Progress, metrics: EpochMetrics, on_held_out: Judgement, config: TrainingConfig
-) -> list[Warned]:
+def _refuse_to_go_on(n_skipped_in_a_row: int, progress: Progress, config: TrainingConfig) -> None:
+    if n_skipped_in_a_row >= config.max_skipped_steps:
+        raise TrainingError(
+            f"{n_skipped_in_a_row} steps in a row had a loss or gradient that is not finite, the last at step "
+            f"{progress.step}. The last checkpoint is intact. Try a lower training.learning_rate "
+            f"(now {config.learning_rate:g}) or training.precision=float32."
+        )
+
+
+def _warn_of_epoch(progress: Progress, metrics: EpochMetrics, config: TrainingConfig) -> list[Warned]:
     """Warnings that are due for the first time; the KL warm-up is waited for."""
     if metrics.kl_weight < 1.0:
         return []
@@ -200,7 +223,7 @@ def _warn_of_epoch(
             f"overfitting: the error on held-out sound is {metrics.overfitting_gap:.0%} larger than on training sound "
             f"(threshold {OVERFITTING_THRESHOLD:.0%}); training goes on"
         )
-    if on_held_out.active_units == 0:
+    if metrics.active_units == 0:
         due["posterior_collapse"] = (
             f"posterior collapse: none of {config.latent_dim} latent dimensions carries information; "
             "the model draws the same sound for everything. Try more training.free_bits or a longer KL warm-up"
@@ -210,7 +233,7 @@ def _warn_of_epoch(
     return [Warned(kind, due[kind], metrics.epoch, progress.step) for kind in new]
 
 
-def _complete(state: TrainState) -> TrainingCompleteEvent:
+def _describe_end(state: TrainState) -> TrainingCompleteEvent:
     last, progress = state.history.epochs[-1], state.progress
     return TrainingCompleteEvent(
         total_epochs=progress.epoch,

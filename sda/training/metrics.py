@@ -100,7 +100,7 @@ class PreviewEvent:
     sample_rate: int
     """Hz."""
     kind: str = ""
-    """`reconstruction`, `interpolation`, `sample` or `ceiling`."""
+    """`original`, `reconstruction`, `interpolation`, `sample` or `ceiling`."""
     picture_path: str = ""
     """Spectrogram that belongs to the sound; empty where there is none."""
 

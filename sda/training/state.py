@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sda.models.mel_vae import MelVAE
 from sda.training.metrics import MetricsHistory
 
 
@@ -35,7 +36,7 @@ class Progress:
 class TrainState:
     """A run in progress: learn by mutating it, continue by saving and loading it."""
 
-    model: nn.Module
+    model: MelVAE
     optimizer: torch.optim.Optimizer
     progress: Progress = field(default_factory=Progress)
     history: MetricsHistory = field(default_factory=MetricsHistory)

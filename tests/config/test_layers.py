@@ -1,3 +1,5 @@
+import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -6,6 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
+from sda.app.arguments import prepare_arguments
 from sda.app.command_line import CONFIG_DIR
 from sda.config.provenance import PRESET_KEYS, explain_choices
 from sda.config.resolvers import register_resolvers
@@ -14,6 +17,9 @@ from sda.data.scan import scan_folder
 from sda.errors import ConfigError
 from sda.setting import describe_settings
 from sda.training.config import get_adaptive_config
+
+
+PROJECT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -83,6 +89,15 @@ def test_every_shipped_composition_composes(compose_for):
         assert OmegaConf.to_object(compose_for(18, f"{group}={path.stem}")).data.root
     demo = OmegaConf.to_object(compose("train", overrides=["experiment=demo"]))
     assert demo.data.root == "experiments/demo/sounds"
+
+
+def test_the_readmes_commands_compose(compose_for):
+    lines = re.findall(r"^python train\.py (.*)$", (PROJECT / "README.md").read_text(), re.MULTILINE)
+    assert len(lines) > 5
+    for line in lines:
+        arguments = shlex.split(line, comments=True)
+        overrides = [argument for argument in prepare_arguments(arguments) if not argument.startswith("-")]
+        compose("train", overrides=[override for override in overrides if override != "job"])
 
 
 def test_a_preset_of_your_own_is_checked_and_the_rest_follows_the_files(compose_for, tmp_path):

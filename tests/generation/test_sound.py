@@ -66,11 +66,14 @@ def test_previews_are_complete_and_comparable_between_epochs(model, features, tm
     held_out = 0.1 * torch.randn(2, 4000)
     renderer = PreviewRenderer(tmp_path, model, features, held_out=held_out, training=[features(held_out)], n_samples=2)
     previews = renderer.render(5)
-    assert [preview.kind for preview in previews] == ["reconstruction"] * 2 + ["interpolation"] + ["sample"] * 2
+    kinds = ["original", "reconstruction"] * 2 + ["interpolation"] + ["sample"] * 2
+    assert [preview.kind for preview in previews] == kinds
     for preview in previews:
         assert soundfile.info(preview.audio).subtype == "PCM_16"
-        assert preview.picture.read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "epoch_0005" / "original_2.wav").exists()
+        assert (preview.picture is None) == (preview.kind == "original")
+        assert preview.picture is None or preview.picture.read_bytes().startswith(b"\x89PNG")
+    played, _ = soundfile.read(tmp_path / "epoch_0005" / "original_2.wav")
+    torch.testing.assert_close(torch.from_numpy(played).float(), held_out[1], atol=1e-4, rtol=0)
     again = renderer.render(10)
     for before, after in zip(previews, again, strict=True):  # the same model: the same sounds
         assert before.audio.read_bytes() == after.audio.read_bytes()

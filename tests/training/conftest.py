@@ -35,7 +35,6 @@ class Miniature:
     def run(self, stop_after: int | None = None) -> bool:
         return train(
             self.state,
-            self.model,
             features=self.features,
             objective=Elbo(self.model.standardise, 32 * self.model.n_frames, self.config.free_bits, 0.2),
             train_loader=self.train_loader,

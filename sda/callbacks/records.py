@@ -1,0 +1,95 @@
+"""What MLflow is told of each event in the journal, as plain values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "killed": "KILLED"}
+
+STEP_METRICS = ("train_loss", "recon_loss", "kl_loss", "kl_weight", "learning_rate", "step_time_s", "gradient_norm")
+EPOCH_METRICS = (
+    "train_loss",
+    "val_loss",
+    "val_recon_loss",
+    "val_kl_loss",
+    "kl_divergence",
+    "overfitting_gap",
+    "learning_rate",
+    "elapsed_seconds",
+    "kl_weight",
+    "active_units",
+    "skipped_steps",
+)
+FINAL_METRICS = ("total_time_s", "final_train_loss", "final_val_loss", "best_val_loss", "best_epoch")
+RECONSTRUCTION_METRICS = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
+
+
+class MetricPoint(NamedTuple):
+    """One value of one curve."""
+
+    key: str
+    """Such as `epoch/val_loss`."""
+    value: float
+    timestamp_ms: int
+    step: int
+    """Optimiser step for `step/…`, epoch for all others."""
+
+
+@dataclass
+class DeliveryState:
+    """How much of a run MLflow has; saved after every batch."""
+
+    run_id: str = ""
+    experiment_id: str = ""
+    introduced: bool = False
+    """Whether parameters, tags, dataset and files were delivered."""
+    offset: int = 0
+    """Bytes of the journal that were delivered."""
+    last_step: int = 0
+    last_epoch: int = 0
+    """Newest step and epoch delivered: a resumed run tells some again, which MLflow would show twice."""
+
+
+@dataclass
+class Batch:
+    """What one call to MLflow carries."""
+
+    metrics: list[MetricPoint] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+    artifacts: list[tuple[str, str]] = field(default_factory=list)
+    """Local path and folder among the run's artifacts."""
+    status: str = ""
+
+
+def collect(values: dict[str, Any], batch: Batch, state: DeliveryState) -> None:
+    """Add one event to a batch."""
+    kind = values["event"]
+    if kind == "StepMetrics" and values["step"] > state.last_step:
+        state.last_step = values["step"]
+        batch.metrics += _metrics("step", STEP_METRICS, values, values["step"])
+    elif kind == "EpochMetrics" and values["epoch"] > state.last_epoch:
+        state.last_epoch = values["epoch"]
+        batch.metrics += _metrics("epoch", EPOCH_METRICS, values, values["epoch"])
+    elif kind == "RunStarted":
+        batch.status = "RUNNING"
+        batch.tags |= {key: str(values[key]) for key in ("device", "precision", "n_parameters", "total_steps")}
+    elif kind == "PreviewEvent":
+        folder = f"previews/{Path(values['audio_path']).parent.name}"
+        batch.artifacts += [(path, folder) for path in (values["audio_path"], values["picture_path"]) if path]
+    elif kind == "CheckpointSaved":
+        batch.tags["checkpoint.best" if values["is_best"] else "checkpoint.last"] = values["path"]
+    elif kind == "Warned":
+        batch.tags[f"warning.{values['kind']}"] = values["message"]
+    elif kind == "ReconstructionScored":
+        batch.metrics += _metrics(f"heldout.{values['source']}", RECONSTRUCTION_METRICS, values, values["epoch"])
+    elif kind == "TrainingCompleteEvent":
+        batch.metrics += _metrics("final", FINAL_METRICS, values, values["total_epochs"])
+    elif kind == "RunEnded":
+        batch.status = MLFLOW_STATUS[values["status"]]
+        batch.tags |= {"status": values["status"], "reason": values["reason"] or values["status"]}
+
+
+def _metrics(prefix: str, names: Iterable[str], values: dict[str, Any], step: int) -> list[MetricPoint]:
+    timestamp_ms = round(values["time"] * 1000)
+    return [MetricPoint(f"{prefix}/{name}", float(values[name]), timestamp_ms, step) for name in names]
