@@ -18,7 +18,6 @@ from sda.errors import ConfigError
 from sda.setting import describe_settings
 from sda.training.config import get_adaptive_config
 
-
 PROJECT = Path(__file__).parents[2]
 
 
