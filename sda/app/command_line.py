@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,7 @@ from rich.console import Console
 
 from sda.app.arguments import find_value, prepare_arguments, quote_value
 from sda.app.plan import Plan, plan_resume, plan_run, scan_once
-from sda.app.runs import find_run
-from sda.callbacks.journal import JOURNAL
+from sda.app.runs import LOCK, find_run
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import TrainRunConfig
 from sda.config.store import register_configs
@@ -97,7 +97,7 @@ def _plan(composed: DictConfig, run_dir: Path) -> Plan:
     if composed.resume is not None:
         if _is_sweep():
             raise ConfigError("resume cannot be swept over (-m): continue one run at a time.")
-        overrides = {key: OmegaConf.select(composed, key) for key in given if key not in ("resume", "tracking")}
+        overrides = {key: OmegaConf.select(composed, key) for key in given if key != "resume"}
         return plan_resume(composed.resume, overrides)
     sweep_dir = Path(settings.sweep.dir).absolute() if _is_sweep() else None
     return plan_run(composed, run_dir, frozenset(given), settings.runtime.choices["preset"], sweep_dir)
@@ -186,13 +186,11 @@ def _explain_composition(error: Exception) -> str:
 
 
 def _discard_unborn(run_dir: Path) -> None:
-    """Remove the folder of a run that never began: Hydra made it, and nothing but Hydra's record is in it."""
-    if (run_dir / JOURNAL).exists() or not run_dir.is_dir():
+    """Remove the folder of a run that never began, where nothing but Hydra's record and our lock is in it."""
+    if not run_dir.is_dir() or not {path.name for path in run_dir.iterdir()} <= {".hydra", LOCK}:
         return
-    import shutil
-
     shutil.rmtree(run_dir)
-    for parent in run_dir.parents[:2]:
+    for parent in run_dir.parents[:2]:  # the day's folder and `runs`, where this run made them
         if any(parent.iterdir()):
             return
         parent.rmdir()

@@ -11,6 +11,7 @@ from sda.app.report import format_scores, print_lines
 from sda.app.session import score_reconstruction_of
 from sda.config.schema import EvaluateConfig
 from sda.data.cache import WaveformCache
+from sda.data.scan import scan_file
 from sda.durable import write_json
 from sda.errors import DataError
 from sda.training.dataset import AudioTrainingDataset
@@ -23,13 +24,14 @@ def evaluate_run(config: EvaluateConfig, console: Console) -> None:
 
     Raises:
         CheckpointError: there is no such run, or it cannot be read.
-        DataError: a held-out file is gone.
+        DataError: a held-out file is gone or has changed.
     """
     run = open_run(config.run, config.device)
     paths = run.checkpoint.facts["split"]["val"]
-    missing = [path for path in paths if not Path(path).is_file()]
-    if missing:
-        raise DataError(f"held-out files are gone: {', '.join(missing[:3])}. Put them back where they were.")
+    known = run.checkpoint.facts["files"]
+    changed = [path for path in paths if not Path(path).is_file() or scan_file(path).sha256 != known[path]]
+    if changed:
+        raise DataError(f"held-out files are gone or changed: {', '.join(changed[:3])}. Put them back as they were.")
     rate = run.config.audio.sample_rate_hz
     held_out = AudioTrainingDataset(paths, count_chunk_samples(run.config), rate, cache=WaveformCache(rate))
     scores = score_reconstruction_of(run.model, run.features, held_out, config.max_clips, run.checkpoint)

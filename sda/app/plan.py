@@ -9,7 +9,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sda.app.runs import CHECKPOINTS, find_run
+from sda.app.runs import CHECKPOINTS, find_run, read_summary
+from sda.callbacks.journal import JOURNAL
 from sda.callbacks.tracking import resolve_uri
 from sda.config.provenance import Choice, explain_choices
 from sda.config.schema import TrainRunConfig
@@ -81,9 +82,15 @@ def plan_run(
     """
     if OmegaConf.is_missing(composed.data, "root"):
         raise ConfigError("data.root is not set. Give the folder with your sounds: python train.py data.root=~/sounds")
+    if (run_dir / JOURNAL).exists():
+        raise ConfigError(
+            f"hydra.run.dir={run_dir} holds a run already. Continue it with resume=, or give another folder."
+        )
     scan = scan_once(composed.data.root, composed.data.min_duration_s, composed.data.silence_dbfs)
+    # From here on, paths mean the same wherever the run is continued from.
+    OmegaConf.update(composed, "data.root", scan.root)
+    OmegaConf.update(composed, "tracking.uri", resolve_uri(composed.tracking.uri))
     config = to_schema(composed)
-    resolve_uri(config.tracking.uri)  # an unknown kind of store is refused now, not when the run is built
     choices = explain_choices(composed, given_keys, preset_choice)
     split = split_files({file.path: file.sha256 for file in scan.usable}, config.training.val_fraction, config.seed)
     n_train_chunks = _check_chunks(scan, split, config.training.chunk_duration_s)
@@ -137,6 +144,12 @@ def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
     for key, value in overrides.items():
         OmegaConf.update(composed, key, value)
     config = to_schema(composed)
+    is_over = read_summary(run_dir)["status"] == "finished"
+    if is_over and checkpoint.progress["epoch"] >= config.training.max_epochs:
+        raise ConfigError(
+            f"{run_dir} is finished: it trained {checkpoint.progress['epoch']} epochs. "
+            f"To train on, give more: training.max_epochs={2 * config.training.max_epochs}."
+        )
     scan = scan_once(config.data.root, config.data.min_duration_s, config.data.silence_dbfs)
     known = checkpoint.facts["files"]
     _check_unchanged({file.path: file.sha256 for file in scan.usable}, known)
@@ -196,13 +209,14 @@ def _check_chunks(scan: Scan, split: Split, chunk_duration_s: float) -> int:
 
 def _check_unchanged(now: dict[str, str], known: dict[str, str]) -> None:
     """Refuse to continue on other sounds than before, by content; moved and renamed files are fine."""
+    if sorted(now.values()) == sorted(known.values()):
+        return
     gone = sorted(Path(path).name for path, sha in known.items() if sha not in now.values())
     new = sorted(Path(path).name for path, sha in now.items() if sha not in known.values())
-    if not gone and not new:
-        return
     changes = [
         f"{words}: {', '.join(names[:5])}" for words, names in (("missing or changed", gone), ("new", new)) if names
     ]
+    changes = changes or [f"{len(known)} files then, {len(now)} now: a copy was added or taken away"]
     raise DataError(
         f"the sounds are not those that the run was trained on ({'; '.join(changes)}). "
         "Put them back, or start a new run."

@@ -17,10 +17,11 @@ MANIFEST = "manifest.json"
 HISTORY = "history.json"
 CHECKPOINTS = "checkpoints"
 PREVIEWS = "previews"
+LOCK = ".lock"
 
 
 def find_run(name: str) -> Path:
-    """The folder of a run named by its folder, its MLflow run id, or `last` (the one that wrote something last).
+    """The folder of a run named by its folder, its MLflow run id, or `last` (the one that started or ended last).
 
     Raises:
         CheckpointError: there is no such run.
@@ -43,9 +44,9 @@ def find_run(name: str) -> Path:
 
 
 def find_runs() -> list[Path]:
-    """All runs below `runs`, the one that wrote its summary last at the end."""
-    summaries = Path(RUNS_ROOT).absolute().glob(f"**/{SUMMARY}")
-    return [path.parent for path in sorted(summaries, key=lambda path: path.stat().st_mtime_ns)]
+    """All runs below `runs`, the one that started or ended last at the end."""
+    run_dirs = [path.parent for path in Path(RUNS_ROOT).absolute().glob(f"**/{SUMMARY}")]
+    return sorted(run_dirs, key=lambda run_dir: float(read_summary(run_dir).get("active_at", 0.0)))
 
 
 def read_summary(run_dir: Path) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def lock_run(run_dir: Path) -> FileLock:
     Raises:
         CheckpointError: another process is training it.
     """
-    lock = FileLock(run_dir / ".lock")
+    lock = FileLock(run_dir / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -77,7 +78,7 @@ def lock_run(run_dir: Path) -> FileLock:
 def is_running(run_dir: Path) -> bool:
     """Whether a living process holds the run."""
     try:
-        with FileLock(run_dir / ".lock", timeout=0):
+        with FileLock(run_dir / LOCK, timeout=0):
             return False
     except Timeout:
         return True

@@ -27,7 +27,7 @@ from sda.generation.previews import PreviewRenderer
 from sda.generation.sample import fit_density
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
-from sda.training.checkpoint import Checkpoint, open_best, save_checkpoint
+from sda.training.checkpoint import Checkpoint, abandon_best, open_best, save_checkpoint
 from sda.training.dataset import AudioTrainingDataset, TrainLoader
 from sda.training.device import choose_autocast, choose_device, seed_everything
 from sda.training.metrics import ReconstructionScored, RunStarted
@@ -136,6 +136,7 @@ def build_session(plan: Plan) -> Session:
     state = TrainState(model, optimizer)
     if plan.checkpoint is not None:
         _restore(state, plan.checkpoint)
+        abandon_best(plan.run_dir / CHECKPOINTS, state.progress.epoch)
     return Session(
         plan=plan,
         device=device,

@@ -5,40 +5,39 @@ from pathlib import Path
 
 from sda.app.runs import find_runs, is_running, read_summary, update_summary
 from sda.callbacks.journal import JOURNAL, Journal
-from sda.callbacks.tracking import SETTINGS, deliver, is_delivered, link_to_run, read_state
+from sda.callbacks.tracking import SETTINGS, is_delivered, link_to_run, read_state, try_to_deliver
 from sda.training.metrics import RunEnded
 
 
 def sync_runs() -> list[str]:
     """Bring MLflow up to date with every run below `runs`; says what was done, a line a run."""
-    return [line for run_dir in find_runs() if not is_running(run_dir) for line in _sync_run(run_dir)]
+    lines = []
+    for run_dir in close_stale_runs():
+        problem = try_to_deliver(run_dir)
+        update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link_to_run(run_dir))
+        lines.append(f"{run_dir} ({read_summary(run_dir)['status']}): {problem or 'delivered'}")
+    return lines
 
 
-def close_stale_run(run_dir: Path) -> bool:
-    """Mark a run as killed whose summary says that it runs while no process holds it."""
-    summary = read_summary(run_dir)
-    if summary["status"] != "running" or not (run_dir / JOURNAL).exists():
-        return False
-    journal = Journal(run_dir)
-    journal(RunEnded("killed", summary.get("epochs", 0), summary.get("steps", 0), "its process ended without a word"))
-    journal.close()
-    update_summary(run_dir, status="killed")
-    return True
+def close_stale_runs() -> list[Path]:
+    """Mark runs as killed that say they run while no process holds them.
 
-
-def _sync_run(run_dir: Path) -> list[str]:
-    lines = [f"{run_dir}: its process is gone; marked as killed"] if close_stale_run(run_dir) else []
-    if not (run_dir / SETTINGS).exists() or is_delivered(run_dir):
-        return lines
-    try:
-        deliver(run_dir)
-    except Exception as error:  # one unreachable store must not keep the other runs from theirs
-        return [*lines, f"{run_dir}: not delivered: {type(error).__name__}: {error}"]
-    update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link_to_run(run_dir))
-    return [*lines, f"{run_dir}: delivered"]
+    Returns:
+        runs, at rest, that MLflow does not have all of.
+    """
+    at_rest = [run_dir for run_dir in find_runs() if (run_dir / JOURNAL).exists() and not is_running(run_dir)]
+    for run_dir in at_rest:
+        summary = read_summary(run_dir)
+        if summary["status"] == "running":
+            journal = Journal(run_dir)
+            where = summary.get("epochs", 0), summary.get("steps", 0)
+            journal(RunEnded("killed", *where, reason="its process ended without a word"))
+            journal.close()
+            update_summary(run_dir, status="killed")
+    return [run_dir for run_dir in at_rest if (run_dir / SETTINGS).exists() and not is_delivered(run_dir)]
 
 
 if __name__ == "__main__":
     report = sync_runs()
     print("\n".join(report) or "everything is delivered")
-    sys.exit(any(": not delivered: " in line for line in report))
+    sys.exit(any(not line.endswith(": delivered") for line in report))

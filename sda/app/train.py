@@ -1,5 +1,6 @@
 """The training run, composed: build it, connect it, let it run, leave a record whatever happens."""
 
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,17 +12,17 @@ from sda.app.plan import Plan, describe_files
 from sda.app.report import Outcome, describe_verdict, find_best, print_outcome, print_plan
 from sda.app.runs import HISTORY, MANIFEST, lock_run, update_summary
 from sda.app.session import Session, build_session
+from sda.app.sync import close_stale_runs
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
-from sda.callbacks.journal import JOURNAL, Journal, cut_journal
+from sda.callbacks.journal import Journal
 from sda.callbacks.preview import PreviewCallback
 from sda.callbacks.tracking import (
     MlflowTracking,
     TrackingSettings,
     link_to_run,
     read_state,
-    resolve_uri,
-    rewind_delivery,
+    rewind,
 )
 from sda.config.schema import TrackingBackend
 from sda.durable import write_json, write_text
@@ -58,8 +59,7 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
     Raises:
         SdaError: the run cannot be built or cannot go on; what was learned up to then is on disk.
     """
-    with ExitStack() as stack:
-        stack.callback(lock_run(plan.run_dir).release)
+    with lock_run(plan.run_dir), ExitStack() as stack:
         stop = stack.enter_context(StopRequest(console))
         session = build_session(plan)
         _record_start(session, layers)
@@ -90,7 +90,7 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
             link = link_to_run(plan.run_dir) if tracking is not None else ""
             print_outcome(console, plan, Outcome(status, session.state.history, scores, link, problem))
     best = session.state.progress.best_val_loss
-    return (float("nan") if best is None else best), (EXIT_STOPPED + stop.signal_number if stop.requested else 0)
+    return (float("nan") if best is None else best), (0 if finished else EXIT_STOPPED + stop.signal_number)
 
 
 def _connect(session: Session, emit: Emitter, console: Console, stack: ExitStack) -> MlflowTracking | None:
@@ -146,7 +146,7 @@ def _build_tracking(plan: Plan) -> MlflowTracking | None:
     tags |= {"preset": plan.config.preset.name, "model": plan.config.model.name.value}
     tags |= {f"quarantined.{n}": f"{file.path}: {file.reason}" for n, file in enumerate(plan.scan.quarantined[:50])}
     settings = TrackingSettings(
-        uri=resolve_uri(tracking.uri),
+        uri=tracking.uri,
         experiment=tracking.experiment,
         run_name=plan.run_dir.name if plan.sweep_dir is None else f"{plan.sweep_dir.name}/{plan.run_dir.name}",
         tags=tags,
@@ -160,7 +160,8 @@ def _build_tracking(plan: Plan) -> MlflowTracking | None:
         artifacts=[CONFIG_FILE, MANIFEST],
         sweep_dir="" if plan.sweep_dir is None else str(plan.sweep_dir),
     )
-    return MlflowTracking(plan.run_dir, settings, tracking.close_timeout_s)
+    leftovers = [run_dir for run_dir in close_stale_runs() if run_dir != plan.run_dir]
+    return MlflowTracking(plan.run_dir, settings, tracking.close_timeout_s, leftovers)
 
 
 def flatten(values: dict[str, object], prefix: str = "") -> dict[str, str]:
@@ -186,16 +187,18 @@ def _record_start(session: Session, layers: str | None) -> None:
         write_text(plan.run_dir / LAYERS_FILE, layers)
     write_json(plan.run_dir / MANIFEST, {"fingerprint": plan.scan.fingerprint, "files": describe_files(plan)})
     if plan.checkpoint is not None:
-        cut_journal(plan.run_dir / JOURNAL, progress.step, progress.epoch)
-        rewind_delivery(plan.run_dir)
-    update_summary(plan.run_dir, status="running", choices=[str(choice) for choice in plan.choices])
+        rewind(plan.run_dir, progress.step, progress.epoch)
+    update_summary(
+        plan.run_dir, status="running", active_at=time.time(), choices=[str(choice) for choice in plan.choices]
+    )
 
 
 def _record_end(session: Session, status: str, scores: list[ReconstructionScored]) -> None:
     """Write history and summary, whatever the end."""
     plan, history, progress = session.plan, session.state.history, session.state.progress
     write_json(plan.run_dir / HISTORY, history.to_dict())
-    values: dict[str, object] = {"status": status, "epochs": progress.epoch, "steps": progress.step}
+    values: dict[str, object] = {"status": status, "active_at": time.time()}
+    values |= {"epochs": progress.epoch, "steps": progress.step}
     values |= {"elapsed_s": progress.elapsed_s, "skipped_steps": progress.skipped_steps}
     if history.epochs:
         last, best = history.epochs[-1], find_best(history)

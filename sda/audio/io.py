@@ -6,6 +6,7 @@ Letters in the shapes below: `T` samples at the target rate, `C` channels.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +131,9 @@ def save_wav(path: str | os.PathLike[str], waveform: FloatArray, sample_rate_hz:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     peak = float(np.abs(waveform).max(initial=0.0))
-    soundfile.write(path, waveform / max(peak, 1.0), sample_rate_hz, subtype="PCM_16", format="WAV")
+    encoded = BytesIO()
+    soundfile.write(encoded, waveform / max(peak, 1.0), sample_rate_hz, subtype="PCM_16", format="WAV")
+    path.write_bytes(encoded.getvalue())  # Python's own error where the disk refuses, not the codec's
 
 
 def _fit_length(waveform: FloatArray, n_samples: int) -> FloatArray:

@@ -18,17 +18,28 @@ class Journal:
 
     def __init__(self, run_dir: Path):
         self.path = run_dir / JOURNAL
+        if self.path.exists():
+            _drop_torn_line(self.path)
         self._file: BinaryIO = open(self.path, "ab", buffering=0)
 
     def __call__(self, event: Event) -> None:
         line = json.dumps({"time": time.time(), **event_to_dict(event)}, ensure_ascii=False) + "\n"
-        self._file.write(line.encode())
+        rest = line.encode()
+        while rest:  # a full disk may take only part of a line before it refuses
+            rest = rest[self._file.write(rest) :]
         if not isinstance(event, StepMetrics):
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut off a last line that a crash left without its end."""
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)
 
 
 def read_journal(path: Path, offset: int = 0) -> Iterator[tuple[dict[str, Any], int]]:

@@ -49,6 +49,8 @@ class DeliveryState:
     last_step: int = 0
     last_epoch: int = 0
     """Newest step and epoch delivered: a resumed run tells some again, which MLflow would show twice."""
+    pending: list[tuple[str, str]] = field(default_factory=list)
+    """Files still to be delivered: local path, and folder among the run's artifacts."""
 
 
 @dataclass

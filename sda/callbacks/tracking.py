@@ -9,6 +9,7 @@ import json
 import os
 import sqlite3
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from urllib.parse import quote
 
 from filelock import FileLock
 
-from sda.callbacks.journal import JOURNAL, read_journal
+from sda.callbacks.journal import JOURNAL, cut_journal, read_journal
 from sda.callbacks.records import EPOCH_METRICS, Batch, DeliveryState, collect
 from sda.durable import write_json
 from sda.errors import TrackingError
@@ -54,12 +55,19 @@ class TrackingSettings:
 
 
 class MlflowTracking:
-    """Wakes a thread that delivers the run's journal; must come after the `Journal` in the order of callbacks."""
+    """Wakes a thread that delivers the run's journal; must come after the `Journal` in the order of callbacks.
 
-    def __init__(self, run_dir: Path, settings: TrackingSettings, close_timeout_s: float):
+    Args:
+        leftovers: folders of earlier runs that MLflow does not have all of; they are delivered first.
+    """
+
+    def __init__(
+        self, run_dir: Path, settings: TrackingSettings, close_timeout_s: float, leftovers: Sequence[Path] = ()
+    ):
         write_settings(run_dir, settings)
         self._run_dir = run_dir
         self._close_timeout_s = close_timeout_s
+        self._leftovers = leftovers
         self._closing = threading.Event()
         self._problem = ""
         self._thread = threading.Thread(target=self._deliver_until_closed, name="mlflow-delivery", daemon=True)
@@ -79,13 +87,11 @@ class MlflowTracking:
         return self._problem
 
     def _deliver_until_closed(self) -> None:
+        for run_dir in self._leftovers:
+            try_to_deliver(run_dir)
         while True:
             closing = self._closing.is_set()
-            try:
-                deliver(self._run_dir)
-                self._problem = ""
-            except Exception as error:  # whatever the store does, training goes on and the journal has it all
-                self._problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            self._problem = try_to_deliver(self._run_dir)
             if closing:
                 return
             self._closing.wait(RETRY_INTERVAL_S if self._problem else DELIVERY_INTERVAL_S)
@@ -116,18 +122,27 @@ def read_state(run_dir: Path) -> DeliveryState:
     return DeliveryState(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else DeliveryState()
 
 
-def rewind_delivery(run_dir: Path) -> None:
-    """Go on from the end of a journal that was cut back; what MLflow has beyond it is not delivered twice."""
-    state = read_state(run_dir)
-    size = (run_dir / JOURNAL).stat().st_size
-    if state.offset > size:
-        _write_state(run_dir, replace(state, offset=size))
+def rewind(run_dir: Path, step: int, epoch: int) -> None:
+    """Cut the journal back to a checkpoint, for a run that goes on from there.
+
+    What MLflow has beyond it will be told again, and is not delivered twice.
+
+    Args:
+        step: optimiser steps that the checkpoint holds.
+        epoch: epochs that it holds.
+    """
+    with _delivering(run_dir):
+        cut_journal(run_dir / JOURNAL, step, epoch)
+        state = read_state(run_dir)
+        size = (run_dir / JOURNAL).stat().st_size
+        if state.offset > size:
+            _write_state(run_dir, replace(state, offset=size))
 
 
 def is_delivered(run_dir: Path) -> bool:
     """Whether MLflow has everything that the journal holds."""
     state = read_state(run_dir)
-    return state.introduced and state.offset >= (run_dir / JOURNAL).stat().st_size
+    return state.introduced and not state.pending and state.offset >= (run_dir / JOURNAL).stat().st_size
 
 
 def link_to_run(run_dir: Path) -> str:
@@ -141,6 +156,15 @@ def link_to_run(run_dir: Path) -> str:
     return f"{server.rstrip('/')}/#/experiments/{state.experiment_id}/runs/{state.run_id}{view}"
 
 
+def try_to_deliver(run_dir: Path) -> str:
+    """`deliver`, with what went wrong as words: whatever the store does, the journal still has it all."""
+    try:
+        deliver(run_dir)
+    except Exception as error:
+        return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    return ""
+
+
 def deliver(run_dir: Path) -> None:
     """Bring MLflow up to date with a run's journal; calling it again delivers only what is new.
 
@@ -149,7 +173,7 @@ def deliver(run_dir: Path) -> None:
     """
     settings = _read_settings(run_dir)
     client = _connect(settings.uri)
-    with FileLock(run_dir / f".{STATE}.lock"):
+    with _delivering(run_dir):
         state = read_state(run_dir)
         if not state.introduced:
             _introduce(client, run_dir, settings, state)
@@ -161,6 +185,12 @@ def deliver(run_dir: Path) -> None:
             status_changed |= bool(batch.status)
         if settings.sweep_dir and status_changed:
             _update_sweep(client, Path(settings.sweep_dir))
+        _deliver_files(client, run_dir, state)
+
+
+def _delivering(run_dir: Path) -> FileLock:
+    """Held while a run's journal is delivered or cut back, by one process at a time."""
+    return FileLock(run_dir / f".{STATE}.lock")
 
 
 def _deliver_batch(client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState) -> Batch | None:
@@ -178,19 +208,25 @@ def _deliver_batch(client: "MlflowClient", run_dir: Path, journal: Path, state: 
         return None
     tags = [RunTag(key, value[:5000]) for key, value in batch.tags.items()]
     client.log_batch(state.run_id, metrics=[Metric(*point) for point in batch.metrics], tags=tags)
-    for path, folder in batch.artifacts:
-        if Path(path).exists():
-            client.log_artifact(state.run_id, path, folder)
+    state.pending += batch.artifacts
     if batch.status == "RUNNING":
         client.update_run(state.run_id, status="RUNNING")
     elif batch.status:
-        for name in ("history.json", "summary.json"):
-            if (run_dir / name).exists():
-                client.log_artifact(state.run_id, str(run_dir / name))
+        state.pending += [(str(run_dir / name), "") for name in ("history.json", "summary.json")]
         client.set_terminated(state.run_id, batch.status)
     state.offset = reached
     _write_state(run_dir, state)
     return batch
+
+
+def _deliver_files(client: "MlflowClient", run_dir: Path, state: DeliveryState) -> None:
+    """Deliver the files that are due; one that the store refuses keeps no metric and no status from it."""
+    while state.pending:
+        path, folder = state.pending[0]
+        if Path(path).exists():
+            client.log_artifact(state.run_id, path, folder or None)
+        del state.pending[0]
+        _write_state(run_dir, state)
 
 
 def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState) -> None:
@@ -209,8 +245,7 @@ def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings
         client.log_batch(state.run_id, params=params[first : first + BATCH_PARAMS])
     sounds = Dataset(source_type="local", **settings.dataset)
     client.log_inputs(state.run_id, datasets=[DatasetInput(sounds)])
-    for name in settings.artifacts:
-        client.log_artifact(state.run_id, str(run_dir / name))
+    state.pending += [(str(run_dir / name), "") for name in settings.artifacts]
     state.introduced = True
     _write_state(run_dir, state)
 

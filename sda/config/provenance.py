@@ -5,6 +5,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sda.training.config import choose_preset
+
 PRESET_KEYS = (
     "regularization.dropout",
     "regularization.weight_decay",
@@ -43,28 +45,31 @@ def explain_choices(config: DictConfig, given_keys: frozenset[str], preset_choic
         given_keys: keys on the command line, such as `regularization.dropout`.
         preset_choice: the option chosen in the group `preset`.
     """
-    n_files = config.data.file_count
-    name = config.preset.name
-    by_auto = f"{name}, chosen for {n_files} usable files"
-    by_preset = by_auto if preset_choice == "auto" else f"preset {name}"
     choices = []
     for key in (*PRESET_KEYS, *DATA_KEYS):
         section, _, field = key.rpartition(".")
-        node = OmegaConf.select(config, section)
-        if OmegaConf.is_interpolation(node, field):
-            is_preset_key = key in PRESET_KEYS
-            if is_preset_key and not OmegaConf.is_interpolation(config.preset, field) and preset_choice == "auto":
-                layer, reason = "yours", "yours, through preset." + field
-            elif is_preset_key:
-                layer, reason = ("auto" if preset_choice == "auto" else "preset"), by_preset
-            else:
-                layer = "auto"
-                reason = (
-                    f"for {n_files} usable files" if field == "val_fraction" else f"for {config.data.n_chunks} chunks"
-                )
-        elif key in given_keys:
+        if key in given_keys:
             layer, reason = "yours", "yours"
-        else:
+        elif not OmegaConf.is_interpolation(OmegaConf.select(config, section), field):
             layer, reason = "experiment", "from the experiment file"
+        elif key in PRESET_KEYS:
+            layer, reason = _explain_preset(config, field, given_keys, preset_choice)
+        else:
+            found = (
+                f"{config.data.file_count} usable files"
+                if field == "val_fraction"
+                else f"{config.data.n_chunks} chunks"
+            )
+            layer, reason = "auto", f"for {found}"
         choices.append(Choice(key, OmegaConf.select(config, key), layer, reason))
     return choices
+
+
+def _explain_preset(config: DictConfig, field: str, given_keys: frozenset[str], preset_choice: str) -> tuple[str, str]:
+    """Layer and reason of a value that comes from the preset: given there, written in it, or left to the files."""
+    if f"preset.{field}" in given_keys:
+        return "yours", f"yours, through preset.{field}"
+    if OmegaConf.is_interpolation(config.preset, field):
+        n_files = config.data.file_count
+        return "auto", f"{choose_preset(n_files).value}, chosen for {n_files} usable files"
+    return "preset", f"preset {preset_choice}"

@@ -155,22 +155,27 @@ def _walk(folder: Path) -> Iterator[ScannedFile]:
                 kept.append(name)
         folders[:] = kept
         for name in sorted(names):
-            yield ScannedFile(str(here / name), reason=_refuse_unread(here / name))
+            yield ScannedFile(_printable(here / name), reason=_refuse_unread(here / name))
 
 
 def _refuse_unread(path: Path) -> str:
     """The reason to leave a file out without opening it; empty when it is worth decoding."""
     if path.name.startswith("."):
         return "hidden file"
-    if not path.exists():
-        return "unreadable: a link that leads nowhere"
+    if _printable(path) != str(path):
+        return "its name is not valid UTF-8; rename it"
     if not path.is_file():
-        return "unreadable: not a regular file"
+        return "unreadable: not a regular file" if path.exists() else "unreadable: a link that leads nowhere"
     if path.suffix.lower() not in SUPPORTED_SUFFIXES:
         return f"unsupported format {path.suffix or 'without a suffix'}; convert it to WAV or FLAC"
     if path.stat().st_size == 0:
         return "empty: the file has no bytes"
     return ""
+
+
+def _printable(path: Path) -> str:
+    """The path as text that can be written anywhere; a name that is no UTF-8 gets a sign in place of what is not."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _is_cut_short(path: str | os.PathLike[str]) -> bool:

@@ -13,8 +13,8 @@ from sda.models.mel_vae import Posterior, Reconstruction, Standardise
 MIN_VARIANCE = 1e-4
 """Added to an error variance so that its logarithm stays finite; 1 % of a band's deviation."""
 
-ACTIVE_UNIT_NATS = 0.1
-"""A dimension counts as active when its KL exceeds the free bits by this; free bits alone cannot fake it."""
+ACTIVE_UNIT_VARIANCE = 0.01
+"""A dimension counts as active when its posterior mean varies more than this over chunks; free bits cannot fake it."""
 
 
 class Errors(NamedTuple):
@@ -26,6 +26,10 @@ class Errors(NamedTuple):
     """Mean square error of a frame's level, in natural log units squared, scalar."""
     kl_by_dimension: Tensor
     """KL of each latent dimension from the prior, nats per chunk, `[D]`."""
+    mean: Tensor
+    """Posterior mean of each dimension, `[D]`."""
+    square_of_mean: Tensor
+    """Square of the posterior mean of each dimension, `[D]`."""
 
 
 class LossTerms(NamedTuple):
@@ -74,6 +78,8 @@ class Elbo:
             cell=(result.output - result.target).square().mean(),
             level=(output_level - target_level).square().mean(),
             kl_by_dimension=kl_to_standard_normal(result.posterior).mean(dim=0),
+            mean=result.posterior.mean.mean(dim=0),
+            square_of_mean=result.posterior.mean.square().mean(dim=0),
         )
 
     def score(self, errors: Errors) -> LossTerms:
@@ -84,8 +90,12 @@ class Elbo:
         return LossTerms(recon, kl=errors.kl_by_dimension.clamp(min=self.free_bits).sum() / self.n_cells)
 
     def count_active_units(self, errors: Errors) -> int:
-        """Latent dimensions that carry information beyond what free bits give away."""
-        return int((errors.kl_by_dimension > self.free_bits + ACTIVE_UNIT_NATS).sum())
+        """Latent dimensions whose posterior mean depends on what is heard.
+
+        Reference:
+            Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016, section 5.2.
+        """
+        return int((errors.square_of_mean - errors.mean.square() > ACTIVE_UNIT_VARIANCE).sum())
 
 
 def gaussian_nll(mean_square_error: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ under a temporary name, synced, and renamed. No pickle is ever read.
 
 import hashlib
 import json
+import re
 import secrets
 import shutil
 from dataclasses import asdict, dataclass
@@ -68,6 +69,8 @@ def save_checkpoint(
     progress = state.progress
     name = f"epoch_{progress.epoch:04d}" + (f"_batch_{progress.batch:05d}" if progress.batch else "")
     target = folder / (BEST if best else name)
+    if target.is_dir() and not best and _holds(target, asdict(progress)):
+        return target  # saved before, at this very batch
     temporary = folder / f".{target.name}.{secrets.token_hex(4)}.tmp"
     try:
         temporary.mkdir()
@@ -94,7 +97,12 @@ def save_checkpoint(
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Recent checkpoints, oldest first, without the best."""
-    return sorted(path for path in folder.glob("epoch_*") if path.is_dir())
+    return sorted((path for path in folder.glob("epoch_*") if path.is_dir()), key=_position)
+
+
+def _position(checkpoint: Path) -> list[int]:
+    """Epoch and batch in a checkpoint's name."""
+    return [int(number) for number in re.findall(r"\d+", checkpoint.name)]
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
@@ -152,11 +160,27 @@ def open_best(folder: Path) -> Checkpoint:
     return open_newest(folder)[0]
 
 
+def abandon_best(folder: Path, last_epoch: int) -> None:
+    """Put aside a best checkpoint from after `last_epoch`: a run that goes on from there will find its own."""
+    best = folder / BEST
+    if best.is_dir() and open_checkpoint(best).progress["epoch"] > last_epoch:
+        shutil.rmtree(folder / "abandoned_best", ignore_errors=True)
+        best.rename(folder / "abandoned_best")
+
+
+def _holds(folder: Path, progress: dict[str, Any]) -> bool:
+    """Whether a whole checkpoint of this very state is there."""
+    try:
+        return open_checkpoint(folder).progress == progress
+    except CheckpointError:
+        return False
+
+
 def _replace_folder(temporary: Path, target: Path) -> None:
-    """Put `temporary` in the place of `target`; at every instant one of old and new is there."""
+    """Put `temporary` in the place of `target`; at every instant one of old and new best is there."""
     retired = target.with_name(_RETIRED_BEST)
     if target.exists() and target.name != BEST:
-        shutil.rmtree(target)  # the same state, saved before
+        shutil.rmtree(target)  # damaged, or of a timeline that was given up
     elif target.exists():
         shutil.rmtree(retired, ignore_errors=True)
         target.rename(retired)

@@ -1,5 +1,6 @@
 """The training loop: one visible function that learns, judges, and tells what happens as events."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -44,6 +45,9 @@ def train(
 ) -> bool:
     """Train from where `state` stands to the last epoch.
 
+    The learning rate's cosine spans `config.max_epochs`: a run that is given more epochs later goes on from where the
+    longer cosine stands at its step.
+
     Args:
         state: mutated in place; it can be saved whenever an event is emitted and when this returns.
         probe: log-mel batches of training chunks, un-augmented, always the same.
@@ -59,13 +63,15 @@ def train(
     """
     model, progress = state.model, state.progress
     total_steps = config.max_epochs * len(train_loader)
+    if progress.kl_warmup_steps is None:
+        progress.kl_warmup_steps = math.ceil(config.kl_warmup_fraction * total_steps)
     n_skipped_in_a_row = 0
     clock = _Clock(progress)
     while progress.epoch < config.max_epochs and not _has_stopped_improving(progress, config):
         epoch = progress.epoch + 1
         for waveform in train_loader.iterate(epoch, first_batch=progress.batch):
             started = time.perf_counter()
-            weight = kl_weight(progress.step, total_steps, config.kl_warmup_fraction)
+            weight = kl_weight(progress.step, progress.kl_warmup_steps)
             learning_rate = config.learning_rate * learning_rate_factor(progress.step, total_steps)
             with torch.no_grad():
                 log_mel = features(waveform.to(device, non_blocking=True))
@@ -145,7 +151,7 @@ def _describe_epoch(
 ) -> EpochMetrics:
     """The epoch that was just completed; notes it as the best where it is."""
     progress = state.progress
-    weight = kl_weight(progress.step, total_steps, config.kl_warmup_fraction)
+    weight = kl_weight(progress.step, progress.kl_warmup_steps or 0)
     elapsed_s = [*(done.elapsed_seconds for done in state.history.epochs), progress.elapsed_s]
     return EpochMetrics(
         epoch=progress.epoch,
@@ -226,7 +232,7 @@ def _warn_of_epoch(progress: Progress, metrics: EpochMetrics, config: TrainingCo
     if metrics.active_units == 0:
         due["posterior_collapse"] = (
             f"posterior collapse: none of {config.latent_dim} latent dimensions carries information; "
-            "the model draws the same sound for everything. Try more training.free_bits or a longer KL warm-up"
+            "the model draws the same sound for everything. Try a longer training.kl_warmup_fraction"
         )
     new = [kind for kind in due if kind not in progress.warned]
     progress.warned += new

@@ -120,7 +120,7 @@ class Warned:
     """Something the user should know; the run goes on."""
 
     kind: str
-    """`overfitting`, `posterior_collapse`, `step_skipped`, `preview_failed` or `checkpoint_failed`."""
+    """`overfitting`, `posterior_collapse`, `step_skipped` or `preview_failed`."""
     message: str
     epoch: int = 0
     step: int = 0

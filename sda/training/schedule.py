@@ -20,11 +20,10 @@ def learning_rate_factor(step: int, total_steps: int) -> float:
     return rise * 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / total_steps)))
 
 
-def kl_weight(step: int, total_steps: int, warmup_fraction: float) -> float:
-    """Warm-up factor of the KL term for step `step` (from 0): from 0.01 to 1 over a share of the run, then 1.
+def kl_weight(step: int, warmup_steps: int) -> float:
+    """Warm-up factor of the KL term for step `step` (from 0): from 0.01 to 1 over `warmup_steps`, then 1.
 
-    >>> [round(kl_weight(step, 1000, 0.5), 3) for step in (0, 250, 500, 900)]
+    >>> [round(kl_weight(step, 500), 3) for step in (0, 250, 500, 900)]
     [0.01, 0.505, 1.0, 1.0]
     """
-    warmup = warmup_fraction * total_steps
-    return 1.0 if step >= warmup else FIRST_KL_WEIGHT + (1.0 - FIRST_KL_WEIGHT) * step / warmup
+    return 1.0 if step >= warmup_steps else FIRST_KL_WEIGHT + (1.0 - FIRST_KL_WEIGHT) * step / warmup_steps

@@ -22,6 +22,8 @@ class Progress:
     """Batches of the current epoch already seen."""
     skipped_steps: int = 0
     """Steps not taken because loss or gradient were not finite."""
+    kl_warmup_steps: int | None = None
+    """Length of the KL warm-up, settled at the first step: training on for longer does not warm up again."""
     elapsed_s: float = 0.0
     """Training time so far, over all continuations."""
     best_val_loss: float | None = None

@@ -51,6 +51,14 @@ def test_wrong_input_is_explained_and_leaves_nothing_behind(command_line, folder
     assert list(command_line.folder.iterdir()) == []
 
 
+def test_a_folder_of_yours_given_as_output_is_left_as_it_is(command_line, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    command_line.run("train", "data.root=/nowhere", f"hydra.run.dir={mine}", code=1)
+    assert (mine / "thesis.txt").read_text() == "years of work"
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["regularization.dropot=1"], ["--cfg", "job"], ["preset=x"]])
 def test_help_and_mistakes_import_neither_torch_nor_mlflow(tmp_path, arguments):
     code = (

@@ -191,6 +191,22 @@ def test_other_sounds_are_not_continued_on(command_line, sounds):
     assert "not those that the run was trained on (missing or changed: " in text
 
 
+def test_a_finished_run_is_continued_only_further_and_never_written_over(command_line, sounds):
+    arguments = (sounds, *TINY, "training.max_epochs=1", "tracking=none")
+    command_line.run("train", *arguments)
+    (run_dir,) = command_line.runs()
+    journal = (run_dir / "events.jsonl").read_bytes()
+    assert "is finished: it trained 1 epochs" in command_line.run("train", "resume=last", code=1)
+    assert "holds a run already" in command_line.run("train", *arguments, f"hydra.run.dir={run_dir}", code=1)
+    assert (run_dir / "events.jsonl").read_bytes() == journal
+
+    elsewhere = command_line.folder / "elsewhere"
+    elsewhere.mkdir()
+    command_line.folder = elsewhere  # the run's own paths hold from any folder
+    command_line.run("train", f"resume={run_dir}", "training.max_epochs=2")
+    assert [epoch["epoch"] for epoch in command_line.events(run_dir, "EpochMetrics")] == [1, 2]
+
+
 def test_without_tracking_mlflow_is_not_imported(command_line, sounds):
     text = command_line.run(
         "train", sounds, *TINY, "training.max_epochs=1", "tracking=none", PYTHONPROFILEIMPORTTIME="1"

@@ -62,6 +62,17 @@ def test_a_torn_last_line_is_left_alone(tmp_path):
     assert offset == whole
 
 
+def test_a_torn_line_is_dropped_before_more_is_written(tmp_path):
+    (tmp_path / "events.jsonl").write_bytes(b'{"event": "StepMe')
+    for number in (1, 2):
+        journal = Journal(tmp_path)
+        journal(step(number))
+        journal.close()
+        with open(journal.path, "ab") as file:
+            file.write(b"torn")
+    assert [values["step"] for values, _ in read_journal(tmp_path / "events.jsonl")] == [1, 2]
+
+
 @pytest.mark.parametrize(("at_step", "at_epoch", "kept"), [(2, 1, 5), (3, 1, 6), (4, 2, 8), (0, 0, 1)])
 def test_the_journal_is_cut_back_to_a_checkpoint(tmp_path, at_step, at_epoch, kept):
     journal = Journal(tmp_path)

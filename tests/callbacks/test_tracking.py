@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from sda.callbacks.journal import Journal, cut_journal
+from sda.callbacks.journal import Journal
 from sda.callbacks.tracking import (
     MlflowTracking,
     TrackingSettings,
@@ -16,7 +16,7 @@ from sda.callbacks.tracking import (
     link_to_run,
     read_state,
     resolve_uri,
-    rewind_delivery,
+    rewind,
     write_settings,
 )
 from sda.errors import TrackingError
@@ -126,8 +126,7 @@ def test_a_continued_run_is_one_unbroken_curve(store, tmp_path):
     deliver(run_dir)
     run_id = read_state(run_dir).run_id
     assert _client(store).get_run(run_id).info.status == "KILLED"
-    cut_journal(run_dir / "events.jsonl", step=3, epoch=1)  # the newest checkpoint is two steps back
-    rewind_delivery(run_dir)
+    rewind(run_dir, step=3, epoch=1)  # the newest checkpoint is two steps back
     _write(run_dir, started(start_step=3), *(step(n) for n in range(4, 9)), epoch(2))
     deliver(run_dir)
     assert read_state(run_dir).run_id == run_id
@@ -209,6 +208,27 @@ def test_several_processes_meet_a_store_that_is_not_there_yet(tmp_path):
         children.append(subprocess.Popen([sys.executable, "-c", code, str(run_dir)]))
     assert [child.wait(timeout=300) for child in children] == [0, 0, 0]
     assert len({read_state(run_dir).experiment_id for run_dir in runs}) == 1
+
+
+def test_a_file_that_the_store_refuses_keeps_nothing_else_from_it(store, tmp_path, monkeypatch):
+    from mlflow import MlflowClient
+
+    def refuse(self, *args):
+        raise OSError("read-only artifact store")
+
+    run_dir = _make_run(tmp_path, store)
+    _write(run_dir, started(), step(1), RunEnded("finished", 1, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_artifact", refuse)
+        with pytest.raises(OSError, match="read-only"):
+            deliver(run_dir)
+    run_id = read_state(run_dir).run_id
+    assert _client(store).get_run(run_id).info.status == "FINISHED"
+    assert _curve(store, run_id, "step/train_loss") == [(1, 0.5)]
+    assert not is_delivered(run_dir)
+    deliver(run_dir)
+    assert is_delivered(run_dir)
+    assert [item.path for item in _client(store).list_artifacts(run_id)] == ["manifest.json"]
 
 
 @pytest.mark.parametrize("uri", ["postgresql://x", "file:///tmp", "mlruns"])

@@ -78,6 +78,10 @@ def test_who_chose_what(compose_for):
     assert str(choices["training.val_fraction"]) == "val_fraction 0.3 (for 18 usable files)"
     chosen = explain_choices(compose_for(18, "preset=balanced"), frozenset(), "balanced")
     assert {choice.reason for choice in chosen if choice.key in PRESET_KEYS} == {"preset balanced"}
+    mixed = explain_choices(
+        compose_for(18, "preset=balanced", "preset.dropout=0.1"), frozenset({"preset.dropout"}), "balanced"
+    )
+    assert str(mixed[0]) == "dropout 0.1 (yours, through preset.dropout)"
     through = explain_choices(compose_for(18, "preset.dropout=0.1"), frozenset({"preset.dropout"}), "auto")
     assert next(choice for choice in through if choice.key == "regularization.dropout").layer == "yours"
 
@@ -103,7 +107,10 @@ def test_a_preset_of_your_own_is_checked_and_the_rest_follows_the_files(compose_
     (tmp_path / "preset").mkdir()
     (tmp_path / "preset" / "mine.yaml").write_text("name: mine\ndropout: 0.33\n")
     search = f"hydra.searchpath=[file://{tmp_path}]"
-    config = OmegaConf.to_object(compose_for(18, "preset=mine", search))
+    composed = compose_for(18, "preset=mine", search)
+    reasons = [choice.reason for choice in explain_choices(composed, frozenset(), "mine")]
+    assert reasons[:2] == ["preset mine", "conservative, chosen for 18 usable files"]
+    config = OmegaConf.to_object(composed)
     assert (config.regularization.dropout, config.training.max_epochs, config.preset.name) == (0.33, 100, "mine")
     (tmp_path / "preset" / "mine.yaml").write_text("dropuot: 0.33\n")
     with pytest.raises(ConfigCompositionException, match="dropuot"):

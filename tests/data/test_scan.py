@@ -33,6 +33,7 @@ def test_each_bad_file_is_left_out_with_its_reason(make_sounds):
     shutil.copy(good, root / "._tone.wav")
     (root / "dangling.wav").symlink_to(root / "nowhere.wav")
     os.mkfifo(root / "pipe.wav")
+    shutil.copy(good, os.fsencode(root) + b"/caf\xe9.wav")
     (root / "folder.wav").mkdir()
     (root / "run" / ".hydra").mkdir(parents=True)
     shutil.copy(good, root / "run" / "preview.wav")
@@ -54,6 +55,7 @@ def test_each_bad_file_is_left_out_with_its_reason(make_sounds):
         "._tone.wav": ("hidden",),
         "dangling.wav": ("link that leads nowhere",),
         "pipe.wav": ("not a regular file",),
+        "caf\ufffd.wav": ("not valid UTF-8",),
         "run": ("inside a run folder",),
         "mlartifacts": ("inside a run folder",),
     }

@@ -53,11 +53,11 @@ def test_free_bits_are_a_floor_on_the_batch_mean_with_a_gradient_above_it():
 
 def test_active_units_cannot_be_faked_by_free_bits():
     elbo = _elbo(free_bits=0.5)
-    target = torch.zeros(1, 32, 10)
-    at_the_floor = torch.full((1, 4), 1.0)  # KL 0.5 each
-    above = torch.tensor([[2.0, 2.0, 1.0, 0.0]])
-    assert elbo.count_active_units(elbo.measure(_result(target, target, at_the_floor))) == 0
-    assert elbo.count_active_units(elbo.measure(_result(target, target, above))) == 2
+    target = torch.zeros(3, 32, 10)
+    constant = torch.tensor([[5.0, 1.0, 0.0, -2.0]]).expand(3, 4)  # plenty of KL, the same for every chunk
+    telling = constant + torch.tensor([[0.0], [0.2], [0.4]]) * torch.tensor([1.0, 1.0, 0.1, 0.0])
+    assert elbo.count_active_units(elbo.measure(_result(target, target, constant))) == 0
+    assert elbo.count_active_units(elbo.measure(_result(target, target, telling))) == 2
 
 
 def test_the_level_term_sees_a_lost_peak_that_the_cells_hardly_see():

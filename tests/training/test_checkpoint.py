@@ -9,6 +9,7 @@ from sda.errors import CheckpointError
 from sda.training.checkpoint import (
     STATE,
     TENSORS,
+    abandon_best,
     list_checkpoints,
     open_best,
     open_checkpoint,
@@ -56,6 +57,22 @@ def test_three_recent_ones_and_the_best_are_kept(run, tmp_path):
     _save(run, tmp_path, 60, best=True)
     assert open_best(tmp_path).progress["epoch"] == 60
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_ten_thousand_epochs_are_counted_and_not_spelled(run, tmp_path):
+    for epoch in (9980, 9990, 10000, 10010):
+        _save(run, tmp_path, epoch)
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["epoch_9990", "epoch_10000", "epoch_10010"]
+
+
+def test_a_best_one_from_an_abandoned_future_is_put_aside(run, tmp_path):
+    _save(run, tmp_path, 10)
+    _save(run, tmp_path, 16, best=True)
+    abandon_best(tmp_path, last_epoch=16)
+    assert open_best(tmp_path).progress["epoch"] == 16
+    abandon_best(tmp_path, last_epoch=10)
+    assert open_best(tmp_path).progress["epoch"] == 10
+    assert (tmp_path / "abandoned_best").is_dir()
 
 
 def test_a_checkpoint_in_mid_epoch_comes_between_the_epochs(run, tmp_path):

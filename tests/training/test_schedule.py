@@ -13,7 +13,7 @@ def test_the_rate_rises_then_falls_to_nothing():
 
 
 def test_the_kl_weight_is_never_zero_and_ends_at_one():
-    weights = [kl_weight(step, 100, 0.3) for step in range(100)]
+    weights = [kl_weight(step, 30) for step in range(100)]
     assert weights[0] > 0
     assert weights == sorted(weights)
     assert weights[29] < 1.0
@@ -21,4 +21,4 @@ def test_the_kl_weight_is_never_zero_and_ends_at_one():
 
 
 def test_no_warm_up_is_full_weight_at_once():
-    assert kl_weight(0, 100, 0.0) == 1.0
+    assert kl_weight(0, 0) == 1.0
