@@ -8,8 +8,10 @@ itself (seconds to import) is imported in the thread.
 import json
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -262,10 +264,22 @@ def _connect(uri: str) -> "MlflowClient":
     database = Path(uri.removeprefix("sqlite:///"))
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{database}.lock"):
-        connection = sqlite3.connect(database)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.close()
+        if not database.exists():
+            _create_database(database)
         return MlflowClient(tracking_uri=uri)
+
+
+def _create_database(database: Path) -> None:
+    """Make an embedded store, whole or not at all: MLflow takes seconds, and cannot use one that was left half made."""
+    from mlflow import MlflowClient
+
+    with tempfile.TemporaryDirectory(dir=database.parent, prefix=".mlflow-") as folder:
+        draft, whole = Path(folder) / "draft.db", Path(folder) / "whole.db"
+        MlflowClient(tracking_uri=f"sqlite:///{draft}")
+        with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(whole)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=WAL")  # readers beside a writer
+        whole.replace(database)
 
 
 def _find_experiment(client: "MlflowClient", settings: TrackingSettings) -> str:

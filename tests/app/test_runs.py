@@ -168,7 +168,7 @@ def test_a_killed_run_continues_and_sync_tells_the_truth(command_line, sounds):
     done = subprocess.run(
         [sys.executable, "-m", "sda.app.sync"], cwd=command_line.folder, capture_output=True, text=True, check=True
     )
-    assert "marked as killed" in done.stdout
+    assert "(killed): delivered" in done.stdout
     assert _store(command_line, "SELECT status FROM runs") == [("KILLED",)]
     assert json.loads((run_dir / "summary.json").read_text())["status"] == "killed"
 
