@@ -114,7 +114,9 @@ class _Preview:
 
 
 def _preview_callback(told, render=None, interval=2):
-    made = lambda epoch: [_Preview("sample", Path(f"/p/epoch_{epoch}/s.wav"), Path("/p/s.png"))]  # noqa: E731
+    def made(epoch):
+        return [_Preview("sample", Path(f"/p/epoch_{epoch}/s.wav"), Path("/p/s.png"))]
+
     ceiling = [_Preview("ceiling", Path("/p/ceiling/c.wav"), Path("/p/c.png"))]
     return PreviewCallback(render or made, lambda: ceiling, interval, 48000, told)
 

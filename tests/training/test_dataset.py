@@ -117,7 +117,10 @@ def _config(**kwargs):
 
 def test_loaders_split_by_file_and_augment_only_training(make_sounds):
     files = sorted(make_sounds(10).iterdir())
-    marked = lambda waveform: torch.full_like(waveform, 9.0)  # noqa: E731
+
+    def marked(waveform):
+        return torch.full_like(waveform, 9.0)
+
     train, val = create_data_loaders(files, _config(), marked, sample_rate=RATE_HZ)
     train_files = {path for path, _ in train.dataset.chunks}
     val_files = {path for path, _ in val.dataset.chunks}
