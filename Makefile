@@ -6,15 +6,18 @@ DATA ?= experiments/demo/sounds
 PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train ui sync test check lint format lock bench clean
+.PHONY: help setup demo scan train ui sync test check lint format lock bench clean clean-cache
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 setup: .venv/.ready ## create .venv with the pinned, hashed requirements
 
 demo: setup ## train on the 18 sounds that come with the project, about five minutes
 	$(RUN) train.py experiment=demo
+
+scan: setup ## look at your folder before training: make scan DATA=~/sounds
+	$(RUN) scan.py "data.root=$(DATA)"
 
 train: setup ## train on your folder: make train DATA=~/sounds
 	$(RUN) train.py "data.root=$(DATA)"
@@ -40,12 +43,15 @@ format: setup ## let ruff put the code in order
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: setup ## steps per second beside the bare model, in the same session
-	$(RUN) experiments/bench/step.py
+bench: setup ## how fast it is, as ratios measured side by side; see experiments/bench
+	$(RUN) -m experiments.bench
 
 lock: .uv/bin/uv ## pin the newest requirements that fit pyproject.toml
 	.uv/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" --upgrade --output-file requirements.txt
+
+clean-cache: setup ## remove decoded sound from the cache; it is made again when it is needed
+	$(RUN) -c "from sda.data.cache import SoundCache; cache = SoundCache(); cache.clear(); print('emptied', cache.folder)"
 
 clean: ## remove what setup and the tools made; runs and MLflow's store stay
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

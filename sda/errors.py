@@ -13,6 +13,10 @@ class DataError(SdaError):
     """The sounds cannot be read, split or used as asked."""
 
 
+class CacheError(DataError):
+    """Decoded sound cannot be kept on disk."""
+
+
 class CheckpointError(SdaError):
     """A checkpoint is missing, damaged, or does not fit the run that wants it."""
 

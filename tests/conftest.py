@@ -1,5 +1,8 @@
 """Small synthetic corpora, made anew for every test that asks."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from filelock import FileLock
 
 RATE_HZ = 16000
 """Rate of the synthetic sounds: low, so that tests are quick."""
@@ -30,6 +34,29 @@ def make_sounds(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own for every test, and for the processes it starts."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("SDA_CACHE_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's embedded store with nothing in it, made once for all processes: it takes seconds."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    database = folder / "mlflow" / "empty.db"
+    with FileLock(folder / "mlflow.lock"):
+        if not database.exists():
+            database.parent.mkdir()
+            code = "import sys, pathlib, sda.callbacks.tracking as t; t._create_database(pathlib.Path(sys.argv[1]))"
+            subprocess.run([sys.executable, "-c", code, str(database)], check=True, capture_output=True)
+    return database
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-PATH_KEYS = frozenset({"data.root", "resume", "run"})
-"""Keys whose value is always a path or a plain name, never a Hydra expression."""
+PATH_KEYS = frozenset({"data.root", "data.cache_dir", "data.group_by", "output", "resume", "run"})
+"""Keys whose value is always a path, a pattern or a plain name, never a Hydra expression."""
 
 _ASSIGNMENT = re.compile(r"(\+{0,2}[\w.@/]+)=(.*)", re.DOTALL)
 

@@ -8,12 +8,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from sda.app.plan import Plan
+from sda.app.survey import build_cache
 from sda.audio.augmentation import Augmentation
+from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.config.schema import ModelName, TrainRunConfig
+from sda.data.corpus import Corpus
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
-from sda.training.dataset import AudioTrainingDataset, TrainLoader, create_data_loaders
+from sda.training.dataset import AudioTrainingDataset, create_data_loaders
+from sda.training.loader import TrainLoader
 
 MODELS = {ModelName.mel_vae: MelVAE}
 """Networks by the name that `model.name` gives them."""
@@ -23,6 +27,12 @@ JUDGED_BATCH = 32
 
 MOST_PROBE_CHUNKS = 256
 """Training chunks judged every epoch beside the held-out ones."""
+
+MOST_JUDGED_CHUNKS = 2048
+"""Held-out chunks judged every epoch, spread over all of them: half an hour of sound, 100 MB as spectrograms."""
+
+MOST_TRAINING_CHUNKS = 4096
+"""Training chunks that statistics and the latent density are fitted to, spread over all of them."""
 
 
 def build_features(config: TrainRunConfig) -> LogMel:
@@ -53,21 +63,54 @@ def build_objective(config: TrainRunConfig, model: MelVAE) -> Elbo:
     )
 
 
-def build_loaders(plan: Plan) -> tuple[TrainLoader, DataLoader[Tensor]]:
-    """Training and held-out chunks, every file already decoded."""
-    config = plan.config
+def build_augmentation(config: TrainRunConfig) -> Augmentation:
+    """How training chunks are varied."""
     augmentation = config.augmentation
-    train_loader, val_loader = create_data_loaders(
-        plan.usable_paths,
+    return Augmentation(
+        probability=augmentation.probability,
+        strength=config.regularization.augmentation_strength,
+        gain_db=augmentation.gain_db,
+        polarity_probability=augmentation.polarity_probability,
+        speed_probability=augmentation.speed_probability,
+        speed_ratio=augmentation.speed_ratio,
+        tilt_probability=augmentation.tilt_probability,
+        tilt_db=augmentation.tilt_db,
+        phase_probability=augmentation.phase_probability,
+        mix_same_file_probability=augmentation.mix_same_file_probability,
+        mix_corpus_probability=augmentation.mix_corpus_probability,
+        mix_db=augmentation.mix_db,
+    )
+
+
+def build_mask(config: TrainRunConfig) -> SpectrogramMask:
+    """What the encoder does not get to hear."""
+    augmentation, strength = config.augmentation, config.regularization.augmentation_strength
+    frames = strength * augmentation.time_mask_s * config.audio.sample_rate_hz / config.audio.hop_length
+    return SpectrogramMask(
+        time_probability=augmentation.time_mask_probability,
+        time_frames=max(1, round(frames)),
+        band_probability=augmentation.band_mask_probability,
+        bands=max(1, round(strength * augmentation.band_mask_bands)),
+    )
+
+
+def build_loaders(plan: Plan, device: torch.device) -> tuple[TrainLoader, DataLoader[Tensor]]:
+    """Training and held-out chunks, every file mapped or on the device."""
+    config = plan.config
+    corpus = Corpus(build_cache(config), {file.path: file.sha256 for file in plan.scan.usable})
+    used = [*plan.split.train_paths, *plan.split.val_paths]
+    corpus.preload(list(dict.fromkeys(used)), device if config.training.num_workers == 0 else torch.device("cpu"))
+    return create_data_loaders(
+        used,
         config.training,
-        Augmentation(gain_db=augmentation.gain_db, polarity=augmentation.polarity, speed=augmentation.speed),
-        augmentation_probability=augmentation.probability,
+        build_augmentation(config),
         sample_rate=config.audio.sample_rate_hz,
         seed=config.seed,
+        offset_chunks=config.augmentation.offset_chunks,
         split=plan.split,
+        corpus=corpus,
+        device=device,
     )
-    train_loader.chunks.cache.preload(plan.usable_paths)
-    return train_loader, val_loader
 
 
 @dataclass(frozen=True)
@@ -75,11 +118,11 @@ class FixedChunks:
     """Chunks on the fixed grid that a run returns to, with their log-mel spectrograms on the device."""
 
     training: list[Tensor]
-    """Log-mel of all training chunks that are not mostly padding, batches `[B, M, F]`."""
+    """Log-mel of the training chunks that are not mostly padding, up to `MOST_TRAINING_CHUNKS`, batches `[B, M, F]`."""
     probe: list[Tensor]
     """Those of them that are judged every epoch, spread evenly."""
     held_out: list[Tensor]
-    """Log-mel of all held-out chunks that are not mostly padding."""
+    """Log-mel of the held-out chunks that are not mostly padding, up to `MOST_JUDGED_CHUNKS`."""
 
 
 @torch.no_grad()
@@ -94,9 +137,9 @@ def compute_fixed_chunks(
 
     n_probe = min(len(val.judged), MOST_PROBE_CHUNKS)
     return FixedChunks(
-        training=log_mels(train, train.judged),
+        training=log_mels(train, spread(train.judged, MOST_TRAINING_CHUNKS)),
         probe=log_mels(train, spread(train.judged, n_probe)),
-        held_out=log_mels(val, val.judged),
+        held_out=log_mels(val, spread(val.judged, MOST_JUDGED_CHUNKS)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The three verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
+"""The four verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
 
 import difflib
 import os
@@ -17,8 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from sda.app.arguments import find_value, prepare_arguments, quote_value
-from sda.app.plan import Plan, plan_resume, plan_run, scan_once
+from sda.app.plan import Plan, plan_resume, plan_run
 from sda.app.runs import LOCK, find_run
+from sda.app.survey import scan_once
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import TrainRunConfig
 from sda.config.store import register_configs
@@ -41,6 +42,18 @@ _HYDRAS_OWN_MATTERS = (
     "Config search path",
     "provider=",
 )
+
+
+def scan() -> None:
+    """Entry point of `scan.py` and `sda-scan`."""
+    arguments = prepare_arguments(sys.argv[1:])
+
+    def run() -> None:
+        if {"-m", "--multirun"} & set(arguments):
+            raise ConfigError("scan.py looks at one configuration at a time: leave out -m.")
+        _call_hydra("scan", _scan_task, arguments)
+
+    _report_errors(run)
 
 
 def train() -> None:
@@ -68,6 +81,16 @@ def generate() -> None:
     _report_errors(lambda: _call_hydra("generate", _generate_task, prepare_arguments(sys.argv[1:])))
 
 
+def _scan_task(composed: DictConfig) -> None:
+    from sda.app.scan import scan_for_training
+
+    try:
+        preset_choice = HydraConfig.get().runtime.choices["preset"]
+        scan_for_training(composed, frozenset(_list_given()), preset_choice, Console())
+    except SdaError as error:
+        _fail(_find_cause(error))  # here, or Hydra would say that the job failed
+
+
 def _train_task(composed: DictConfig) -> float:
     """One training job, alone or in a sweep."""
     run_dir = Path(HydraConfig.get().runtime.output_dir)
@@ -81,7 +104,7 @@ def _train_task(composed: DictConfig) -> float:
         _discard_unborn(run_dir)
         if _is_sweep():
             raise  # the other jobs of the sweep go on
-        _fail(str(error))
+        _fail(_find_cause(error))
     except BaseException:
         _discard_unborn(run_dir)
         raise
@@ -92,8 +115,7 @@ def _train_task(composed: DictConfig) -> float:
 
 def _plan(composed: DictConfig, run_dir: Path) -> Plan:
     settings = HydraConfig.get()
-    task_overrides = list(settings.overrides.task)
-    given = {override.partition("=")[0].lstrip("+~"): override for override in task_overrides}
+    given = _list_given()
     if composed.resume is not None:
         if _is_sweep():
             raise ConfigError("resume cannot be swept over (-m): continue one run at a time.")
@@ -101,6 +123,11 @@ def _plan(composed: DictConfig, run_dir: Path) -> Plan:
         return plan_resume(composed.resume, overrides)
     sweep_dir = Path(settings.sweep.dir).absolute() if _is_sweep() else None
     return plan_run(composed, run_dir, frozenset(given), settings.runtime.choices["preset"], sweep_dir)
+
+
+def _list_given() -> list[str]:
+    """Keys on the command line."""
+    return [override.partition("=")[0].lstrip("+~") for override in HydraConfig.get().overrides.task]
 
 
 def _is_sweep() -> bool:
@@ -147,7 +174,7 @@ def _report_errors(run: Callable[[], None]) -> None:
     try:
         run()
     except SdaError as error:
-        _fail(str(error))
+        _fail(_find_cause(error))
     except OverrideParseException as error:
         reason = str(error.message).splitlines()[0]
         _fail(f"{error.override} is not understood ({reason}). Quote a value with special signs: \"key='any text'\"")
@@ -164,6 +191,17 @@ def _report_errors(run: Callable[[], None]) -> None:
 def _fail(message: str) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(EXIT_ERROR)
+
+
+def _find_cause(error: SdaError) -> str:
+    """What to tell: where composing met another of our errors, such as no usable sound, that one's words alone."""
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        while cause is not None:
+            cause = cause.__cause__ or cause.__context__
+            if isinstance(cause, SdaError):
+                return str(cause)
+    return str(error)
 
 
 def _explain_composition(error: Exception) -> str:

@@ -9,9 +9,11 @@ from sda.app.builders import count_chunk_samples
 from sda.app.loading import open_run
 from sda.app.report import format_scores, print_lines
 from sda.app.session import score_reconstruction_of
+from sda.app.survey import build_cache
 from sda.config.schema import EvaluateConfig
-from sda.data.cache import WaveformCache
+from sda.data.corpus import Corpus
 from sda.data.scan import scan_file
+from sda.data.split import split_from_facts
 from sda.durable import write_json
 from sda.errors import DataError
 from sda.training.dataset import AudioTrainingDataset
@@ -27,14 +29,21 @@ def evaluate_run(config: EvaluateConfig, console: Console) -> None:
         DataError: a held-out file is gone or has changed.
     """
     run = open_run(config.run, config.device)
-    paths = run.checkpoint.facts["split"]["val"]
+    split = split_from_facts(run.checkpoint.facts["split"])
     known = run.checkpoint.facts["files"]
-    changed = [path for path in paths if not Path(path).is_file() or scan_file(path).sha256 != known[path]]
+    cache = build_cache(run.config)
+    changed = [
+        path
+        for path in split.val_paths
+        if not Path(path).is_file() or scan_file(path, cache=cache)[0].sha256 != known[path]
+    ]
     if changed:
         raise DataError(f"held-out files are gone or changed: {', '.join(changed[:3])}. Put them back as they were.")
     rate = run.config.audio.sample_rate_hz
-    held_out = AudioTrainingDataset(paths, count_chunk_samples(run.config), rate, cache=WaveformCache(rate))
+    held_out = AudioTrainingDataset(split.val, count_chunk_samples(run.config), rate, corpus=Corpus(cache, known))
     scores = score_reconstruction_of(run.model, run.features, held_out, config.max_clips, run.checkpoint)
-    write_json(run.run_dir / EVALUATION, {"reconstruction": {score.source: asdict(score) for score in scores}})
+    values = {"reconstruction": {score.source: asdict(score) for score in scores}}
+    write_json(run.run_dir / EVALUATION, {**values, "validation_weakness": split.weakness})
     title = f"{run.run_dir}, epoch {run.checkpoint.progress['epoch']}"
-    print_lines(console, [title, *format_scores(scores), f"written: {run.run_dir / EVALUATION}"])
+    weak = [f"! weak validation: {split.weakness}"] if split.weakness else []
+    print_lines(console, [title, *weak, *format_scores(scores), f"written: {run.run_dir / EVALUATION}"])

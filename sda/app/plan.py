@@ -1,8 +1,7 @@
 """From a composed configuration to everything that is settled before training; nothing here imports torch."""
 
 import math
-from dataclasses import asdict, dataclass, field
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sda.app.runs import CHECKPOINTS, find_run, read_summary
+from sda.app.survey import find_notices, survey_folder
+from sda.callbacks.backlog import resolve_uri
 from sda.callbacks.journal import JOURNAL
-from sda.callbacks.tracking import resolve_uri
 from sda.config.provenance import Choice, explain_choices
 from sda.config.schema import TrainRunConfig
-from sda.data.scan import Scan, scan_folder
-from sda.data.split import Split, split_files
+from sda.data.cache import SoundCache
+from sda.data.groups import Groups
+from sda.data.scan import Scan
+from sda.data.split import Split, split_from_facts
 from sda.errors import ConfigError, DataError
 from sda.training.checkpoint import Checkpoint, open_newest
 
@@ -31,6 +33,8 @@ RESUMABLE_KEYS = (
     "training.num_workers",
     "tracking.close_timeout_s",
     "data.root",
+    "data.cache_dir",
+    "data.cache_max_gb",
     "verbose",
 )
 """Keys that may be given with `resume`: they change how long and where a run goes on, not what it learns."""
@@ -45,6 +49,7 @@ class Plan:
     """The same as plain values, for checkpoints and tracking."""
     run_dir: Path
     scan: Scan
+    groups: Groups
     split: Split
     choices: list[Choice]
     notices: list[str] = field(default_factory=list)
@@ -57,12 +62,6 @@ class Plan:
     def usable_paths(self) -> list[str]:
         """Files that are trained on or held out."""
         return [file.path for file in self.scan.usable]
-
-
-@cache
-def scan_once(root: str, min_duration_s: float, silence_dbfs: float) -> Scan:
-    """Scan a folder, once in the life of the process."""
-    return scan_folder(root, min_duration_s, silence_dbfs)
 
 
 def plan_run(
@@ -86,15 +85,17 @@ def plan_run(
         raise ConfigError(
             f"hydra.run.dir={run_dir} holds a run already. Continue it with resume=, or give another folder."
         )
-    scan = scan_once(composed.data.root, composed.data.min_duration_s, composed.data.silence_dbfs)
     # From here on, paths mean the same wherever the run is continued from.
-    OmegaConf.update(composed, "data.root", scan.root)
+    OmegaConf.update(composed, "data.root", str(Path(composed.data.root).expanduser().absolute()))
+    if composed.data.cache_dir:
+        OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
     OmegaConf.update(composed, "tracking.uri", resolve_uri(composed.tracking.uri))
     config = to_schema(composed)
+    _keep_out_of(config.data.root, run_dir, config.tracking.uri)
+    scan, groups, split = survey_folder(config)
     choices = explain_choices(composed, given_keys, preset_choice)
-    split = split_files({file.path: file.sha256 for file in scan.usable}, config.training.val_fraction, config.seed)
     n_train_chunks = _check_chunks(scan, split, config.training.chunk_duration_s)
-    notices = []
+    notices = find_notices(config, scan, groups)
     if config.training.batch_size > n_train_chunks:
         if "training.batch_size" in given_keys:
             raise DataError(
@@ -111,6 +112,7 @@ def plan_run(
         {str(key): value for key, value in resolved.items()},
         run_dir,
         scan,
+        groups,
         split,
         choices,
         notices,
@@ -150,10 +152,12 @@ def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
             f"{run_dir} is finished: it trained {checkpoint.progress['epoch']} epochs. "
             f"To train on, give more: training.max_epochs={2 * config.training.max_epochs}."
         )
-    scan = scan_once(config.data.root, config.data.min_duration_s, config.data.silence_dbfs)
+    scan, groups, _ = survey_folder(config)
     known = checkpoint.facts["files"]
-    _check_unchanged({file.path: file.sha256 for file in scan.usable}, known)
-    split = split_files({file.path: file.sha256 for file in scan.usable}, config.training.val_fraction, config.seed)
+    hash_of = {file.path: file.sha256 for file in scan.usable}
+    _check_unchanged(hash_of, known)
+    # The split is the one that was trained with; files may have been moved and renamed since.
+    split = split_from_facts(checkpoint.facts["split"], _match_by_content(known, hash_of))
     resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
     assert isinstance(resolved, dict)
     choices = [Choice(**choice) for choice in checkpoint.facts["choices"]]
@@ -163,7 +167,15 @@ def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
     ]
     notices = [f"damaged checkpoint passed over: {message}" for message in damaged]
     return Plan(
-        config, {str(key): value for key, value in resolved.items()}, run_dir, scan, split, choices, notices, checkpoint
+        config,
+        {str(key): value for key, value in resolved.items()},
+        run_dir,
+        scan,
+        groups,
+        split,
+        choices,
+        notices,
+        checkpoint,
     )
 
 
@@ -181,18 +193,24 @@ def to_schema(composed: DictConfig) -> TrainRunConfig:
     return config
 
 
-def describe_files(plan: Plan) -> list[dict[str, Any]]:
-    """Every file for the manifest: used or quarantined, on which side, in which group."""
-    return [
-        {
-            **asdict(file),
-            "status": "used" if file.usable else "quarantined",
-            "split": plan.split.side_of(file.path) if file.usable else None,
-            "group": file.sha256 if file.usable else None,
-            "duration_s": round(file.duration_s, 4),
-        }
-        for file in plan.scan.files
-    ]
+def _match_by_content(known: dict[str, str], hash_of: dict[str, str]) -> dict[str, str]:
+    """Where each known file lies now: under its own path, or under another with the same sound."""
+    free = {sha256: [path for path in sorted(hash_of) if hash_of[path] == sha256] for sha256 in known.values()}
+    now = {path: path for path, sha256 in known.items() if hash_of.get(path) == sha256}
+    for path in now:
+        free[known[path]].remove(path)
+    return now | {path: free[sha256].pop(0) for path, sha256 in known.items() if path not in now}
+
+
+def _keep_out_of(root: str, run_dir: Path, tracking_uri: str) -> None:
+    """Refuse to write below the user's sounds."""
+    places = {"hydra.run.dir": run_dir, "tracking.uri": Path(tracking_uri.removeprefix("sqlite:///"))}
+    for key, place in places.items():
+        if place.is_relative_to(root):
+            raise ConfigError(
+                f"{key}={place} lies inside data.root={root}, which is never written to. "
+                f"Start from another folder, or give {key}."
+            )
 
 
 def _check_chunks(scan: Scan, split: Split, chunk_duration_s: float) -> int:
@@ -203,8 +221,9 @@ def _check_chunks(scan: Scan, split: Split, chunk_duration_s: float) -> int:
             f"training.chunk_duration_s={chunk_duration_s:g} is longer than every file: the longest has "
             f"{longest_s:.2f} s. Use training.chunk_duration_s={math.floor(longest_s * 10) / 10:g} or less."
         )
-    train = set(split.train)
-    return Scan(scan.root, tuple(file for file in scan.usable if file.path in train)).count_chunks(chunk_duration_s)
+    length_of = {file.path: file.duration_s for file in scan.usable}
+    ends_s = ((piece.start_s, length_of[piece.path] if piece.end_s is None else piece.end_s) for piece in split.train)
+    return sum(math.ceil((end_s - start_s) / chunk_duration_s) for start_s, end_s in ends_s)
 
 
 def _check_unchanged(now: dict[str, str], known: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from sda.app.plan import Plan
 from sda.app.runs import PREVIEWS
 from sda.callbacks.console import format_duration
+from sda.callbacks.folds import FoldSummary
 from sda.training.metrics import (
     OVERFITTING_THRESHOLD,
     EpochMetrics,
@@ -32,6 +33,8 @@ class Outcome:
     """Empty unless the run finished."""
     tracking_link: str = ""
     tracking_problem: str = ""
+    folds: FoldSummary | None = None
+    """What the folds of a cross-validation say so far, this one included."""
 
 
 def print_plan(console: Console, plan: Plan, started: RunStarted) -> None:
@@ -41,6 +44,14 @@ def print_plan(console: Console, plan: Plan, started: RunStarted) -> None:
     chunks = f"{started.n_train_chunks} chunks of {training.chunk_duration_s:g} s"
     lines = [f"{scan.file_count} usable files, {format_duration(total_s)}, in {scan.root}"]
     lines.append(f"  {started.n_train_files} to train on ({chunks}), {started.n_val_files} held out to judge by")
+    n_groups = len(plan.groups.members)
+    if n_groups < scan.file_count:
+        lines.append(f"  {n_groups} groups: files that share a recording or a name pattern stay on one side")
+    if plan.split.weakness:
+        lines.append(f"! weak validation: {plan.split.weakness}")
+    lines += [f"  set aside, a copy of another: {Path(path).name}" for path in plan.split.set_aside]
+    if plan.config.data.folds:
+        lines.append(f"  fold {plan.config.data.fold} of {plan.config.data.folds} is held out")
     shown = scan.quarantined[:SHOWN_QUARANTINED]
     lines += [f"  left out: {Path(file.path).relative_to(scan.root)}: {file.reason}" for file in shown]
     if len(scan.quarantined) > len(shown):
@@ -70,9 +81,11 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
         losses = f"loss {judged.val_loss:.3f} held out, {judged.train_loss:.3f} in training (nats per cell)"
         units = f"{judged.active_units} of {plan.config.training.latent_dim} latent dimensions active"
         lines.append(f"  {which} of {last.epoch} trained; {losses}")
-        lines.append(f"  {describe_verdict(history)}")
+        lines.append(f"  {describe_verdict(history, plan.split.weakness)}")
         lines.append(f"  {units}; trained for {format_duration(last.elapsed_seconds)}")
     lines += format_scores(outcome.scores)
+    if outcome.folds is not None:
+        lines.append(f"  {outcome.folds}")
     previews = sorted((plan.run_dir / PREVIEWS).glob("epoch_*"))
     if previews:
         lines.append(f"  listen: {previews[-1]}")
@@ -110,8 +123,17 @@ def find_best(history: MetricsHistory) -> EpochMetrics | None:
     return next((epoch for epoch in history.epochs if epoch.epoch == best), None)
 
 
-def describe_verdict(history: MetricsHistory) -> str:
-    """Whether the run overfitted, in words, tied to its numbers."""
+def describe_verdict(history: MetricsHistory, weakness: str = "") -> str:
+    """Whether the run overfitted, in words, tied to its numbers.
+
+    Args:
+        weakness: why what was held out says less than it should.
+    """
+    verdict = _judge(history)
+    return f"{verdict}; weak validation: {weakness}" if weakness else verdict
+
+
+def _judge(history: MetricsHistory) -> str:
     best, last = find_best(history), history.epochs[-1]
     if best is None:
         return f"verdict: too early to tell; the KL term was still warming up (weight {last.kl_weight:.2f})"

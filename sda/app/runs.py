@@ -6,7 +6,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from sda.callbacks.tracking import read_state
+from sda.callbacks.backlog import read_state
 from sda.durable import write_json
 from sda.errors import CheckpointError
 

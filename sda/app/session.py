@@ -3,6 +3,7 @@
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import groupby, islice
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from sda.app.builders import (
     FixedChunks,
     build_features,
     build_loaders,
+    build_mask,
     build_model,
     build_objective,
     compute_fixed_chunks,
@@ -20,6 +22,7 @@ from sda.app.builders import (
 )
 from sda.app.plan import Plan
 from sda.app.runs import CHECKPOINTS, PREVIEWS
+from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.errors import CheckpointError
 from sda.evaluation.reconstruction import score_held_out
@@ -28,8 +31,9 @@ from sda.generation.sample import fit_density
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
 from sda.training.checkpoint import Checkpoint, abandon_best, open_best, save_checkpoint
-from sda.training.dataset import AudioTrainingDataset, TrainLoader
+from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_autocast, choose_device, seed_everything
+from sda.training.loader import TrainLoader
 from sda.training.metrics import ReconstructionScored, RunStarted
 from sda.training.state import Progress, TrainState, build_optimizer
 from sda.training.statistics import fit_standardise
@@ -43,6 +47,7 @@ class Session:
     device: torch.device
     autocast: torch.dtype | None
     features: LogMel
+    mask: SpectrogramMask
     model: MelVAE
     objective: Elbo
     state: TrainState
@@ -76,7 +81,7 @@ class Session:
 
     def describe(self) -> RunStarted:
         """The run as it starts, or goes on."""
-        progress, chunks = self.state.progress, self.train_loader.chunks
+        progress, chunks = self.state.progress, self.train_loader.dataset
         return RunStarted(
             run_dir=str(self.plan.run_dir),
             total_epochs=self.plan.config.training.max_epochs,
@@ -85,12 +90,13 @@ class Session:
             n_parameters=sum(parameter.numel() for parameter in self.model.parameters()),
             device=str(self.device),
             precision=self.precision,
-            n_train_files=len(self.plan.split.train),
-            n_val_files=len(self.plan.split.val),
+            n_train_files=len(self.plan.split.train_paths),
+            n_val_files=len(self.plan.split.val_paths),
             n_train_chunks=chunks.n_chunks,
             n_val_chunks=self.held_out.n_chunks,
             n_quarantined_files=len(self.plan.scan.quarantined),
             dataset_fingerprint=self.plan.scan.fingerprint,
+            validation_weakness=self.plan.split.weakness,
             start_epoch=progress.epoch + 1,
             start_step=progress.step,
         )
@@ -105,6 +111,19 @@ class Session:
             held_out=choose_loudest_chunks(self.held_out, preview.n_reconstructions).to(self.device),
             training=self.fixed.training,
             n_samples=preview.n_samples,
+            variations=self._vary_one_chunk(preview.n_variations).to(self.device),
+        )
+
+    def _vary_one_chunk(self, n_variations: int) -> Tensor:
+        """The loudest chunk of the first training file as it is, then varied. → `[1 + n_variations, chunk_samples]`."""
+        chunks = self.train_loader.dataset
+        first_file = [index for index, chunk in enumerate(chunks.chunks) if chunk.path == chunks.chunks[0].path]
+        loudest = max(first_file, key=lambda index: chunks.grid_chunk(index).square().sum().item())
+        return torch.cat(
+            [
+                chunks.grid_chunk(loudest),
+                chunks.vary_chunk(loudest, n_variations, seed=self.plan.config.seed),
+            ]
         )
 
     def score_best(self) -> list[ReconstructionScored]:
@@ -127,10 +146,10 @@ def build_session(plan: Plan) -> Session:
     device = choose_device(config.training.device)
     features = build_features(config).to(device)
     model = build_model(config, features).to(device)
-    train_loader, val_loader = build_loaders(plan)
+    train_loader, val_loader = build_loaders(plan, device)
     held_out = val_loader.dataset
     assert isinstance(held_out, AudioTrainingDataset)
-    fixed = compute_fixed_chunks(train_loader.chunks, held_out, features, device)
+    fixed = compute_fixed_chunks(train_loader.dataset, held_out, features, device)
     fit_standardise(model.standardise, fixed.training)
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
     state = TrainState(model, optimizer)
@@ -142,6 +161,7 @@ def build_session(plan: Plan) -> Session:
         device=device,
         autocast=choose_autocast(config.training.precision, device),
         features=features,
+        mask=build_mask(config),
         model=model,
         objective=build_objective(config, model),
         state=state,
@@ -177,14 +197,15 @@ def score_reconstruction_of(
 
 
 def choose_loudest_chunks(dataset: AudioTrainingDataset, n_files: int) -> Tensor:
-    """The loudest grid chunk of each of up to `n_files` files, in order. → `[n_files, chunk_samples]`."""
-    loudest: dict[str, tuple[float, int]] = {}
-    for index, (path, _) in enumerate(dataset.chunks):
-        energy = dataset.grid_chunk(index).square().sum().item()
-        if energy > loudest.get(path, (-1.0, 0))[0]:
-            loudest[path] = (energy, index)
-    chosen = [index for _, index in list(loudest.values())[:n_files]]
-    return torch.stack([dataset.grid_chunk(index)[0] for index in chosen])
+    """The loudest grid chunk of each of the first `n_files` files. → `[n_files, chunk_samples]`."""
+    return torch.cat(
+        [
+            max((dataset.grid_chunk(index) for index in list(indices)), key=lambda chunk: chunk.square().sum().item())
+            for _, indices in islice(
+                groupby(range(dataset.n_chunks), lambda index: dataset.chunks[index].path), n_files
+            )
+        ]
+    )
 
 
 def _restore(state: TrainState, checkpoint: Checkpoint) -> None:

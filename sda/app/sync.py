@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from sda.app.runs import find_runs, is_running, read_summary, update_summary
+from sda.callbacks.backlog import SETTINGS, is_delivered, link_to_run, read_state
 from sda.callbacks.journal import JOURNAL, Journal
-from sda.callbacks.tracking import SETTINGS, is_delivered, link_to_run, read_state, try_to_deliver
+from sda.callbacks.tracking import try_to_deliver
 from sda.training.metrics import RunEnded
 
 

@@ -8,22 +8,19 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from sda.app.interrupt import StopRequest
-from sda.app.plan import Plan, describe_files
+from sda.app.plan import Plan
 from sda.app.report import Outcome, describe_verdict, find_best, print_outcome, print_plan
 from sda.app.runs import HISTORY, MANIFEST, lock_run, update_summary
 from sda.app.session import Session, build_session
+from sda.app.survey import build_cache, describe_data
 from sda.app.sync import close_stale_runs
+from sda.callbacks.backlog import TrackingSettings, link_to_run, read_state, rewind
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
+from sda.callbacks.folds import summarise_folds
 from sda.callbacks.journal import Journal
 from sda.callbacks.preview import PreviewCallback
-from sda.callbacks.tracking import (
-    MlflowTracking,
-    TrackingSettings,
-    link_to_run,
-    read_state,
-    rewind,
-)
+from sda.callbacks.tracking import MlflowTracking
 from sda.config.schema import TrackingBackend
 from sda.durable import write_json, write_text
 from sda.training.config import get_effective_preview_interval
@@ -62,6 +59,7 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
     with lock_run(plan.run_dir), ExitStack() as stack:
         stop = stack.enter_context(StopRequest(console))
         session = build_session(plan)
+        build_cache(plan.config).trim(keep={file.sha256 for file in plan.scan.usable})
         _record_start(session, layers)
         print_plan(console, plan, session.describe())
         emit = Emitter()
@@ -88,7 +86,8 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
             stack.pop_all().close()
             problem = _close_tracking(tracking, plan.run_dir)
             link = link_to_run(plan.run_dir) if tracking is not None else ""
-            print_outcome(console, plan, Outcome(status, session.state.history, scores, link, problem))
+            folds = None if plan.sweep_dir is None else summarise_folds(plan.sweep_dir)
+            print_outcome(console, plan, Outcome(status, session.state.history, scores, link, problem, folds))
     best = session.state.progress.best_val_loss
     return (float("nan") if best is None else best), (0 if finished else EXIT_STOPPED + stop.signal_number)
 
@@ -109,7 +108,7 @@ def _connect(session: Session, emit: Emitter, console: Console, stack: ExitStack
         CheckpointCallback(session.save, training.checkpoint_interval, emit),
         PreviewCallback(
             renderer.render,
-            renderer.render_ceiling,
+            [renderer.render_ceiling, renderer.render_augmentation],
             get_effective_preview_interval(training),
             plan.config.audio.sample_rate_hz,
             emit,
@@ -123,6 +122,7 @@ def _train(session: Session, emit: Emitter, stop: StopRequest) -> bool:
     finished = train(
         session.state,
         features=session.features,
+        mask=session.mask,
         objective=session.objective,
         train_loader=session.train_loader,
         probe=session.fixed.probe,
@@ -144,6 +144,7 @@ def _build_tracking(plan: Plan) -> MlflowTracking | None:
         return None
     tags = {f"chose.{choice.key}": f"{choice.value:g} ({choice.reason})" for choice in plan.choices}
     tags |= {"preset": plan.config.preset.name, "model": plan.config.model.name.value}
+    tags["validation"] = f"weak: {plan.split.weakness}" if plan.split.weakness else "whole groups of files held out"
     tags |= {f"quarantined.{n}": f"{file.path}: {file.reason}" for n, file in enumerate(plan.scan.quarantined[:50])}
     settings = TrackingSettings(
         uri=tracking.uri,
@@ -185,11 +186,15 @@ def _record_start(session: Session, layers: str | None) -> None:
     write_text(plan.run_dir / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(plan.resolved)))
     if layers is not None:
         write_text(plan.run_dir / LAYERS_FILE, layers)
-    write_json(plan.run_dir / MANIFEST, {"fingerprint": plan.scan.fingerprint, "files": describe_files(plan)})
+    write_json(plan.run_dir / MANIFEST, describe_data(plan.scan, plan.groups, plan.split))
     if plan.checkpoint is not None:
         rewind(plan.run_dir, progress.step, progress.epoch)
     update_summary(
-        plan.run_dir, status="running", active_at=time.time(), choices=[str(choice) for choice in plan.choices]
+        plan.run_dir,
+        status="running",
+        active_at=time.time(),
+        choices=[str(choice) for choice in plan.choices],
+        validation_weakness=plan.split.weakness,
     )
 
 
@@ -210,7 +215,7 @@ def _record_end(session: Session, status: str, scores: list[ReconstructionScored
             "final_val_loss": last.val_loss,
             "overfitting_gap": judged.overfitting_gap,
             "active_units": judged.active_units,
-            "verdict": describe_verdict(history),
+            "verdict": describe_verdict(history, plan.split.weakness),
         }
     names = ("log_mel_l1_db", "mr_stft", "loudness_error_db", "n_clips")
     values["reconstruction"] = {score.source: {name: getattr(score, name) for name in names} for score in scores}

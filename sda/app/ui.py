@@ -3,7 +3,7 @@
 import os
 import sys
 
-from sda.callbacks.tracking import resolve_uri
+from sda.callbacks.backlog import resolve_uri
 from sda.config.schema import TrackingConfig
 
 VIEW = "#/experiments?workflowType=machine_learning"

@@ -15,6 +15,13 @@ from sda.errors import ConfigError
 MIN_MAGNITUDE = 1e-5
 """Magnitudes below this (−100 dB) count as this: log is finite on silence, whose gradient is zero."""
 
+NO_POWER = 1e-20
+"""Added to every power, far below what is heard: the square root has a gradient on digital silence too."""
+BANDS_AT_ONCE = 16
+"""Mel bands that are summed by one product."""
+ITEMS_AT_ONCE = 4
+"""Items transformed at a time on the CPU: a second of sound unfolds into a megabyte."""
+
 
 class LogMel(nn.Module):
     """Natural logarithm of the mel magnitude spectrogram, `log(max(mel · |STFT|, 1e-5))`.
@@ -53,6 +60,7 @@ class LogMel(nn.Module):
                 "empty. Use fewer bands or a larger n_fft."
             )
         self.register_buffer("filters", filters, persistent=False)
+        self._bins = [_find_bins(rows) for rows in torch.split(filters, BANDS_AT_ONCE)]
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         self.filters: Tensor
         self.window: Tensor
@@ -84,8 +92,26 @@ class LogMel(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         if waveform.dim() == 3:
             waveform = waveform.squeeze(1)
-        mel = self.filters @ self.magnitude(waveform)
-        return mel.clamp(min=MIN_MAGNITUDE).log()
+        # A few items at a time: what lies between waveform and mel then fits into the processor's cache.
+        at_once = ITEMS_AT_ONCE if waveform.device.type == "cpu" else len(waveform)
+        mel = torch.cat([self._to_mel(items) for items in torch.split(waveform, at_once)])
+        return mel.clamp(min=MIN_MAGNITUDE).log().transpose(1, 2)
+
+    def _to_mel(self, waveform: Tensor) -> Tensor:
+        """Mel magnitudes, frames first: `[B, T]` → `[B, F, M]`."""
+        margin = self.n_fft // 2
+        padded = nn.functional.pad(waveform[:, None], (margin, margin), mode="reflect")[:, 0]
+        spectrum = torch.fft.rfft(padded.unfold(1, self.n_fft, self.hop_length) * self.window)
+        magnitude = torch.addcmul(spectrum.real.square() + NO_POWER, spectrum.imag, spectrum.imag).sqrt()
+        # Every filter is zero outside a few bins: neighbouring bands are summed over theirs alone.
+        bands = zip(self._bins, torch.split(self.filters, BANDS_AT_ONCE), strict=True)
+        return torch.cat([magnitude[..., bins] @ rows[:, bins].T for bins, rows in bands], dim=2)
+
+
+def _find_bins(filters: Tensor) -> slice:
+    """The bins outside which all of these filters `[M, n_fft // 2 + 1]` are zero."""
+    used = filters.sum(dim=0).nonzero().flatten()
+    return slice(int(used[0]), int(used[-1]) + 1)
 
 
 def log_to_db(log_magnitude: Tensor) -> Tensor:

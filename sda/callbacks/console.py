@@ -37,6 +37,7 @@ class ConsoleCallback:
         self._verbose = verbose
         self._live = Live(console=console, refresh_per_second=REFRESH_PER_S) if console.is_terminal else None
         self._started: RunStarted | None = None
+        self._held_out = "held-out"
         self._epoch: EpochMetrics | None = None
         self._step: StepMetrics | None = None
         self._preview = ""
@@ -45,13 +46,14 @@ class ConsoleCallback:
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self._started = event
+            self._held_out = "held-out (weak)" if event.validation_weakness else "held-out"
             if self._live is not None:
                 self._live.start()
         elif isinstance(event, StepMetrics):
             self._show_step(event)
         elif isinstance(event, EpochMetrics):
             self._epoch = event
-            self._print(_describe_epoch(event))
+            self._print(_describe_epoch(event, self._held_out))
         elif isinstance(event, PreviewEvent):
             self._preview = event.audio_path
             if self._verbose:
@@ -90,7 +92,7 @@ class ConsoleCallback:
             f"step {step.step}/{step.total_steps}",
             f"loss {step.train_loss:.3f}",
             f"KL {step.kl_loss:.4f} × {step.kl_weight:.2f}",
-            f"held-out {epoch.val_loss:.3f}, gap {epoch.overfitting_gap:+.0%}" if epoch is not None else "",
+            f"{self._held_out} {epoch.val_loss:.3f}, gap {epoch.overfitting_gap:+.0%}" if epoch is not None else "",
             f"lr {step.learning_rate:.1e}",
             f"ETA {format_duration(eta_s)}",
             f"{peak_memory_gib():.1f} GiB",
@@ -99,10 +101,10 @@ class ConsoleCallback:
         return table
 
 
-def _describe_epoch(epoch: EpochMetrics) -> str:
+def _describe_epoch(epoch: EpochMetrics, held_out: str) -> str:
     star = " *best" if epoch.is_best else ""
     return (
-        f"epoch {epoch.epoch}/{epoch.total_epochs}  train {epoch.train_loss:.3f}  held-out {epoch.val_loss:.3f}  "
+        f"epoch {epoch.epoch}/{epoch.total_epochs}  train {epoch.train_loss:.3f}  {held_out} {epoch.val_loss:.3f}  "
         f"gap {epoch.overfitting_gap:+.0%}  KL {epoch.kl_divergence:.0f} nat, {epoch.active_units} active  "
         f"lr {epoch.learning_rate:.1e}  ETA {format_duration(epoch.eta_seconds)}{star}"
     )

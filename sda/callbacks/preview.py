@@ -31,7 +31,8 @@ class PreviewCallback:
 
     Args:
         render: renders an epoch's previews.
-        render_ceiling: renders what no model can surpass; done once, when a run starts.
+        render_once: each renders something that no epoch changes, when a run starts: what no model can surpass, what
+            augmentation makes of a chunk.
         interval: epochs between previews.
         sample_rate_hz: of the sounds.
         emit: told `PreviewEvent` and `Warned`.
@@ -40,13 +41,13 @@ class PreviewCallback:
     def __init__(
         self,
         render: Callable[[int], Sequence[RenderedPreview]],
-        render_ceiling: Callable[[], Sequence[RenderedPreview]],
+        render_once: Sequence[Callable[[], Sequence[RenderedPreview]]],
         interval: int,
         sample_rate_hz: int,
         emit: MetricsCallback,
     ):
         self._render = render
-        self._render_ceiling = render_ceiling
+        self._render_once = render_once
         self._interval = interval
         self._sample_rate_hz = sample_rate_hz
         self._emit = emit
@@ -54,7 +55,8 @@ class PreviewCallback:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted) and event.start_step == 0:
-            self._tell(0, self._render_ceiling)
+            for render in self._render_once:
+                self._tell(0, render)
         elif isinstance(event, EpochMetrics) and event.epoch % self._interval == 0:
             self._render_epoch(event.epoch)
         elif isinstance(event, TrainingCompleteEvent) and self._rendered_epoch < event.total_epochs:

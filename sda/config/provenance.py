@@ -11,6 +11,7 @@ PRESET_KEYS = (
     "regularization.dropout",
     "regularization.weight_decay",
     "regularization.augmentation_expansion",
+    "regularization.augmentation_strength",
     "regularization.gradient_clip_norm",
     "training.max_epochs",
     "training.learning_rate",

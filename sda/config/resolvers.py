@@ -20,8 +20,8 @@ class FolderSize(Protocol):
         """Chunks they hold, the last of each file counted whole."""
 
 
-Measure = Callable[[str, float, float], FolderSize]
-"""`(root, min_duration_s, silence_dbfs)` → the folder's size."""
+Measure = Callable[[str, float, float, str, int], FolderSize]
+"""`(root, min_duration_s, silence_dbfs, cache_dir, sample_rate_hz)` → the folder's size."""
 
 
 def register_resolvers(measure: Measure) -> None:
@@ -30,8 +30,8 @@ def register_resolvers(measure: Measure) -> None:
     - `${adaptive:N,FIELD}`: FIELD of the preset for N files.
     - `${val_fraction:N}`: share of N files to hold out.
     - `${batch_size:N}`: batch size for N chunks.
-    - `${count_files:ROOT,MIN_DURATION_S,SILENCE_DBFS}`: usable files in ROOT.
-    - `${count_chunks:ROOT,MIN_DURATION_S,SILENCE_DBFS,CHUNK_DURATION_S}`: chunks in them.
+    - `${count_files:ROOT,MIN_DURATION_S,SILENCE_DBFS,CACHE_DIR,SAMPLE_RATE_HZ}`: usable files in ROOT.
+    - `${count_chunks:…the same…,CHUNK_DURATION_S}`: chunks in them.
     - `${short_id:}`: eight random hexadecimal digits, the same throughout one composition.
 
     Args:
@@ -42,11 +42,12 @@ def register_resolvers(measure: Measure) -> None:
         preset = PRESETS[choose_preset(file_count)]
         return getattr(preset, field)
 
-    def count_files(root: str, min_duration_s: float, silence_dbfs: float) -> int:
-        return measure(root, min_duration_s, silence_dbfs).file_count
+    def count_files(*folder: Any) -> int:
+        return measure(*folder).file_count
 
-    def count_chunks(root: str, min_duration_s: float, silence_dbfs: float, chunk_duration_s: float) -> int:
-        return measure(root, min_duration_s, silence_dbfs).count_chunks(chunk_duration_s)
+    def count_chunks(*folder_and_duration: Any) -> int:
+        *folder, chunk_duration_s = folder_and_duration
+        return measure(*folder).count_chunks(chunk_duration_s)
 
     resolvers: dict[str, Callable[..., Any]] = {
         "adaptive": adaptive,

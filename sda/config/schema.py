@@ -39,6 +39,27 @@ class DataConfig:
     file_count: int = setting(0, "Usable files; counted in root unless you give it.", unit="files", at_least=0)
     n_chunks: int = setting(0, "Chunks in them; counted in root unless you give it.", unit="chunks", at_least=0)
 
+    group_by: str = setting(
+        "auto",
+        "Regular expression on each file's path below root: files in which it finds the same text are never split "
+        "between training and held-out. takes finds alike what differs in an ending such as -A, take 2 or (3); auto "
+        "does where that leaves 3 groups; empty is off.",
+    )
+    folds: int = setting(
+        0,
+        "Cross-validation: cut the groups into this many parts and hold one out; 0 holds out val_fraction.",
+        at_least=0,
+    )
+    fold: int = setting(
+        0, "The part that is held out, counted from 0; sweep over it with -m data.fold=0,1,2.", at_least=0
+    )
+    cache_dir: str = setting(
+        "", "Where decoded sound is kept; empty for $SDA_CACHE_DIR or the system's folder for caches."
+    )
+    cache_max_gb: float = setting(
+        50.0, "Decoded sound used longest ago is dropped above this; one hour takes 0.7.", unit="GB", above=0
+    )
+
     def __post_init__(self) -> None:
         check_settings(self, "data")
 
@@ -75,14 +96,48 @@ class ModelConfig:
 
 @dataclass
 class AugmentationConfig:
-    """How the sound of a training chunk is varied; held-out chunks never are."""
+    """How the sound of a training chunk is varied; held-out chunks never are.
+
+    Each chance is one among varied chunks; ranges are scaled by `regularization.augmentation_strength`.
+    """
 
     probability: float = setting(0.5, "Chance that a chunk is varied at all.", at_least=0, at_most=1)
-    gain_db: float = setting(6.0, "Louder or quieter by up to this.", unit="dB", at_least=0, at_most=24)
-    polarity: bool = setting(True, "Turn the waveform upside down half of the time: inaudible, yet new to the model.")
-    speed: bool = setting(
-        True, "Play faster or slower by a ratio of small whole numbers, up to 4:3 (a fourth), pitch included."
+    offset_chunks: float = setting(
+        0.5, "Extra visits to a chunk start earlier or later by up to this.", unit="chunks", at_least=0, at_most=1
     )
+    gain_db: float = setting(6.0, "Louder or quieter by up to this.", unit="dB", at_least=0, at_most=24)
+    polarity_probability: float = setting(
+        0.5, "Chance to turn the waveform upside down: inaudible.", at_least=0, at_most=1
+    )
+    speed_probability: float = setting(0.8, "Chance to play faster or slower, pitch included.", at_least=0, at_most=1)
+    speed_ratio: float = setting(
+        4 / 3, "Largest change of speed, up to 4:3 (a fourth), in steps of just intonation.", at_least=1, at_most=4 / 3
+    )
+    tilt_probability: float = setting(0.3, "Chance to make the sound brighter or darker.", at_least=0, at_most=1)
+    tilt_db: float = setting(
+        1.0, "Brighter or darker by up to this, around 1 kHz.", unit="dB per octave", at_least=0, at_most=6
+    )
+    phase_probability: float = setting(
+        0.2, "Chance to turn the phase of all frequencies by one angle: hardly audible.", at_least=0, at_most=1
+    )
+    mix_same_file_probability: float = setting(
+        0.0, "Chance to mix in another place of the same file.", at_least=0, at_most=1
+    )
+    mix_corpus_probability: float = setting(
+        0.0, "Chance to mix in any other training sound: makes sounds that you never made.", at_least=0, at_most=1
+    )
+    mix_db: float = setting(-6.0, "Loudest that is mixed in; it lies up to 12 dB below this.", unit="dB", at_most=0)
+    time_mask_probability: float = setting(
+        0.0,
+        "Chance to hide a stretch of time from the encoder, which is judged by the whole sound.",
+        at_least=0,
+        at_most=1,
+    )
+    time_mask_s: float = setting(0.1, "Longest stretch hidden.", unit="s", above=0)
+    band_mask_probability: float = setting(
+        0.0, "Chance to hide neighbouring mel bands from the encoder in the same way.", at_least=0, at_most=1
+    )
+    band_mask_bands: int = setting(12, "Most bands hidden.", unit="bands", at_least=1)
 
     def __post_init__(self) -> None:
         check_settings(self, "augmentation")
@@ -94,6 +149,9 @@ class PreviewConfig:
 
     n_reconstructions: int = setting(2, "Held-out chunks rendered beside their originals.", at_least=1, at_most=16)
     n_samples: int = setting(3, "New sounds drawn from the latent space.", at_least=0, at_most=64)
+    n_variations: int = setting(
+        5, "Variations of a training chunk rendered once, to hear what the model is shown.", at_least=0, at_most=16
+    )
 
     def __post_init__(self) -> None:
         check_settings(self, "preview")
@@ -151,6 +209,14 @@ class TrainRunConfig:
 
     def __post_init__(self) -> None:
         check_settings(self, "")
+
+
+@dataclass
+class ScanConfig(TrainRunConfig):
+    """Everything `scan.py` can be told: what `train.py` can, and where its page goes."""
+
+    output: str = setting("", "The page that is written; empty for scans/<folder>-<fingerprint>.html where you stand.")
+    estimate: bool = setting(True, "Take a few training steps on noise to tell how long training would last.")
 
 
 @dataclass

@@ -13,6 +13,7 @@ from sda.config.schema import (
     DataConfig,
     EvaluateConfig,
     GenerateConfig,
+    ScanConfig,
     TrackingBackend,
     TrackingConfig,
     TrainRunConfig,
@@ -22,7 +23,7 @@ from sda.training.config import PRESETS, Preset, RegularizationConfig, TrainingC
 
 Section = TypeVar("Section")
 
-_SCAN = "${data.root},${data.min_duration_s},${data.silence_dbfs}"
+_SCAN = "${data.root},${data.min_duration_s},${data.silence_dbfs},${data.cache_dir},${audio.sample_rate_hz}"
 
 
 def register_configs() -> None:
@@ -30,6 +31,7 @@ def register_configs() -> None:
     store = ConfigStore.instance()
     auto = auto_preset()
     store.store(name="train_schema", node=layered_config(auto))
+    store.store(name="scan_schema", node=_scan_config(layered_config(auto)))
     store.store(name="evaluate_schema", node=EvaluateConfig)
     store.store(name="generate_schema", node=GenerateConfig)
     store.store(group="preset", name="auto", node=auto)
@@ -37,7 +39,7 @@ def register_configs() -> None:
         store.store(group="preset", name=preset.name, node=preset)
     for backend in TrackingBackend:
         store.store(group="tracking", name=backend.name, node=TrackingConfig(backend=backend))
-    for verb, schema in (("train", TrainRunConfig), ("evaluate", EvaluateConfig), ("generate", GenerateConfig)):
+    for verb, schema in _SCHEMAS.items():
         store.store(group="hydra/help", name=f"sda_{verb}", node=_help(verb, schema))
 
 
@@ -70,8 +72,16 @@ def layered_config(preset: Preset) -> TrainRunConfig:
             dropout="${preset.dropout}",
             weight_decay="${preset.weight_decay}",
             augmentation_expansion="${preset.augmentation_expansion}",
+            augmentation_strength="${preset.augmentation_strength}",
             gradient_clip_norm="${preset.gradient_clip_norm}",
         ),
+    )
+
+
+def _scan_config(layers: TrainRunConfig) -> ScanConfig:
+    """The same layers, for the verb that only looks."""
+    return ScanConfig(
+        data=layers.data, preset=layers.preset, training=layers.training, regularization=layers.regularization
     )
 
 
@@ -80,12 +90,23 @@ def _linked(section: type[Section], **links: Any) -> Section:
     return section(**links)
 
 
+_SCHEMAS: dict[str, type] = {
+    "scan": ScanConfig,
+    "train": TrainRunConfig,
+    "evaluate": EvaluateConfig,
+    "generate": GenerateConfig,
+}
 _PURPOSE = {
+    "scan": "Look at a folder of sounds before training: what is in it, and what train.py would make of it.",
     "train": "Train a generative model on a folder of your own sounds.",
     "evaluate": "Measure what a run learned, on sound it never trained on.",
     "generate": "Write new sounds from a trained run.",
 }
 _EXAMPLES = {
+    "scan": """\
+  python scan.py data.root=~/sounds                                a table here, a page with pictures in scans/
+  python scan.py data.root=~/sounds preset=balanced                every key of train.py is understood
+  python scan.py data.root=~/sounds output=/tmp/sounds.html estimate=false""",
     "train": """\
   python train.py data.root=~/sounds                               everything automatic
   python train.py data.root=~/sounds preset=conservative regularization.dropout=0.3
@@ -105,8 +126,8 @@ def _help(verb: str, schema: type) -> dict[str, str]:
         if key.rpartition(".")[0] != section:
             section = key.rpartition(".")[0]
             lines.append("")
-        lines.append(f"  {f'{key}={default}':<46} {text}")
-    if verb == "train":
+        lines.append(f"  {f'{key}={default}':<46} {text}".replace("$", "$$"))  # Hydra takes the text for a template
+    if verb in ("scan", "train"):
         lines += [
             "",
             "Defaults of training.* and regularization.* shown here are those of preset=balanced; with preset=auto",

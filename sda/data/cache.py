@@ -1,39 +1,265 @@
-"""Sounds decoded once and kept in memory."""
+"""Decoded sound on disk, outside the user's folder: waveforms mapped into memory, and what is known of each file.
 
+A waveform is kept under the hash of its content, the rate, and the version of the way it is made; what was measured
+of a file is kept under its path, and holds as long as the file's size, times and inode do. Everything is written
+under a temporary name and renamed, with a checksum; what does not match its checksum is dropped and made again.
+Nothing here need be durable, so nothing waits for the disk.
+"""
+
+import hashlib
+import json
 import os
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+import secrets
+import shutil
+import time
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from sda.audio.io import FloatArray, load_audio
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from sda.audio.io import FloatArray
+from sda.errors import CacheError
+
+VERSION = 1
+"""Counts changes of how files are decoded, measured or stored; older entries are not used any more."""
+
+ENVIRONMENT_VARIABLE = "SDA_CACHE_DIR"
+DEFAULT_SAMPLE_RATE_HZ = 48000
+DEFAULT_MAX_GB = 50.0
+ABANDONED_AFTER_S = 86400.0
+"""Temporary files older than this belong to no living process."""
+
+CLOCK_TICK_NS = 20_000_000
+"""File systems stamp changes by a clock of up to 10 ms; two changes within this may bear one stamp."""
+
+_CHECKED_AT_ONCE = 1 << 22
 
 
-class WaveformCache:
-    """Mono waveforms at one rate by file path, each decoded when it is first asked for.
+def default_cache_dir() -> Path:
+    """`$SDA_CACHE_DIR`, or the system's folder for caches."""
+    return Path(os.environ.get(ENVIRONMENT_VARIABLE) or platformdirs.user_cache_path("sda"))
 
-    One hour at 48 kHz takes 0.7 GB.
+
+class SoundCache:
+    """Waveforms at one rate and the records of the files they came from.
+
+    Args:
+        folder: where to keep them; `default_cache_dir()` when empty.
+        sample_rate_hz: rate of the waveforms, mono.
+        max_gb: `trim` drops what was used longest ago above this, in units of 10⁹ bytes.
     """
 
-    def __init__(self, sample_rate_hz: int = 48000):
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] = "",
+        sample_rate_hz: int = DEFAULT_SAMPLE_RATE_HZ,
+        max_gb: float = DEFAULT_MAX_GB,
+    ):
+        self.folder = Path(folder).expanduser().absolute() if os.fspath(folder) else default_cache_dir().absolute()
         self.sample_rate_hz = sample_rate_hz
-        self._waveforms: dict[str, FloatArray] = {}
+        self.max_gb = max_gb
 
-    def get(self, path: str) -> FloatArray:
-        """The file's waveform `[T]`; not to be written to.
+    def find_record(self, path: str) -> tuple[dict[str, Any], NDArray[np.uint64]] | None:
+        """What was measured of a file and its acoustic fingerprint, if it has not changed since."""
+        place = self._record(path)
+        try:
+            record = json.loads(place.read_text(encoding="utf-8"))
+            if record["path"] != path or record["signature"] != _sign(Path(path)):
+                return None
+            data = place.with_suffix(".bits").read_bytes()
+            if zlib.crc32(data) != record["crc32"]:
+                return None
+            return record["measured"], np.frombuffer(data, "<u8")
+        except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: measured again
+            return None
+
+    def keep_record(
+        self, path: str, signature: list[int], measured: dict[str, Any], fingerprint: NDArray[np.uint64]
+    ) -> None:
+        """Remember what was measured of a file.
+
+        Args:
+            signature: `sign_file` from before the file was read, so that a change while reading is noticed later;
+                an empty one is not kept.
+        """
+        if not signature:
+            return
+        data = fingerprint.astype("<u8").tobytes()
+        values = {"path": path, "signature": signature, "crc32": zlib.crc32(data), "measured": measured}
+        place = self._record(path)
+        self._write(place.with_suffix(".bits"), data)
+        self._write(place, json.dumps(values).encode())
+
+    def record_waveform(self) -> "WaveformWriter":
+        """Begin to write a waveform whose key is known only at its end.
 
         Raises:
-            DataError: the file cannot be decoded.
+            CacheError: the cache cannot be written.
         """
-        if path not in self._waveforms:
-            self._waveforms[path] = load_audio(path, self.sample_rate_hz)
-        return self._waveforms[path]
+        try:
+            draft = self._waveforms / f".{secrets.token_hex(8)}.tmp"
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            return WaveformWriter(self, draft, draft.open("wb"))
+        except OSError as error:
+            raise self._refuse(error) from error
 
-    def preload(self, paths: Iterable[str]) -> None:
-        """Decode files ahead, several at a time; from here on they may vanish from the disk.
+    def open_waveform(self, key: str) -> FloatArray | None:
+        """A waveform `[T]`, mapped: pages are read when they are touched, and changes stay in memory.
+
+        Returns nothing where it is not there or damaged; then it has to be made again. The checksum is computed
+        again only when the file on disk has been touched since it was last found sound.
+        """
+        place = self._waveform(key)
+        notes = place.with_suffix(".json")
+        try:
+            values = json.loads(notes.read_text(encoding="utf-8"))
+            signature = _sign(place)
+            if signature != values["signature"]:
+                if signature[0] != 4 * values["n_samples"] or _checksum(place) != values["crc32"]:
+                    return None
+                self._write(notes, json.dumps({**values, "signature": signature}).encode())
+            os.utime(notes)  # used now; the waveform's own times are its signature
+            return np.memmap(place, dtype="<f4", mode="c", shape=(values["n_samples"],))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def trim(self, keep: Collection[str] = ()) -> int:
+        """Drop what was used longest ago until `max_gb` is kept to; waveforms in use by a process stay mapped.
+
+        Args:
+            keep: keys that are needed now and stay, whatever they take.
+
+        Returns:
+            bytes dropped.
+        """
+        kept_names = {self._waveform(key).name for key in keep}
+        entries = []
+        for notes in self._waveforms.glob("*.json"):
+            place = notes.with_suffix(".f32")
+            try:
+                entries.append((notes.stat().st_mtime, place.stat().st_size, place))
+            except OSError:
+                notes.unlink(missing_ok=True)
+        for draft in self.folder.glob("*/.*.tmp"):
+            if time.time() - draft.stat().st_mtime > ABANDONED_AFTER_S:
+                draft.unlink(missing_ok=True)
+        excess = sum(size for _, size, _ in entries) - self.max_gb * 1e9
+        dropped = 0
+        for _, size, place in sorted(entries):
+            if dropped >= excess:
+                break
+            if place.name not in kept_names:
+                place.with_suffix(".json").unlink(missing_ok=True)
+                place.unlink(missing_ok=True)
+                dropped += size
+        return dropped
+
+    def clear(self) -> None:
+        """Remove everything that is cached, whatever its rate."""
+        for folder in (self._waveforms, self._records):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def _records(self) -> Path:
+        return self.folder / "records"
+
+    @property
+    def _waveforms(self) -> Path:
+        return self.folder / "waveforms"
+
+    def _record(self, path: str) -> Path:
+        return self._records / f"{hashlib.sha256(path.encode()).hexdigest()[:40]}-v{VERSION}.json"
+
+    def _waveform(self, key: str) -> Path:
+        return self._waveforms / f"{key}-{self.sample_rate_hz}-v{VERSION}.f32"
+
+    def _write(self, place: Path, data: bytes) -> None:
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            draft = place.with_name(f".{secrets.token_hex(8)}.tmp")
+            draft.write_bytes(data)
+            draft.replace(place)
+        except OSError as error:
+            raise self._refuse(error) from error
+
+    def _refuse(self, error: OSError) -> CacheError:
+        return CacheError(
+            f"data.cache_dir={self.folder}: cannot be written ({error.strerror}). Decoded sound is kept there; make "
+            f"room, or give another folder with data.cache_dir or ${ENVIRONMENT_VARIABLE}."
+        )
+
+
+class WaveformWriter:
+    """A waveform on its way into the cache; `keep` puts it in place, `close` ends it."""
+
+    def __init__(self, cache: SoundCache, draft: Path, file: BinaryIO):
+        self._cache = cache
+        self._draft = draft
+        self._file = file
+        self._crc32 = 0
+        self._n_samples = 0
+
+    def add(self, samples: FloatArray) -> None:
+        """Append samples `[T]`.
 
         Raises:
-            DataError: a file cannot be decoded.
+            CacheError: the disk is full.
         """
-        missing = [path for path in paths if path not in self._waveforms]
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            decoded = pool.map(lambda path: load_audio(path, self.sample_rate_hz), missing)
-            self._waveforms.update(zip(missing, decoded, strict=True))
+        data = samples.astype("<f4", copy=False).tobytes()
+        self._crc32 = zlib.crc32(data, self._crc32)
+        self._n_samples += len(samples)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self.close()
+            raise self._cache._refuse(error) from error
+
+    def keep(self, key: str) -> None:
+        """Put the whole waveform in place under its key.
+
+        Raises:
+            CacheError: the disk is full.
+        """
+        place = self._cache._waveform(key)
+        try:
+            self._file.close()
+            self._draft.replace(place)
+            values = {"n_samples": self._n_samples, "crc32": self._crc32, "signature": _sign(place)}
+        except OSError as error:
+            self.close()
+            raise self._cache._refuse(error) from error
+        self._cache._write(place.with_suffix(".json"), json.dumps(values).encode())
+
+    def close(self) -> None:
+        """Leave nothing behind of what was not kept."""
+        self._file.close()
+        self._draft.unlink(missing_ok=True)
+
+
+def sign_file(path: str | os.PathLike[str]) -> list[int]:
+    """What changes when a file's content does: size, times of change in ns, and inode.
+
+    Empty where there is no file, or it changed so recently that another change might leave the same signature.
+    """
+    try:
+        signature = _sign(Path(path))
+    except OSError:
+        return []
+    return signature if time.time_ns() - max(signature[1:3]) > CLOCK_TICK_NS else []
+
+
+def _sign(path: Path) -> list[int]:
+    facts = path.stat()
+    return [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino]
+
+
+def _checksum(path: Path) -> int:
+    crc32 = 0
+    with path.open("rb") as file:
+        while data := file.read(_CHECKED_AT_ONCE):
+            crc32 = zlib.crc32(data, crc32)
+    return crc32

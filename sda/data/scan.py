@@ -3,22 +3,29 @@
 import hashlib
 import math
 import os
+import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
-from sda.audio.io import SUPPORTED_SUFFIXES, get_metadata, read_blocks
-from sda.errors import DataError
+from sda.audio.io import SUPPORTED_SUFFIXES, MonoResampler, explain_failure, get_metadata, read_blocks
+from sda.audio.length import find_loss
+from sda.data.cache import SoundCache, sign_file
+from sda.data.fingerprint import NO_FINGERPRINT, Fingerprint, Fingerprinter
+from sda.data.measure import Measured, Meter
+from sda.errors import CacheError, DataError
 
 RUN_FOLDER_MARK = ".hydra"
 """A folder that holds this is a run's own output and never data."""
 
 TRACKING_FOLDERS = frozenset({"mlruns", "mlartifacts"})
 """Folders that MLflow fills with copies of a run's sounds."""
+
+Progress = Callable[[int, int], None]
+"""`(files looked at, files in all)`, called from several threads."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,7 @@ class ScannedFile:
     """Why it is left out; empty for a usable file."""
     sha256: str = ""
     """Hash of the decoded samples: equal for the same sound in two lossless formats."""
-    n_frames: int = 0
-    sample_rate_hz: int = 0
-    n_channels: int = 0
-    peak: float = 0.0
-    """Largest absolute sample; full scale is 1."""
+    measured: Measured = field(default_factory=Measured)
 
     @property
     def usable(self) -> bool:
@@ -45,7 +48,7 @@ class ScannedFile:
     @property
     def duration_s(self) -> float:
         """Length in seconds; 0 where the file could not be read."""
-        return self.n_frames / self.sample_rate_hz if self.sample_rate_hz else 0.0
+        return self.measured.duration_s
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Scan:
 
     root: str
     files: tuple[ScannedFile, ...]
+    acoustic: dict[str, Fingerprint] = field(default_factory=dict, repr=False, compare=False)
+    """Acoustic fingerprint of every usable file, by path."""
 
     @property
     def usable(self) -> list[ScannedFile]:
@@ -77,31 +82,49 @@ class Scan:
 
     def count_chunks(self, chunk_duration_s: float) -> int:
         """Chunks in all usable files, the last of each counted whole."""
-        return sum(math.ceil(file.n_frames / (chunk_duration_s * file.sample_rate_hz)) for file in self.usable)
+        found = (file.measured for file in self.usable)
+        return sum(math.ceil(sound.n_frames / (chunk_duration_s * sound.sample_rate_hz)) for sound in found)
 
 
-def scan_folder(root: str | os.PathLike[str], min_duration_s: float = 0.1, silence_dbfs: float = -80.0) -> Scan:
-    """Look at every file below `root`, decoding each sound from end to end.
+def scan_folder(
+    root: str | os.PathLike[str],
+    min_duration_s: float = 0.1,
+    silence_dbfs: float = -80.0,
+    cache: SoundCache | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Look at every file below `root`; each sound that is new is decoded from end to end, and cached.
 
     Args:
         root: the folder; `~` is expanded. Nothing is written into it.
         min_duration_s: files shorter than this are quarantined.
         silence_dbfs: files whose peak stays below this are quarantined as silent.
+        cache: keeps waveforms and measurements; the default folder at 48 kHz if not given.
+        progress: told after every file.
 
     Raises:
-        DataError: the folder is missing, is no folder, or holds no usable sound.
+        DataError: the folder is missing, is no folder, or holds no usable sound; or the cache cannot be written.
     """
     folder = Path(root).expanduser().absolute()
     if not folder.exists():
         raise DataError(f"data.root={root}: there is no such folder. Give the folder that holds your sounds.")
     if not folder.is_dir():
         raise DataError(f"data.root={root}: is a file. Give the folder that holds your sounds.")
+    store = SoundCache() if cache is None else cache
+    if store.folder.is_relative_to(folder):
+        raise DataError(f"data.cache_dir={store.folder} lies inside data.root, which is never written to.")
     entries = list(_walk(folder))
+    files: list[ScannedFile] = []
+    acoustic: dict[str, Fingerprint] = {}
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        files = pool.map(
-            lambda entry: entry if entry.reason else scan_file(entry.path, min_duration_s, silence_dbfs), entries
-        )
-        scan = Scan(str(folder), tuple(files))
+        looked_at = pool.map(lambda entry: _look_at(entry, min_duration_s, silence_dbfs, store), entries)
+        for number, (file, fingerprint) in enumerate(looked_at, start=1):
+            files.append(file)
+            if file.usable:
+                acoustic[file.path] = fingerprint
+            if progress is not None:
+                progress(number, len(entries))
+    scan = Scan(str(folder), tuple(files), acoustic)
     if not scan.usable:
         found = "; ".join(f"{Path(file.path).name}: {file.reason}" for file in scan.quarantined[:5]) or "it is empty"
         raise DataError(
@@ -110,52 +133,111 @@ def scan_folder(root: str | os.PathLike[str], min_duration_s: float = 0.1, silen
     return scan
 
 
-def scan_file(path: str | os.PathLike[str], min_duration_s: float = 0.1, silence_dbfs: float = -80.0) -> ScannedFile:
-    """Decode one file from end to end and judge it; memory stays bounded whatever its length."""
+def scan_file(
+    path: str | os.PathLike[str],
+    min_duration_s: float = 0.1,
+    silence_dbfs: float = -80.0,
+    cache: SoundCache | None = None,
+) -> tuple[ScannedFile, Fingerprint]:
+    """Judge one file and see to it that its waveform is cached; it is decoded only if it is new or has changed.
+
+    Memory stays bounded whatever its length.
+    """
+    store = SoundCache() if cache is None else cache
     name = os.fspath(path)
+    known = store.find_record(name)
+    if known is not None:
+        file = ScannedFile(name, sha256=known[0]["sha256"], measured=Measured(**known[0]["measured"]))
+        file = replace(file, reason=_find_fault(file.measured, min_duration_s, silence_dbfs))
+        if not file.usable or store.open_waveform(file.sha256) is not None:
+            return file, known[1]
+    signature = sign_file(name)
+    file, fingerprint = _decode(name, store)
+    if file.sha256:  # what could not be read is tried again: the fault may have been the disk's or the network's
+        store.keep_record(name, signature, {"sha256": file.sha256, "measured": asdict(file.measured)}, fingerprint)
+    return replace(file, reason=_find_fault(file.measured, min_duration_s, silence_dbfs)), fingerprint
+
+
+def _look_at(
+    entry: ScannedFile, min_duration_s: float, silence_dbfs: float, cache: SoundCache
+) -> tuple[ScannedFile, Fingerprint]:
+    """What a worker does for one entry of the folder."""
+    if entry.reason:
+        return entry, NO_FINGERPRINT
+    return scan_file(entry.path, min_duration_s, silence_dbfs, cache)
+
+
+def _decode(path: str, cache: SoundCache) -> tuple[ScannedFile, Fingerprint]:
+    """Decode a file from end to end, once: hash, measure, fingerprint and cache it on the way."""
     try:
         metadata = get_metadata(path)
-        digest = hashlib.sha256(struct.pack("<ii", metadata.sample_rate_hz, metadata.n_channels))
-        n_frames, peak = 0, 0.0
-        for block in read_blocks(path):
-            if not np.isfinite(block).all():
-                return ScannedFile(name, reason="holds NaN or infinite samples; re-export it")
-            digest.update(block.tobytes())
-            n_frames += len(block)
-            peak = max(peak, float(np.abs(block).max()))
-    except DataError as error:
-        return ScannedFile(name, reason=f"unreadable: {error.__cause__}")
-    reason = ""
-    if n_frames == 0:
-        reason = "empty: it holds no samples"
-    elif n_frames < metadata.n_frames or _is_cut_short(path):
-        reason = f"truncated: only {n_frames / metadata.sample_rate_hz:.2f} s can be decoded; copy or export it again"
-    elif n_frames / metadata.sample_rate_hz < min_duration_s:
-        reason = f"too short to use: under {min_duration_s:g} s (data.min_duration_s)"
-    elif peak < 10 ** (silence_dbfs / 20):
-        reason = f"silent: it never exceeds {silence_dbfs:g} dBFS (data.silence_dbfs)"
-    return ScannedFile(name, reason, digest.hexdigest(), n_frames, metadata.sample_rate_hz, metadata.n_channels, peak)
+        rate_hz = metadata.sample_rate_hz
+        meter, fingerprinter = Meter(rate_hz, metadata.n_channels, metadata.subtype), Fingerprinter(rate_hz)
+        digest = hashlib.sha256(struct.pack("<ii", rate_hz, metadata.n_channels))
+        resampler = MonoResampler(rate_hz, cache.sample_rate_hz)
+        writer = cache.record_waveform()
+        with closing(writer):
+            for block in read_blocks(path):
+                if block.shape[1] != metadata.n_channels:
+                    raise DataError("it was replaced while it was read")
+                meter.add(block)
+                if meter.fault:
+                    break
+                digest.update(block.tobytes())
+                fingerprinter.feed(block)
+                writer.add(resampler.feed(block))
+            writer.add(resampler.finish())
+            measured = meter.finish(find_loss(metadata, meter.n_frames))
+            if not measured.fault:
+                writer.keep(digest.hexdigest())
+        return ScannedFile(path, sha256=digest.hexdigest(), measured=measured), fingerprinter.finish()
+    except CacheError:
+        raise
+    except (DataError, OSError) as error:  # an OSError: it vanished while it was read
+        return ScannedFile(path, measured=Measured(fault=explain_failure(error.__cause__ or error))), NO_FINGERPRINT
+
+
+def _find_fault(measured: Measured, min_duration_s: float, silence_dbfs: float) -> str:
+    """Why a file is left out, in words with what to do; empty for a usable one."""
+    if measured.fault:
+        return measured.fault
+    if measured.duration_s < min_duration_s:
+        return f"too short to use: under {min_duration_s:g} s (data.min_duration_s)"
+    if measured.peak < 10 ** (silence_dbfs / 20):
+        return f"silent: it never exceeds {silence_dbfs:g} dBFS (data.silence_dbfs)"
+    return ""
 
 
 def _walk(folder: Path) -> Iterator[ScannedFile]:
     """Every file below a folder in a fixed order; those that need not be decoded already have a reason."""
     seen = {os.path.realpath(folder)}
-    for current, folders, names in os.walk(folder, followlinks=True):
+    unlisted: list[OSError] = []
+    for current, folders, names in os.walk(folder, onerror=unlisted.append, followlinks=True):
         here = Path(current)
         kept = []
         for name in sorted(folders):
             inner = here / name
             target = os.path.realpath(inner)
             if name.startswith("."):
-                yield ScannedFile(str(inner), reason="hidden folder")
-            elif (inner / RUN_FOLDER_MARK).is_dir() or name in TRACKING_FOLDERS:
-                yield ScannedFile(str(inner), reason="inside a run folder: output of sda, not data")
+                yield ScannedFile(_printable(inner), reason="hidden folder")
+            elif _is_run(inner) or name in TRACKING_FOLDERS:
+                yield ScannedFile(_printable(inner), reason="inside a run folder: output of sda, not data")
             elif target not in seen:
                 seen.add(target)
                 kept.append(name)
         folders[:] = kept
         for name in sorted(names):
             yield ScannedFile(_printable(here / name), reason=_refuse_unread(here / name))
+    for error in unlisted:
+        yield ScannedFile(_printable(Path(error.filename)), reason=explain_failure(error))
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run's own output."""
+    try:
+        return (folder / RUN_FOLDER_MARK).is_dir()
+    except OSError:  # it may not be looked into; listing it says so
+        return False
 
 
 def _refuse_unread(path: Path) -> str:
@@ -164,30 +246,18 @@ def _refuse_unread(path: Path) -> str:
         return "hidden file"
     if _printable(path) != str(path):
         return "its name is not valid UTF-8; rename it"
-    if not path.is_file():
-        return "unreadable: not a regular file" if path.exists() else "unreadable: a link that leads nowhere"
+    try:
+        facts = path.stat()
+    except OSError as error:  # forbidden, gone meanwhile, or a link in a circle
+        nowhere = isinstance(error, FileNotFoundError) and path.is_symlink()
+        return "unreadable: a link that leads nowhere" if nowhere else explain_failure(error)
+    if not stat.S_ISREG(facts.st_mode):
+        return "unreadable: not a regular file"
     if path.suffix.lower() not in SUPPORTED_SUFFIXES:
         return f"unsupported format {path.suffix or 'without a suffix'}; convert it to WAV or FLAC"
-    if path.stat().st_size == 0:
-        return "empty: the file has no bytes"
-    return ""
+    return "" if facts.st_size else "empty: the file has no bytes"
 
 
 def _printable(path: Path) -> str:
     """The path as text that can be written anywhere; a name that is no UTF-8 gets a sign in place of what is not."""
     return os.fsencode(path).decode("utf-8", "replace")
-
-
-def _is_cut_short(path: str | os.PathLike[str]) -> bool:
-    """Whether a RIFF or FORM file is shorter than its header says; libsndfile reads such a file without a word."""
-    with open(path, "rb") as file:
-        header = file.read(8)
-        n_bytes = os.fstat(file.fileno()).st_size
-    if header[:4] == b"RIFF":
-        announced = int.from_bytes(header[4:], "little")
-    elif header[:4] == b"FORM":
-        announced = int.from_bytes(header[4:], "big")
-    else:
-        return False
-    streamed = announced in (0, 0xFFFFFFFF)  # written by programs that could not know the length
-    return not streamed and announced + 8 > n_bytes + 1  # a missing padding byte at the end is harmless

@@ -1,70 +1,264 @@
-"""Training and held-out files, split so that no sound is on both sides."""
+"""Training and held-out sound, split so that no recording is on both sides.
 
-import hashlib
-from collections.abc import Mapping
+Whole groups are split, never files. Where there are too few groups for that, each recording is split in time, with
+a gap between the sides; such a validation is weak, and says so wherever it is shown.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sda.errors import DataError
+import numpy as np
+from numpy.typing import NDArray
+
+from sda.data.groups import FEWEST_GROUPS, Groups
+from sda.data.scan import Scan
+from sda.errors import ConfigError, DataError
+
+N_DRAWS = 256
+"""Splits drawn, of which the one whose sides are most alike is taken."""
+
+
+class Piece(NamedTuple):
+    """A stretch of a file, or all of it."""
+
+    path: str
+    start_s: float = 0.0
+    end_s: float | None = None
+    """End of the stretch in seconds; `None` for the file's own."""
+
+
+class SplitFile(NamedTuple):
+    """What a split must know of a file."""
+
+    group: str
+    """Files with the same group stay on one side; the draw depends on groups, not on paths."""
+    duration_s: float
+    level_dbfs: float
 
 
 @dataclass(frozen=True)
 class Split:
-    """File paths on either side, each in the order given."""
+    """Sound on either side, each in the order given."""
 
-    train: tuple[str, ...]
-    val: tuple[str, ...]
+    train: tuple[Piece, ...]
+    val: tuple[Piece, ...]
+    weakness: str = ""
+    """Why what is held out says less than it should; empty for whole groups."""
+    set_aside: tuple[str, ...] = ()
+    """Files on neither side: copies of a recording that is itself split in time."""
 
     def side_of(self, path: str) -> str:
-        """`train` or `val`.
+        """`train`, `val`, `both` (in different stretches) or `aside`."""
+        sides = [
+            side for side, pieces in (("train", self.train), ("val", self.val)) if path in {p.path for p in pieces}
+        ]
+        return "both" if len(sides) == 2 else sides[0] if sides else "aside"
 
-        Raises:
-            KeyError: the path is on neither side.
-        """
-        for side, paths in (("train", self.train), ("val", self.val)):
-            if path in paths:
-                return side
-        raise KeyError(path)
+    @property
+    def train_paths(self) -> list[str]:
+        """Files trained on, each once."""
+        return list(dict.fromkeys(piece.path for piece in self.train))
+
+    @property
+    def val_paths(self) -> list[str]:
+        """Files held out, in part or whole, each once."""
+        return list(dict.fromkeys(piece.path for piece in self.val))
 
 
-def split_files(groups: Mapping[str, str], val_fraction: float, seed: int = 0) -> Split:
-    """Hold out about `val_fraction` of the files, never splitting a group.
+def split_files(
+    files: Mapping[str, SplitFile],
+    val_fraction: float,
+    seed: int = 0,
+    *,
+    chunk_duration_s: float = 1.0,
+    folds: int = 0,
+    fold: int = 0,
+) -> Split:
+    """Hold out about `val_fraction` of the files, or one of `folds` equal parts, so that the sides are alike.
 
-    Whole groups are drawn in an order that depends on the seed and the groups' keys alone: neither file names nor
-    the order of the listing matter, and one more file leaves the others where they were, but for the share held out.
+    Of many splits drawn from the seed, the one is taken whose sides differ least in length and level. The draw
+    depends on the groups' keys alone: neither file names nor the order of the listing matter.
 
     Args:
-        groups: path → key of its group; files with the same sound share a key.
-        val_fraction: share of the files to hold out, in (0, 1); at least one file lands on each side.
+        files: by path.
+        val_fraction: share of the files to hold out, in (0, 1); at least one group lands on each side.
         seed: another seed, another draw.
+        chunk_duration_s: of the pieces that the model sees; the gap in a recording split in time is as long.
+        folds: parts for cross-validation, at least 2; 0 splits by `val_fraction`.
+        fold: the part to hold out, from 0.
 
     Raises:
-        DataError: there are fewer than two files, or fewer than two different sounds.
+        ConfigError: `fold` is not one of `folds`.
+        DataError: there are fewer groups than parts, or too few groups and no recording long enough to split in time.
 
-    >>> split_files({"a.wav": "1", "copy of a.wav": "1", "b.wav": "2"}, val_fraction=0.3)
-    Split(train=('a.wav', 'copy of a.wav'), val=('b.wav',))
+    >>> split = split_files({name: SplitFile(name, 4.0, -20.0) for name in "abcd"}, val_fraction=0.25)
+    >>> len(split.train), len(split.val), split.weakness
+    (3, 1, '')
     """
-    if len(groups) < 2:
-        raise DataError(
-            f"{len(groups)} usable file: at least 2 are needed, one to learn from and one to judge by. "
-            "Add files, or cut the one you have into several takes."
+    if folds == 1 or not 0 <= fold < max(1, folds):
+        raise ConfigError(
+            f"data.fold={fold} of data.folds={folds}: give 2 folds or more, and a fold from 0 up to them."
         )
-    members: dict[str, list[str]] = {}
-    for path, key in groups.items():
-        members.setdefault(key, []).append(path)
-    if len(members) < 2:
+    groups: dict[str, list[str]] = {}
+    for path, file in sorted(files.items(), key=lambda item: (item[1].group, item[0])):
+        groups.setdefault(file.group, []).append(path)
+    if len(groups) < FEWEST_GROUPS:
+        n_blocks = folds or max(2, round(1 / val_fraction))
+        block = fold if folds else int(np.random.default_rng(seed).integers(n_blocks))
+        in_time = _split_in_time(files, groups, n_blocks, block, chunk_duration_s)
+        if in_time is not None:
+            return in_time
+        if len(groups) == 2 and not folds:
+            return _split_two_groups(files, groups, seed)
+        raise DataError(_explain_too_little(len(files), len(groups), math.ceil(2 * n_blocks * chunk_duration_s)))
+    if folds > len(groups):
         raise DataError(
-            f"all {len(groups)} usable files hold the same sound, so none can be held out to judge by. "
-            "Add at least one different sound."
+            f"data.folds={folds}, but there are only {len(groups)} groups of files that share no recording. "
+            f"Use data.folds={len(groups)} or fewer."
         )
-    n_val = min(max(round(val_fraction * len(groups)), 1), len(groups) - 1)
-    drawn = sorted(members, key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
-    held_out: set[str] = set()
-    for key in drawn:
-        if len(held_out) + len(members[key]) <= n_val:
-            held_out.update(members[key])
-    if not held_out:  # every group is larger than the share
-        held_out.update(members[min(drawn, key=lambda key: len(members[key]))])
+    shares = [1 / folds] * folds if folds else [val_fraction, 1 - val_fraction]
+    parts = _draw_alike(groups, files, shares, seed)
+    held_out = {path for key in parts[fold if folds else 0] for path in groups[key]}
     return Split(
-        train=tuple(path for path in groups if path not in held_out),
-        val=tuple(path for path in groups if path in held_out),
+        train=tuple(Piece(path) for path in files if path not in held_out),
+        val=tuple(Piece(path) for path in files if path in held_out),
+    )
+
+
+def split_from_facts(facts: Mapping[str, Any], paths: Mapping[str, str] | None = None) -> Split:
+    """A split that was written down as plain values, such as in a checkpoint.
+
+    Args:
+        paths: where files lie now, by the path they had then; all are where they were if not given.
+    """
+
+    def now(path: str) -> str:
+        return path if paths is None else paths[path]
+
+    train, val = ([Piece(now(path), *rest) for path, *rest in facts[side]] for side in ("train", "val"))
+    return Split(tuple(train), tuple(val), facts["weakness"], tuple(now(path) for path in facts["set_aside"]))
+
+
+def split_scan(
+    scan: Scan,
+    groups: Groups,
+    val_fraction: float,
+    seed: int = 0,
+    *,
+    chunk_duration_s: float = 1.0,
+    folds: int = 0,
+    fold: int = 0,
+) -> Split:
+    """`split_files` for what was found in a folder."""
+    files = {
+        file.path: SplitFile(groups.key_of[file.path], file.duration_s, file.measured.level_dbfs)
+        for file in scan.usable
+    }
+    return split_files(files, val_fraction, seed, chunk_duration_s=chunk_duration_s, folds=folds, fold=fold)
+
+
+def _draw_alike(
+    groups: Mapping[str, Sequence[str]], files: Mapping[str, SplitFile], shares: Sequence[float], seed: int
+) -> list[list[str]]:
+    """Group keys dealt into parts of about the given shares of the files: the draw whose parts are most alike."""
+    keys = list(groups)
+    rng = np.random.default_rng(seed)
+    wanted = [max(1.0, share * len(files)) for share in shares]
+    sizes = {key: len(paths) for key, paths in groups.items()}
+    traits = {
+        key: np.array([[math.log(files[path].duration_s), files[path].level_dbfs] for path in paths])
+        for key, paths in groups.items()
+    }
+    draws = (_deal([keys[index] for index in rng.permutation(len(keys))], sizes, wanted) for _ in range(N_DRAWS))
+    return min(draws, key=lambda parts: _measure_difference([[traits[key] for key in part] for part in parts], wanted))
+
+
+def _deal(order: Sequence[str], sizes: Mapping[str, int], wanted: Sequence[float]) -> list[list[str]]:
+    """Every group goes to the part that it overfills least, and of those to the one that lacks most."""
+    parts: list[list[str]] = [[] for _ in wanted]
+    counts = [0] * len(wanted)
+    # Large groups first, in the order drawn among equals: they are what could not be made up for later.
+    for key in sorted(order, key=lambda key: -sizes[key]):
+        excess = [max(0.0, count + sizes[key] - goal - 0.5) for count, goal in zip(counts, wanted, strict=True)]
+        part = min(range(len(wanted)), key=lambda part: (excess[part], counts[part] / wanted[part]))
+        parts[part].append(key)
+        counts[part] += sizes[key]
+    return parts
+
+
+def _measure_difference(parts: Sequence[Sequence[NDArray[np.float64]]], wanted: Sequence[float]) -> float:
+    """How far the parts are apart: in mean and spread of log length and level, and from their size.
+
+    Args:
+        parts: of each part, of each of its groups, a row of traits for every file.
+    """
+    sides = [np.concatenate(part) for part in parts]
+    everything = np.concatenate(sides)
+    mean, spread = everything.mean(axis=0), np.maximum(everything.std(axis=0), 1e-9)
+    difference = sum(abs(len(side) - goal) for side, goal in zip(sides, wanted, strict=True))
+    for side in sides:
+        difference += float((np.abs(side.mean(axis=0) - mean) / spread).sum())
+        # A part that is as varied as the whole represents it; one that has only its middle does not.
+        difference += float((np.abs(side.std(axis=0) - spread) / spread).sum())
+    return difference
+
+
+def _split_in_time(
+    files: Mapping[str, SplitFile],
+    groups: Mapping[str, Sequence[str]],
+    n_blocks: int,
+    block: int,
+    chunk_duration_s: float,
+) -> Split | None:
+    """Split the longest file of each group in time: one block held out, a gap on either side, the rest to train on.
+
+    Nothing where no file is long enough.
+    """
+    train: list[Piece] = []
+    val: list[Piece] = []
+    longest = [max(paths, key=lambda path: files[path].duration_s) for paths in groups.values()]
+    for path in longest:
+        duration_s = files[path].duration_s
+        start_s, end_s = block * duration_s / n_blocks, (block + 1) * duration_s / n_blocks
+        gap_s = chunk_duration_s
+        rest = [Piece(path, 0.0, start_s - gap_s), Piece(path, end_s + gap_s, duration_s)]
+        rest = [piece for piece in rest if (piece.end_s or 0.0) - piece.start_s >= chunk_duration_s]
+        if rest and end_s - start_s >= chunk_duration_s:
+            train += rest
+            val.append(Piece(path, start_s, end_s))
+    if not val:
+        return None
+    if len(val) < len(longest):  # a recording too short to split goes where it does no harm: into training
+        train += [Piece(path) for path in longest if path not in {piece.path for piece in val}]
+    counted = "the only recording" if len(groups) == 1 else "the only two recordings"
+    return Split(
+        tuple(train),
+        tuple(val),
+        weakness=f"what is held out is a part of {counted} trained on, {chunk_duration_s:g} s or more apart in time",
+        set_aside=tuple(path for path in files if path not in longest),
+    )
+
+
+def _split_two_groups(files: Mapping[str, SplitFile], groups: Mapping[str, Sequence[str]], seed: int) -> Split:
+    """One of two recordings held out whole, where they are too short to be split in time."""
+    held_out = sorted(groups)[int(np.random.default_rng(seed).integers(2))]
+    return Split(
+        train=tuple(Piece(path) for path in files if path not in groups[held_out]),
+        val=tuple(Piece(path) for path in files if path in groups[held_out]),
+        weakness="there are only two different recordings; the one held out says little of others",
+    )
+
+
+def _explain_too_little(n_files: int, n_groups: int, needed_s: int) -> str:
+    if n_files == 1:
+        found = "1 usable file"
+    elif n_groups == 1:
+        found = f"all {n_files} usable files hold the same recording"
+    else:
+        found = f"only {n_groups} different recordings"
+    return (
+        f"{found}, too short to be split in time: at least 2 are needed, one to learn from and one to judge by, or "
+        f"one of about {needed_s} s. Add different sounds."
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,13 +18,16 @@ from sda.models.mel_vae import MelVAE
 INTERPOLATION_POINTS = 7
 """Half chunks that the way from one held-out sound to another takes."""
 
+PAUSE_S = 0.25
+"""Silence between one variation and the next."""
+
 
 @dataclass(frozen=True)
 class Preview:
     """One rendered sound."""
 
     kind: str
-    """`original`, `reconstruction`, `interpolation`, `sample` or `ceiling`."""
+    """`original`, `reconstruction`, `interpolation`, `sample`, `ceiling` or `augmentation`."""
     audio: Path
     picture: Path | None
     """`None` where another sound's picture shows this one too."""
@@ -36,6 +40,7 @@ class PreviewRenderer:
         held_out: waveforms of held-out chunks to reconstruct, `[B, T]`; the first two are interpolated.
         training: log-mel batches that the latent density is fitted to before sampling.
         n_samples: new sounds to draw.
+        variations: a training chunk as it is, then as training shows it, `[B, T]`.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class PreviewRenderer:
         held_out: Tensor,
         training: list[Tensor],
         n_samples: int,
+        variations: Tensor,
     ):
         self.folder = folder
         self.model = model
@@ -54,6 +60,7 @@ class PreviewRenderer:
         self.held_out = held_out
         self.training = training
         self.n_samples = n_samples
+        self.variations = variations
 
     @torch.no_grad()
     def render(self, epoch: int) -> list[Preview]:
@@ -96,6 +103,21 @@ class PreviewRenderer:
             )
             for number, (original, sound) in enumerate(zip(self._originals(), rebuilt, strict=True), start=1)
         ]
+
+    def render_augmentation(self) -> list[Preview]:
+        """Write what training makes of one chunk: the original, then its variations, one after the other."""
+        if len(self.variations) < 2:
+            return []
+        rate_hz = self.features.sample_rate_hz
+        pause = np.zeros(round(PAUSE_S * rate_hz), np.float32)
+        sounds = list(self.variations.cpu().numpy())
+        row = np.concatenate([part for sound in sounds for part in (sound, pause)])
+        titles = ["training original", *(f"variation {number}" for number in range(1, len(sounds)))]
+        folder = self.folder / "augmentation"
+        audio, picture = folder / "preview_augmentation.wav", folder / "preview_augmentation.png"
+        save_wav(audio, row, rate_hz)
+        draw_spectrograms(picture, list(zip(titles, sounds, strict=True)), self.features)
+        return [Preview("augmentation", audio, picture)]
 
     def _originals(self) -> list[FloatArray]:
         return list(self.held_out.cpu().numpy())

@@ -164,10 +164,15 @@ class MelVAE(nn.Module):
         posterior: Posterior = self.encoder(padded)
         return posterior
 
-    def forward(self, log_mel: Tensor) -> Reconstruction:
-        """Train mode draws the latent from the posterior; eval mode takes its mean."""
+    def forward(self, log_mel: Tensor, hidden: Tensor | None = None) -> Reconstruction:
+        """Train mode draws the latent from the posterior; eval mode takes its mean.
+
+        Args:
+            hidden: true where the encoder is given the band's mean in place of the cell, `[B, M, F]`; the target stays
+                whole.
+        """
         target = self.standardise(log_mel)
-        posterior = self.encode(target)
+        posterior = self.encode(target if hidden is None else target.masked_fill(hidden, 0.0))
         latent = posterior.sample() if self.training else posterior.mean
         output = self.decoder(latent)[..., : self.n_frames].float()
         return Reconstruction(target, output, posterior)

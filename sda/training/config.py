@@ -43,6 +43,7 @@ class Preset:
     learning_rate: float = setting(1e-3, "Sets training.learning_rate.", above=0)
     kl_warmup_fraction: float = setting(0.3, "Sets training.kl_warmup_fraction.", at_least=0, at_most=1)
     gradient_clip_norm: float = setting(1.0, "Sets regularization.gradient_clip_norm.", above=0)
+    augmentation_strength: float = setting(0.75, "Sets regularization.augmentation_strength.", at_least=0, at_most=2)
 
     def __post_init__(self) -> None:
         check_settings(self, "preset")
@@ -59,6 +60,7 @@ PRESETS = {
         learning_rate=5e-4,
         kl_warmup_fraction=0.5,
         gradient_clip_norm=0.5,
+        augmentation_strength=1.0,
     ),
     OverfittingPreset.BALANCED: Preset(),
     OverfittingPreset.AGGRESSIVE: Preset(
@@ -71,6 +73,7 @@ PRESETS = {
         learning_rate=2e-3,
         kl_warmup_fraction=0.2,
         gradient_clip_norm=5.0,
+        augmentation_strength=0.5,
     ),
 }
 """The table: what each preset sets."""
@@ -97,6 +100,12 @@ class RegularizationConfig:
     )
     gradient_clip_norm: float = setting(
         1.0, "Longest step the gradient may ask for (L2 norm); less is steadier and slower.", above=0
+    )
+    augmentation_strength: float = setting(
+        0.75,
+        "Scales how far copies are varied: gain, speed, tilt, masks; more makes the model more general and less exact.",
+        at_least=0,
+        at_most=2,
     )
 
     def __post_init__(self) -> None:
@@ -225,6 +234,7 @@ def get_adaptive_config(file_count: int, n_chunks: int | None = None) -> Trainin
             dropout=preset.dropout,
             weight_decay=preset.weight_decay,
             augmentation_expansion=preset.augmentation_expansion,
+            augmentation_strength=preset.augmentation_strength,
             gradient_clip_norm=preset.gradient_clip_norm,
         ),
     )

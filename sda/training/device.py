@@ -44,5 +44,6 @@ def choose_autocast(precision: Precision, device: torch.device) -> torch.dtype |
 def seed_everything(seed: int, deterministic: bool) -> None:
     """Seed torch's generators; `deterministic` also forbids kernels whose result may vary (GPU)."""
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(deterministic)
+    # The same switch as use_deterministic_algorithms, without importing torch's compiler, which takes seconds.
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
     torch.backends.cudnn.benchmark = not deterministic

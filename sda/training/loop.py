@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.errors import TrainingError
 from sda.losses.elbo import Elbo
 from sda.training.config import TrainingConfig
-from sda.training.dataset import TrainLoader
+from sda.training.loader import TrainLoader
 from sda.training.metrics import (
     OVERFITTING_THRESHOLD,
     EpochMetrics,
@@ -33,6 +34,7 @@ def train(
     state: TrainState,
     *,
     features: LogMel,
+    mask: SpectrogramMask,
     objective: Elbo,
     train_loader: TrainLoader,
     probe: Sequence[Tensor],
@@ -50,6 +52,7 @@ def train(
 
     Args:
         state: mutated in place; it can be saved whenever an event is emitted and when this returns.
+        mask: draws what the encoder does not get to hear.
         probe: log-mel batches of training chunks, un-augmented, always the same.
         held_out: log-mel batches of held-out chunks.
         emit: told every event, in order.
@@ -80,6 +83,7 @@ def train(
                 state.optimizer,
                 objective,
                 log_mel,
+                hidden=mask(log_mel, train_loader.dataset.seed, progress.step),
                 kl_weight=weight,
                 learning_rate=learning_rate,
                 gradient_clip_norm=config.regularization.gradient_clip_norm,

@@ -35,6 +35,8 @@ class RunStarted:
     n_quarantined_files: int = 0
     dataset_fingerprint: str = ""
     """SHA-256 over the decoded sounds of all usable files."""
+    validation_weakness: str = ""
+    """Why what is held out says less than it should; empty where whole groups of files are."""
     start_epoch: int = 1
     """First epoch to be trained; above 1 when a run is continued."""
     start_step: int = 0
@@ -100,7 +102,7 @@ class PreviewEvent:
     sample_rate: int
     """Hz."""
     kind: str = ""
-    """`original`, `reconstruction`, `interpolation`, `sample` or `ceiling`."""
+    """`original`, `reconstruction`, `interpolation`, `sample`, `ceiling` or `augmentation`."""
     picture_path: str = ""
     """Spectrogram that belongs to the sound; empty where there is none."""
 

@@ -1,6 +1,7 @@
 """Everything a run's continuation depends on, as data."""
 
 from dataclasses import dataclass, field
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -79,6 +80,16 @@ class TrainState:
             torch.mps.set_rng_state(named["rng/mps"].cpu())
 
 
+class EagerAdamW(torch.optim.AdamW):
+    """AdamW whose methods do not import torch's compiler, which takes seconds; nothing is compiled here."""
+
+    add_param_group = unwrap(torch.optim.Optimizer.add_param_group)
+    state_dict = unwrap(torch.optim.Optimizer.state_dict)
+    load_state_dict = unwrap(torch.optim.Optimizer.load_state_dict)
+    zero_grad = unwrap(torch.optim.Optimizer.zero_grad)
+    step = torch.no_grad()(unwrap(torch.optim.AdamW.step))
+
+
 def build_optimizer(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """AdamW over all parameters; weight decay on matrices and kernels, not on biases and norms.
 
@@ -90,4 +101,4 @@ def build_optimizer(model: nn.Module, learning_rate: float, weight_decay: float)
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+    return EagerAdamW(groups, lr=learning_rate, fused=True)

@@ -46,6 +46,7 @@ def take_step(
     objective: Elbo,
     log_mel: Tensor,
     *,
+    hidden: Tensor | None = None,
     kl_weight: float,
     learning_rate: float,
     gradient_clip_norm: float,
@@ -54,13 +55,13 @@ def take_step(
     """Forward, backward, clip, update; a step whose loss or gradient is not finite leaves the model untouched.
 
     Shape:
-        log_mel `[B, M, F]`, on the model's device.
+        log_mel `[B, M, F]`, and hidden, what the encoder does not get to hear of it, both on the model's device.
     """
     model.train()
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     with torch.autocast(log_mel.device.type, dtype=autocast, enabled=autocast is not None):
-        result = model(log_mel)
+        result = model(log_mel, hidden)
     terms = objective.score(objective.measure(result))
     loss = terms.total(kl_weight)
     optimizer.zero_grad(set_to_none=True)

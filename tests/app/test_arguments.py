@@ -42,6 +42,12 @@ def test_a_folder_that_is_missing_is_passed_on_to_be_named(name):
     assert _parse(argument) == f"/nowhere/{name}"
 
 
+@pytest.mark.parametrize("pattern", [r"(\d-\d+)-[A-Z]", r"^([^/]+)/", "takes", r"(a|b)\.wav$", r"take\ \d{1,3}"])
+def test_a_pattern_reaches_the_configuration_as_it_is(pattern):
+    (argument,) = prepare_arguments([f"data.group_by={pattern}"])
+    assert _parse(argument) == pattern
+
+
 def test_home_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     (argument,) = prepare_arguments(["data.root=~/my sounds"])

@@ -1,8 +1,10 @@
 """Whole runs, as a user makes them."""
 
 import json
+import shutil
 import signal
 import sqlite3
+import statistics
 from contextlib import closing
 
 import pytest
@@ -13,6 +15,11 @@ from safetensors.torch import load_file
 from tests.app.conftest import TINY
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _store_is_there(command_line, empty_database):
+    shutil.copy(empty_database, command_line.folder / "mlflow.db")
 
 
 def _store(command_line, query):
@@ -58,6 +65,7 @@ def test_a_run_and_what_it_leaves(command_line, sounds):
         "sample_1.wav",
     } <= (previews)
     assert (run_dir / "previews" / "ceiling" / "ceiling_1.wav").exists()
+    assert (run_dir / "previews" / "augmentation" / "preview_augmentation.wav").exists()
 
     _journal_history_and_mlflow_agree(command_line, run_dir)
     _a_trained_run_can_be_judged_and_played(command_line, run_dir)
@@ -114,6 +122,55 @@ def test_a_sweep_is_a_parent_with_two_runs(command_line, sounds):
     assert {status for (status,) in _store(command_line, "SELECT status FROM runs")} == {"FINISHED"}
 
 
+def test_folds_are_one_parent_with_mean_and_spread(command_line, sounds):
+    text = command_line.run(
+        "train",
+        "-m",
+        sounds,
+        "data.folds=3",
+        "data.fold=0,1,2",
+        "training.max_epochs=2",
+        "preset.kl_warmup_fraction=0.5",
+        *TINY,
+    )
+    runs = command_line.runs()
+    held_out = [
+        {file["path"] for file in json.loads((run / "manifest.json").read_text())["files"] if file["split"] == "val"}
+        for run in runs
+    ]
+    assert [len(paths) for paths in held_out] == [2, 2, 2]
+    assert len(set.union(*held_out)) == 6
+    losses = [json.loads((run / "summary.json").read_text())["best_val_loss"] for run in runs]
+    mean, spread = statistics.fmean(losses), statistics.stdev(losses)
+    assert f"over 3 folds: best_val_loss {mean:.3f} ± {spread:.3f}" in text
+    ((parent,),) = set(_store(command_line, "SELECT value FROM tags WHERE key = 'mlflow.parentRunId'"))
+    told = dict(_store(command_line, f"SELECT key, value FROM latest_metrics WHERE run_uuid = '{parent}'"))
+    assert told["folds/n"] == 3
+    assert told["folds/best_val_loss_mean"] == pytest.approx(mean)
+    assert told["folds/best_val_loss_spread"] == pytest.approx(spread)
+
+
+def test_one_recording_is_split_in_time_and_marked_as_weak_everywhere(command_line, make_sounds):
+    root = make_sounds(1, duration_s=6.0)
+    text = command_line.run("train", f"data.root={root}", "training.max_epochs=2", *TINY)
+    assert "! weak validation: what is held out is a part of the only recording" in text
+    assert "held-out (weak)" in text
+    assert "verdict" in text
+    (run_dir,) = command_line.runs()
+    manifest = json.loads((run_dir / "manifest.json").read_text())
+    assert manifest["files"][0]["split"] == "both"
+    (held_out,) = manifest["held_out_pieces"]
+    assert held_out["end_s"] - held_out["start_s"] == pytest.approx(3.0, abs=0.1)
+    weakness = manifest["validation_weakness"]
+    summary = json.loads((run_dir / "summary.json").read_text())
+    assert summary["validation_weakness"] == weakness
+    assert "weak validation" in summary["verdict"]
+    tags = dict(_store(command_line, "SELECT key, value FROM tags"))
+    assert tags["validation"] == f"weak: {weakness}"
+    assert "weak validation" in command_line.run("evaluate", "run=last", "max_clips=2")
+    assert json.loads((run_dir / "evaluation.json").read_text())["validation_weakness"] == weakness
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_in_mid_epoch_and_continued_it_is_the_run_that_never_stopped(command_line, sounds, number):
     arguments = (
@@ -127,7 +184,7 @@ def test_stopped_in_mid_epoch_and_continued_it_is_the_run_that_never_stopped(com
     command_line.run("train", *arguments, "tracking=none")
     (whole,) = command_line.runs()
 
-    # 1 line for the start, then 1 for the ceiling of each of 2 held-out sounds; the rest are steps and epochs.
+    # 1 line for the start, then a few for previews; the rest are steps and epochs.
     process = command_line.start("train", *arguments)
     n_steps_told = len((whole / "events.jsonl").read_bytes().splitlines())
     text = command_line.stop_after_steps(process, n_steps_told + 12, number)
@@ -213,4 +270,5 @@ def test_without_tracking_mlflow_is_not_imported(command_line, sounds):
     )
     assert "torch" in text
     assert " mlflow" not in text
-    assert not (command_line.folder / "mlflow.db").exists()
+    assert " torch._dynamo" not in text  # the compiler takes as long to import as all the rest
+    assert _store(command_line, "SELECT count(*) FROM runs") == [(0,)]

@@ -18,7 +18,8 @@ def test_an_installed_wheel_composes(tmp_path, make_sounds):
     installed = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
-        assert {"sda/py.typed", "sda/conf/train.yaml"} <= set(archive.namelist())
+        shipped = {"sda/py.typed", "sda/conf/train.yaml", "sda/conf/scan.yaml", "sda/app/templates/scan.html.j2"}
+        assert shipped <= set(archive.namelist())
     code = (
         "import sda, sys\n"
         f"assert sda.__file__.startswith({str(installed)!r})\n"

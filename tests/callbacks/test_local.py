@@ -118,7 +118,7 @@ def _preview_callback(told, render=None, interval=2):
         return [_Preview("sample", Path(f"/p/epoch_{epoch}/s.wav"), Path("/p/s.png"))]
 
     ceiling = [_Preview("ceiling", Path("/p/ceiling/c.wav"), Path("/p/c.png"))]
-    return PreviewCallback(render or made, lambda: ceiling, interval, 48000, told)
+    return PreviewCallback(render or made, [lambda: ceiling], interval, 48000, told)
 
 
 def test_previews_come_at_the_interval_and_at_the_end_and_the_ceiling_once():

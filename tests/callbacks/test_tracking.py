@@ -1,17 +1,13 @@
 """Delivery to a real MLflow store in SQLite."""
 
 import json
-import sqlite3
+import shutil
 import threading
-from contextlib import closing
 
 import pytest
 
-from sda.callbacks.journal import Journal
-from sda.callbacks.tracking import (
-    MlflowTracking,
+from sda.callbacks.backlog import (
     TrackingSettings,
-    deliver,
     is_delivered,
     link_to_run,
     read_state,
@@ -19,6 +15,8 @@ from sda.callbacks.tracking import (
     rewind,
     write_settings,
 )
+from sda.callbacks.journal import Journal
+from sda.callbacks.tracking import MlflowTracking, deliver
 from sda.errors import TrackingError
 from sda.training.metrics import PreviewEvent, ReconstructionScored, RunEnded, Warned
 from tests.callbacks.test_local import complete, epoch, started, step
@@ -30,19 +28,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """A fresh database, made once: creating one takes seconds."""
-    folder = tmp_path_factory.mktemp("store")
-    run_dir = _make_run(folder, folder)
-    deliver(run_dir)
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
-def store(empty_store, tmp_path):
-    with closing(sqlite3.connect(empty_store)) as source, closing(sqlite3.connect(tmp_path / "mlflow.db")) as copy:
-        source.backup(copy)  # a plain copy would miss what is still in the write-ahead log
+def store(empty_database, tmp_path):
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
     return tmp_path
 
 

@@ -64,7 +64,16 @@ def test_the_density_follows_the_training_sounds(model):
 
 def test_previews_are_complete_and_comparable_between_epochs(model, features, tmp_path):
     held_out = 0.1 * torch.randn(2, 4000)
-    renderer = PreviewRenderer(tmp_path, model, features, held_out=held_out, training=[features(held_out)], n_samples=2)
+    variations = 0.1 * torch.randn(3, 4000)
+    renderer = PreviewRenderer(
+        tmp_path,
+        model,
+        features,
+        held_out=held_out,
+        training=[features(held_out)],
+        n_samples=2,
+        variations=variations,
+    )
     previews = renderer.render(5)
     kinds = ["original", "reconstruction"] * 2 + ["interpolation"] + ["sample"] * 2
     assert [preview.kind for preview in previews] == kinds
@@ -78,3 +87,9 @@ def test_previews_are_complete_and_comparable_between_epochs(model, features, tm
     for before, after in zip(previews, again, strict=True):  # the same model: the same sounds
         assert before.audio.read_bytes() == after.audio.read_bytes()
     assert [preview.kind for preview in renderer.render_ceiling()] == ["ceiling"] * 2
+
+    (preview,) = renderer.render_augmentation()
+    played, rate_hz = soundfile.read(preview.audio)
+    assert len(played) == 3 * (4000 + round(0.25 * rate_hz))  # one after the other, with pauses
+    torch.testing.assert_close(torch.from_numpy(played[:4000]).float(), variations[0], atol=1e-4, rtol=0)
+    assert preview.picture.exists()

@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from sda.audio.augmentation import Augmentation
+from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
 from sda.training.config import RegularizationConfig, TrainingConfig
-from sda.training.dataset import TrainLoader, create_data_loaders
+from sda.training.dataset import create_data_loaders
+from sda.training.loader import TrainLoader
 from sda.training.loop import train
 from sda.training.metrics import Event
 from sda.training.state import TrainState, build_optimizer
@@ -36,6 +38,7 @@ class Miniature:
         return train(
             self.state,
             features=self.features,
+            mask=SpectrogramMask(time_probability=0.5, band_probability=0.5),
             objective=Elbo(self.model.standardise, 32 * self.model.n_frames, self.config.free_bits, 0.2),
             train_loader=self.train_loader,
             probe=self.probe,
@@ -70,7 +73,8 @@ def make_miniature(make_sounds):
         model = MelVAE(32, features.n_frames(RATE_HZ // 4), config.latent_dim, config.regularization.dropout)
         files = sorted(Path(make_sounds(4)).iterdir())
         loader, val_loader = create_data_loaders(files, config, Augmentation(), sample_rate=RATE_HZ, seed=seed)
-        training = [features(loader.chunks.grid_chunk(index)[None]) for index in range(loader.chunks.n_chunks)]
+        chunks = loader.dataset
+        training = [features(chunks.grid_chunk(index)[None]) for index in range(chunks.n_chunks)]
         fit_standardise(model.standardise, training)
         state = TrainState(model, build_optimizer(model, config.learning_rate, config.regularization.weight_decay))
         held_out = [features(batch) for batch in val_loader]

@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from sda.audio.augmentation import Augmentation
-from sda.data.cache import WaveformCache
+from sda.data.split import Piece
 from sda.errors import DataError
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import AudioTrainingDataset, create_data_loaders
@@ -32,7 +32,7 @@ def test_chunks_have_one_size_whatever_the_file(ramps):
     dataset = _dataset(ramps)
     assert len(dataset) == 1 + 1 + 3
     assert {tuple(dataset[index].shape) for index in range(len(dataset))} == {(1, 1000)}
-    assert [start for _, start in dataset.chunks] == [0, 0, 0, 1000, 2000]
+    assert [chunk.start for chunk in dataset.chunks] == [0, 0, 0, 1000, 2000]
     assert dataset[0].dtype == torch.float32
 
 
@@ -42,7 +42,7 @@ def test_chunks_that_are_mostly_padding_are_not_judged(tmp_path):
         paths.append(tmp_path / f"{index}.wav")
         soundfile.write(paths[-1], np.full(n_samples, 0.1), RATE_HZ)
     dataset = _dataset(paths)
-    assert [dataset.chunks[index] for index in dataset.judged] == [
+    assert [dataset.chunks[index][:2] for index in dataset.judged] == [
         (str(paths[0]), 0),  # short, but all there is of its file
         (str(paths[1]), 0),
         (str(paths[2]), 0),
@@ -62,7 +62,7 @@ def test_the_last_chunk_is_padded_with_zeros_and_nothing_else_is(ramps):
 def test_the_index_holds_at_any_rate(tmp_path, rate_hz):
     soundfile.write(tmp_path / "a.wav", np.full(round(2.5 * rate_hz), 0.1), rate_hz)
     dataset = AudioTrainingDataset([tmp_path / "a.wav"], 48000, 48000)
-    n_samples = len(WaveformCache(48000).get(str(tmp_path / "a.wav")))
+    n_samples = len(dataset.corpus.get(str(tmp_path / "a.wav")))
     assert len(dataset) == math.ceil(n_samples / 48000) == 3
 
 
@@ -81,7 +81,7 @@ def test_items_depend_on_seed_epoch_and_index_alone(ramps):
     first, again = (_dataset(ramps, extra_visits=3, augmentation_pipeline=Augmentation(), seed=5) for _ in range(2))
     backwards = {index: again[index] for index in reversed(range(len(again)))}
     assert all(torch.equal(first[index], backwards[index]) for index in range(len(first)))
-    first.epoch = 1
+    first.set_epoch(1)
     assert any(not torch.equal(first[index], backwards[index]) for index in range(len(first)))
 
 
@@ -92,8 +92,8 @@ def test_augmentation_happens_half_of_the_time(ramps):
 
 
 def test_a_change_of_speed_adds_no_silence(ramps):
-    pipeline = Augmentation(gain_db=0.0, polarity=False)
-    dataset = _dataset([ramps[2]], extra_visits=100, augmentation_pipeline=pipeline, augmentation_probability=1.0)
+    pipeline = Augmentation(probability=1.0, gain_db=0, polarity_probability=0, tilt_probability=0, phase_probability=0)
+    dataset = _dataset([ramps[2]], extra_visits=100, augmentation_pipeline=pipeline)
     for index in range(3, len(dataset)):
         assert (dataset[index] > 0.2).all()
 
@@ -122,14 +122,14 @@ def test_loaders_split_by_file_and_augment_only_training(make_sounds):
         return torch.full_like(waveform, 9.0)
 
     train, val = create_data_loaders(files, _config(), marked, sample_rate=RATE_HZ)
-    train_files = {path for path, _ in train.dataset.chunks}
-    val_files = {path for path, _ in val.dataset.chunks}
+    train_files = {chunk.path for chunk in train.dataset.chunks}
+    val_files = {chunk.path for chunk in val.dataset.chunks}
     assert len(val_files) == 3
     assert not train_files & val_files
     assert any((batch == 9.0).any() for batch in train)
     assert not any((batch == 9.0).any() for batch in val)
     again = create_data_loaders(files, _config(), sample_rate=RATE_HZ)[1]
-    assert {path for path, _ in again.dataset.chunks} == val_files
+    assert {chunk.path for chunk in again.dataset.chunks} == val_files
 
 
 def test_an_epoch_visits_every_chunk_as_often_as_the_expansion_says(make_sounds):
@@ -143,7 +143,7 @@ def test_identical_files_stay_on_one_side(make_sounds):
     for index in range(4):
         (root / f"copy_{index}.wav").write_bytes((root / f"tone_{index:03d}.wav").read_bytes())
     train, val = create_data_loaders(sorted(root.iterdir()), _config(), sample_rate=RATE_HZ)
-    names = [{path[-7:] for path, _ in loader.dataset.chunks} for loader in (train, val)]
+    names = [{chunk.path[-7:] for chunk in loader.dataset.chunks} for loader in (train, val)]
     assert not {name[-5] for name in names[0]} & {name[-5] for name in names[1]}
 
 
@@ -164,3 +164,53 @@ def test_workers_change_nothing(make_sounds):
     )
     for here, there in zip(alone.iterate(1), helped.iterate(1), strict=True):
         assert torch.equal(here, there)
+
+
+def test_a_piece_of_a_file_is_never_left(ramps):
+    rate = RATE_HZ
+    piece = Piece(str(ramps[2]), start_s=600 / rate, end_s=2300 / rate)
+    pipeline = Augmentation(probability=1.0, gain_db=0, polarity_probability=0, tilt_probability=0, phase_probability=0)
+    for augment in (None, pipeline):
+        dataset = _dataset([piece], extra_visits=200, augmentation_pipeline=augment)
+        assert [chunk.start for chunk in dataset.chunks] == [600, 1600]
+        extra = range(dataset.n_chunks, len(dataset))  # never padded: the piece is longer than what is read
+        # The resampling filter rings where the sound is cut.
+        values = torch.cat([dataset[index][0, 60:-60] for index in extra])
+        places = (values - 0.3) * 1e5
+        assert places.min() >= 600 - 1
+        assert places.max() <= 2300 + 1
+
+
+def test_a_batch_is_what_its_items_are(make_sounds):
+    files = sorted(make_sounds(4).iterdir())
+    pipeline = Augmentation(mix_same_file_probability=0.3, mix_corpus_probability=0.3)
+    train, _ = create_data_loaders(files, _config(), pipeline, sample_rate=RATE_HZ)
+    dataset = train.dataset
+    batch = dataset.vary(dataset.read(range(len(dataset))))
+    for index in range(len(dataset)):
+        torch.testing.assert_close(batch[index], dataset[index], atol=1e-6, rtol=1e-5)
+
+
+def test_mixing_stays_within_the_file_where_it_should(tmp_path):
+    for index, level in enumerate((0.1, 0.5)):
+        soundfile.write(tmp_path / f"{index}.wav", np.full(4000, level), RATE_HZ, subtype="FLOAT")
+    quiet = {"gain_db": 0, "polarity_probability": 0, "tilt_probability": 0, "phase_probability": 0, "speed_ratio": 1}
+    files = [tmp_path / "0.wav", tmp_path / "1.wav"]
+    for same, other in ((1.0, 0.0), (0.0, 1.0)):
+        pipeline = Augmentation(1.0, mix_same_file_probability=same, mix_corpus_probability=other, **quiet)
+        dataset = _dataset(files, extra_visits=20, augmentation_pipeline=pipeline)
+        levels = {
+            (chunk % dataset.n_chunks // 4, round(dataset[chunk].mean().item(), 2)) for chunk in range(len(dataset))
+        }
+        if same:  # a constant mixed with itself is between itself and √2 times itself
+            assert all(0.1 <= level <= 0.15 for file, level in levels if file == 0)
+        else:
+            assert any(level > 0.15 for file, level in levels if file == 0)
+
+
+def test_variations_to_listen_to_are_all_varied(ramps):
+    dataset = _dataset([ramps[2]], augmentation_pipeline=Augmentation())
+    original = dataset.grid_chunk(0)[0]
+    variations = dataset.vary_chunk(0, 5, seed=0)
+    assert variations.shape == (5, 1000)
+    assert not any(torch.equal(variation, original) for variation in variations)

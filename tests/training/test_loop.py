@@ -140,7 +140,7 @@ def test_a_run_taken_up_where_it_stopped_is_the_run_that_never_stopped(make_mini
     tensors, progress, history = broken.state.tensors(), broken.state.progress, broken.state.history
 
     taken_up = make_miniature(seed=99, regularization=RegularizationConfig(augmentation_expansion=2, dropout=0.4))
-    taken_up.train_loader.chunks.seed = taken_up.train_loader.order.seed = 3
+    taken_up.train_loader.dataset.seed = taken_up.train_loader._order.seed = 3
     taken_up.state.load_tensors(tensors)
     taken_up.state.progress, taken_up.state.history = progress, history
     assert taken_up.run() is True

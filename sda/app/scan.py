@@ -1,0 +1,128 @@
+"""`scan.py`: what is in a folder, and what training on it would be, before anything is trained."""
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from sda.app.listing import list_copies, list_files, list_left_out, list_near
+from sda.app.outlook import describe_time, foresee
+from sda.app.plan import Plan, plan_run, to_schema
+from sda.app.runs import RUNS_ROOT
+from sda.app.scan_page import draw_page
+from sda.app.scan_report import FolderReport
+from sda.app.scan_table import print_files, print_outlook
+from sda.app.survey import build_cache, find_notices, scan_once
+from sda.config.schema import TrainRunConfig
+from sda.data.cache import SoundCache
+from sda.data.groups import Groups, group_files
+from sda.data.scan import Scan
+from sda.durable import write_text
+from sda.errors import ConfigError, SdaError
+
+SCANS = "scans"
+"""Folder below which pages lie unless `output` says otherwise."""
+LONGEST_STEM_BYTES = 180
+"""Bytes of the folder's name that the page's name takes over, so that file systems allow it."""
+PAGE_SUFFIXES = frozenset({".html", ".htm"})
+
+
+def scan_for_training(composed: DictConfig, given_keys: frozenset[str], preset_choice: str, console: Console) -> None:
+    """Look at a folder, print what is in it, and write a page with pictures of every sound.
+
+    A folder that `train.py` would refuse is shown all the same; the refusal comes last.
+
+    Args:
+        composed: the composed configuration, its interpolations unresolved.
+        given_keys: keys given on the command line.
+        preset_choice: the option chosen in the group `preset`.
+
+    Raises:
+        ConfigError: a value is missing or out of range, or the page would lie among the sounds.
+        DataError: there is nothing to show, or it cannot be trained on as asked.
+    """
+    _settle_paths(composed)
+    scan, groups, plan, refusal = _survey(composed, given_keys, preset_choice)
+    config = to_schema(composed)
+    report = _describe(config, scan, groups, plan, preset_choice)
+    print_files(console, report)
+    try:
+        time = _estimate(config, report) if composed.estimate else ""
+    except SdaError as error:
+        time, refusal = "", error
+    report = replace(report, time=time, refusal=str(refusal or ""))
+    print_outlook(console, report)
+    page = Path(composed.output or _name_page(scan)).expanduser().absolute()
+    with Console(stderr=True).status("drawing every sound"):
+        write_text(page, draw_page(report, build_cache(config)))
+    console.print(f"page: {page}", markup=False, highlight=False, soft_wrap=True)
+    if refusal is not None:
+        raise refusal
+
+
+def _settle_paths(composed: DictConfig) -> None:
+    """Make paths absolute, and refuse a page that is no page or would lie among the sounds."""
+    if OmegaConf.is_missing(composed.data, "root"):
+        raise ConfigError("data.root is not set. Give the folder with your sounds: python scan.py data.root=~/sounds")
+    if composed.resume is not None:
+        raise ConfigError(f"resume={composed.resume} goes with train.py: scan.py looks at sounds before a run.")
+    root = Path(composed.data.root).expanduser().absolute()
+    OmegaConf.update(composed, "data.root", str(root))
+    if composed.data.cache_dir:
+        OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
+    output = Path(composed.output or SCANS).expanduser().absolute()
+    if composed.output and (output.suffix.lower() not in PAGE_SUFFIXES or output.is_dir()):
+        raise ConfigError(f"output={composed.output} is no page: give a file name that ends in .html.")
+    if output.resolve().is_relative_to(root.resolve()):
+        raise ConfigError(
+            f"output={output} lies inside data.root={root}, which is never written to. "
+            "Start from another folder, or give another output."
+        )
+
+
+def _survey(
+    composed: DictConfig, given_keys: frozenset[str], preset_choice: str
+) -> tuple[Scan, Groups, Plan | None, SdaError | None]:
+    """What the folder holds, and the run that `train.py` would make of it or why it would not."""
+    try:
+        plan = plan_run(composed, Path(RUNS_ROOT).absolute(), given_keys, preset_choice, None)
+    except SdaError as refusal:
+        config = to_schema(composed)
+        data = config.data
+        scan = scan_once(data.root, data.min_duration_s, data.silence_dbfs, data.cache_dir, config.audio.sample_rate_hz)
+        return scan, group_files(scan, build_cache(config), data.group_by), None, refusal
+    return plan.scan, plan.groups, plan, None
+
+
+def _describe(
+    config: TrainRunConfig, scan: Scan, groups: Groups, plan: Plan | None, preset_choice: str
+) -> FolderReport:
+    return FolderReport(
+        root=scan.root,
+        scanned_at=datetime.now().astimezone(),
+        fingerprint=scan.fingerprint,
+        entries=list_files(scan, groups, plan.split if plan is not None else None),
+        left_out=list_left_out(scan),
+        copies=list_copies(scan),
+        near=list_near(scan, groups),
+        n_groups=len(groups.members),
+        notices=plan.notices if plan is not None else find_notices(config, scan, groups),
+        outlook=foresee(plan, preset_choice) if plan is not None else None,
+    )
+
+
+def _estimate(config: TrainRunConfig, report: FolderReport) -> str:
+    """How long training would take here; torch is imported only now."""
+    if report.outlook is None:
+        return ""
+    with Console(stderr=True).status("taking a few training steps"):
+        from sda.app.pace import measure_step
+
+        return describe_time(report.outlook, *measure_step(config))
+
+
+def _name_page(scan: Scan) -> str:
+    stem = Path(scan.root).name.encode()[:LONGEST_STEM_BYTES].decode(errors="ignore")
+    return f"{SCANS}/{stem}-{scan.fingerprint[:8]}.html"

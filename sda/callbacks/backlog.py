@@ -1,0 +1,111 @@
+"""What MLflow was told of a run and what it is still to be told, as the run's own folder has it.
+
+`tracking.json` holds what never changes, `tracking_state.json` how far the journal was delivered. Nothing here needs
+mlflow.
+"""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock
+
+from sda.callbacks.journal import JOURNAL, cut_journal
+from sda.callbacks.records import DeliveryState
+from sda.durable import write_json
+from sda.errors import TrackingError
+
+SETTINGS = "tracking.json"
+STATE = "tracking_state.json"
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """What MLflow is told once about a run; written to the run's folder, so that it can be delivered later."""
+
+    uri: str
+    """Absolute store address, as `resolve_uri` gives."""
+    experiment: str
+    run_name: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    dataset: dict[str, str]
+    """`name`, `digest`, `source` and `profile` of the sounds."""
+    artifacts: list[str]
+    """Files in the run's folder to store at the start, relative to it."""
+    sweep_dir: str = ""
+    """Folder of the sweep that the run belongs to; its runs share an MLflow parent."""
+
+
+def resolve_uri(uri: str) -> str:
+    """A store address that means the same from every folder.
+
+    Raises:
+        TrackingError: the scheme is not one that sda delivers to.
+    """
+    if uri.startswith(("http://", "https://")):
+        return uri
+    if uri.startswith("sqlite:///"):
+        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).expanduser().absolute()}"
+    raise TrackingError(f"tracking.uri={uri} is not supported: use sqlite:///FILE or http(s)://SERVER.")
+
+
+def write_settings(run_dir: Path, settings: TrackingSettings) -> None:
+    """Keep the settings in the run's folder, once: a resumed run goes on under the first ones."""
+    if not (run_dir / SETTINGS).exists():
+        write_json(run_dir / SETTINGS, asdict(settings))
+
+
+def read_state(run_dir: Path) -> DeliveryState:
+    """How much of a run was delivered; a fresh state where nothing was."""
+    path = run_dir / STATE
+    return DeliveryState(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else DeliveryState()
+
+
+def rewind(run_dir: Path, step: int, epoch: int) -> None:
+    """Cut the journal back to a checkpoint, for a run that goes on from there.
+
+    What MLflow has beyond it will be told again, and is not delivered twice.
+
+    Args:
+        step: optimiser steps that the checkpoint holds.
+        epoch: epochs that it holds.
+    """
+    with delivering(run_dir):
+        cut_journal(run_dir / JOURNAL, step, epoch)
+        state = read_state(run_dir)
+        size = (run_dir / JOURNAL).stat().st_size
+        if state.offset > size:
+            write_state(run_dir, replace(state, offset=size))
+
+
+def is_delivered(run_dir: Path) -> bool:
+    """Whether MLflow has everything that the journal holds."""
+    state = read_state(run_dir)
+    return state.introduced and not state.pending and state.offset >= (run_dir / JOURNAL).stat().st_size
+
+
+def link_to_run(run_dir: Path) -> str:
+    """Address of the run's page under `make ui`, or on its server; empty while the run is not known to MLflow."""
+    state, settings = read_state(run_dir), read_settings(run_dir)
+    if not state.run_id:
+        return ""
+    server = settings.uri if settings.uri.startswith("http") else "http://127.0.0.1:5000"
+    # Without this, MLflow 3 opens on a page for language models that hides training runs.
+    view = "?workflowType=machine_learning"
+    return f"{server.rstrip('/')}/#/experiments/{state.experiment_id}/runs/{state.run_id}{view}"
+
+
+def delivering(run_dir: Path) -> FileLock:
+    """Held while a run's journal is delivered or cut back, by one process at a time."""
+    return FileLock(run_dir / f".{STATE}.lock")
+
+
+def read_settings(run_dir: Path) -> TrackingSettings:
+    """The settings that the run was started under."""
+    return TrackingSettings(**json.loads((run_dir / SETTINGS).read_text(encoding="utf-8")))
+
+
+def write_state(run_dir: Path, state: DeliveryState) -> None:
+    """Remember how much was delivered."""
+    write_json(run_dir / STATE, asdict(state))

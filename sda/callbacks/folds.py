@@ -1,0 +1,68 @@
+"""Cross-validation: what the folds of a sweep say together."""
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+RECONSTRUCTION = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
+
+
+@dataclass(frozen=True)
+class FoldSummary:
+    """Mean and spread of each score over the folds that have finished."""
+
+    n_folds: int
+    mean: dict[str, float]
+    spread: dict[str, float]
+    """Standard deviation over the folds (that of a sample)."""
+
+    def metrics(self) -> dict[str, float]:
+        """The same under flat names, such as `folds/best_val_loss_mean`."""
+        flat = {f"folds/{name}_mean": value for name, value in self.mean.items()}
+        flat |= {f"folds/{name}_spread": value for name, value in self.spread.items()}
+        return {"folds/n": float(self.n_folds), **flat}
+
+    def __str__(self) -> str:
+        scores = ", ".join(f"{name} {value:.3f} ± {self.spread[name]:.3f}" for name, value in self.mean.items())
+        return f"over {self.n_folds} folds: {scores}"
+
+
+def summarise_folds(sweep_dir: Path) -> FoldSummary | None:
+    """What the finished runs of a sweep say together, if they are folds of one cross-validation and nothing else.
+
+    Nothing while fewer than two have finished, or where anything but `data.fold` tells them apart.
+    """
+    scores, settings = [], []
+    for path in sorted(sweep_dir.glob("*/summary.json")):
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        if summary["status"] == "finished":
+            scores.append(_list_scores(summary))
+            settings.append(_describe_without_fold(path.parent / ".hydra" / "config.yaml"))
+    if len(scores) < 2 or any(setting != settings[0] for setting in settings) or not settings[0]["data"]["folds"]:
+        return None
+    names = [name for name in scores[0] if all(name in score for score in scores)]
+    columns = {name: [score[name] for score in scores] for name in names}
+    return FoldSummary(
+        n_folds=len(scores),
+        mean={name: statistics.fmean(values) for name, values in columns.items()},
+        spread={name: statistics.stdev(values) for name, values in columns.items()},
+    )
+
+
+def _list_scores(summary: dict[str, Any]) -> dict[str, float]:
+    """The numbers worth comparing over folds; a run whose warm-up was not over has no best loss."""
+    model = summary["reconstruction"].get("model", {})
+    scores = {"best_val_loss": summary.get("best_val_loss"), "overfitting_gap": summary.get("overfitting_gap")}
+    scores |= {name: model.get(name) for name in RECONSTRUCTION}
+    return {name: value for name, value in scores.items() if value is not None}
+
+
+def _describe_without_fold(path: Path) -> dict[str, Any]:
+    values = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(values, dict)
+    values["data"].pop("fold")
+    return {str(key): value for key, value in values.items()}

@@ -1,0 +1,53 @@
+"""The MLflow parent of a sweep: its status, and what its children say together."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from sda.callbacks.backlog import STATE, TrackingSettings, read_state
+from sda.callbacks.folds import summarise_folds
+from sda.durable import write_json
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+RECORD = "tracking_sweep.json"
+
+
+def find_sweep(client: "MlflowClient", settings: TrackingSettings, experiment_id: str) -> str:
+    """The MLflow run that a sweep's runs are children of, made by the first of them."""
+    folder = Path(settings.sweep_dir)
+    record = folder / RECORD
+    with FileLock(folder / ".tracking_sweep.lock"):
+        if record.exists():
+            run_id: str = json.loads(record.read_text(encoding="utf-8"))["run_id"]
+            return run_id
+        tags = {"sweep_dir": str(folder), "sweep": "true"}
+        run = client.create_run(experiment_id, tags=tags, run_name=f"sweep {folder.parent.name} {folder.name}")
+        write_json(record, {"run_id": run.info.run_id})
+        return str(run.info.run_id)
+
+
+def update_sweep(client: "MlflowClient", folder: Path) -> None:
+    """Give a sweep's parent the status of its children, and their mean and spread where they are folds.
+
+    It is running while one runs and failed when one failed.
+    """
+    children = [read_state(path.parent).run_id for path in folder.glob(f"*/{STATE}")]
+    statuses = {client.get_run(run_id).info.status for run_id in children if run_id}
+    status = next((status for status in ("RUNNING", "FAILED", "KILLED") if status in statuses), "FINISHED")
+    known = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    parent = known["run_id"]
+    summary = summarise_folds(folder)
+    if summary is not None and summary.metrics() != known.get("folds"):
+        for key, value in summary.metrics().items():
+            client.log_metric(parent, key, value, step=summary.n_folds)
+        write_json(folder / RECORD, {**known, "folds": summary.metrics()})
+    if client.get_run(parent).info.status == status:
+        return
+    if status == "RUNNING":
+        client.update_run(parent, status=status)
+    else:
+        client.set_terminated(parent, status)

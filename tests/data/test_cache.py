@@ -1,0 +1,252 @@
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sda.audio.io import load_audio
+from sda.data import cache as cache_module
+from sda.data.cache import SoundCache
+from sda.data.corpus import Corpus
+from sda.data.scan import scan_file, scan_folder
+from sda.errors import CacheError, DataError
+from tests.conftest import RATE_HZ, tone
+
+
+@pytest.fixture
+def cache(cache_dir):
+    return SoundCache(cache_dir, sample_rate_hz=RATE_HZ)
+
+
+@pytest.fixture
+def root(make_sounds):
+    """Three sounds that were written long enough ago to be told from what is written next."""
+    folder = make_sounds(3)
+    _settle()
+    return folder
+
+
+def _settle():
+    time.sleep(2 * cache_module.CLOCK_TICK_NS / 1e9)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that are decoded."""
+    names = []
+
+    def spy(path):
+        names.append(Path(path).name)
+        return real(path)
+
+    from sda.data import scan
+
+    real = scan.read_blocks
+    monkeypatch.setattr(scan, "read_blocks", spy)
+    return names
+
+
+def test_a_file_is_decoded_once(root, cache, decoded):
+    first = scan_folder(root, cache=cache)
+    assert sorted(decoded) == ["tone_000.wav", "tone_001.wav", "tone_002.wav"]
+    again = scan_folder(root, cache=SoundCache(cache.folder, RATE_HZ))
+    assert len(decoded) == 3
+    assert again == first
+    assert {path: bits.tolist() for path, bits in again.acoustic.items()} == {
+        path: bits.tolist() for path, bits in first.acoustic.items()
+    }
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 44100])
+def test_a_cached_waveform_is_the_decoded_file(tmp_path, cache, rate_hz):
+    path = tmp_path / "stereo.flac"
+    soundfile.write(path, np.stack([tone(440, 40, rate_hz), tone(660, 40, rate_hz)], axis=1), rate_hz)
+    file, _ = scan_file(path, cache=cache)
+    waveform = cache.open_waveform(file.sha256)
+    assert waveform.dtype == np.float32
+    np.testing.assert_array_equal(waveform, load_audio(path, RATE_HZ))  # 40 s: several blocks
+
+
+def test_a_waveform_is_mapped_and_not_loaded(root, cache):
+    file = scan_folder(root, cache=cache).files[0]
+    waveform = cache.open_waveform(file.sha256)
+    assert isinstance(waveform, np.memmap)
+    waveform[:] = 0  # stays in memory
+    assert cache.open_waveform(file.sha256).any()
+
+
+def test_a_changed_file_is_noticed(root, cache, decoded):
+    before = scan_folder(root, cache=cache)
+    path = root / "tone_001.wav"
+    stamps = path.stat()
+    samples, rate = soundfile.read(path)
+    soundfile.write(path, -samples, rate)  # as long as before …
+    os.utime(path, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))  # … and pretending to be as old
+    _settle()
+    decoded.clear()
+    after = scan_folder(root, cache=cache)
+    assert decoded == ["tone_001.wav"]
+    assert after.fingerprint != before.fingerprint
+
+
+def test_a_file_that_has_only_just_changed_is_not_trusted(make_sounds, cache, decoded, monkeypatch):
+    monkeypatch.setattr(cache_module, "CLOCK_TICK_NS", 60_000_000_000)
+    root = make_sounds(2)
+    for _ in range(2):
+        scan_folder(root, cache=cache)
+    assert len(decoded) == 4
+
+
+def _damage(place, how):
+    data = bytearray(place.read_bytes())
+    if how == "flipped":
+        data[len(data) // 2] ^= 0xFF
+        place.write_bytes(data)
+    elif how == "cut":
+        place.write_bytes(data[:-4])
+    elif how == "gone":
+        place.unlink()
+
+
+@pytest.mark.parametrize("suffix", [".f32", ".json"])
+@pytest.mark.parametrize("how", ["flipped", "cut", "gone"])
+def test_a_damaged_waveform_is_made_again(root, cache, decoded, suffix, how):
+    file = scan_folder(root, cache=cache).files[0]
+    whole = np.array(cache.open_waveform(file.sha256))
+    (place,) = (cache.folder / "waveforms").glob(f"{file.sha256}*{suffix}")
+    _damage(place, how)
+    decoded.clear()
+    assert scan_folder(root, cache=cache).files[0] == file
+    assert decoded == ["tone_000.wav"]
+    np.testing.assert_array_equal(cache.open_waveform(file.sha256), whole)
+
+
+@pytest.mark.parametrize("suffix", [".bits", ".json"])
+@pytest.mark.parametrize("how", ["flipped", "cut", "gone"])
+def test_a_damaged_record_is_made_again(root, cache, decoded, suffix, how):
+    before = scan_folder(root, cache=cache)
+    for place in (cache.folder / "records").glob(f"*{suffix}"):
+        _damage(place, how)
+    decoded.clear()
+    assert scan_folder(root, cache=cache) == before
+    assert len(decoded) == 3
+
+
+def test_a_copied_cache_is_checked_and_then_used(root, cache, decoded, tmp_path):
+    scan_folder(root, cache=cache)
+    shutil.copytree(cache.folder, tmp_path / "copy")
+    decoded.clear()
+    copy = SoundCache(tmp_path / "copy", RATE_HZ)
+    scan_folder(root, cache=copy)
+    assert decoded == []
+    notes = json.loads(next((tmp_path / "copy" / "waveforms").glob("*.json")).read_text())
+    place = next((tmp_path / "copy" / "waveforms").glob("*.f32"))
+    assert notes["signature"][3] in {path.stat().st_ino for path in place.parent.iterdir()}
+
+
+def test_rates_do_not_mix(root, cache):
+    file = scan_folder(root, cache=cache).files[0]
+    other = SoundCache(cache.folder, 2 * RATE_HZ)
+    assert other.open_waveform(file.sha256) is None
+    scan_folder(root, cache=other)
+    assert len(other.open_waveform(file.sha256)) == 2 * len(cache.open_waveform(file.sha256))
+
+
+def test_what_was_used_longest_ago_is_dropped(root, cache):
+    files = scan_folder(root, cache=cache).files
+    sizes = [4 * len(cache.open_waveform(file.sha256)) for file in files]
+    for age, file in enumerate(files):  # the last is the oldest
+        (notes,) = (cache.folder / "waveforms").glob(f"{file.sha256}*.json")
+        os.utime(notes, (1e9 - age, 1e9 - age))
+    cache.max_gb = (sizes[0] + sizes[1]) / 1e9
+    assert cache.trim() == sizes[2]
+    assert [cache.open_waveform(file.sha256) is None for file in files] == [False, False, True]
+    cache.max_gb = 0
+    cache.trim(keep=[files[1].sha256])
+    assert [cache.open_waveform(file.sha256) is None for file in files] == [True, False, True]
+
+
+def test_a_waveform_in_use_survives_being_dropped(root, cache):
+    file = scan_folder(root, cache=cache).files[0]
+    waveform = cache.open_waveform(file.sha256)
+    cache.clear()
+    assert cache.open_waveform(file.sha256) is None
+    assert waveform.any()
+
+
+def test_drafts_of_dead_processes_are_removed(root, cache):
+    scan_folder(root, cache=cache)
+    old, new = (cache.folder / "waveforms" / name for name in (".old.tmp", ".new.tmp"))
+    old.touch()
+    new.touch()
+    os.utime(old, (1e9, 1e9))
+    cache.trim()
+    assert not old.exists()
+    assert new.exists()  # may be another process's
+
+
+def test_nothing_is_left_of_a_file_that_cannot_be_used(root, cache):
+    soundfile.write(root / "nan.wav", np.array([0.1, np.nan] * 4000), RATE_HZ, subtype="FLOAT")
+    (root / "fake.wav").write_text("no sound")
+    scan_folder(root, cache=cache)
+    assert len(list((cache.folder / "waveforms").iterdir())) == 2 * 3
+
+
+def test_a_cache_that_cannot_be_written_says_so(root, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CacheError, match=r"data.cache_dir=.*cannot be written.*SDA_CACHE_DIR"):
+        scan_folder(root, cache=SoundCache(tmp_path / "file", RATE_HZ))
+
+
+def test_a_full_disk_says_so_and_leaves_no_rubbish(root, cache, monkeypatch):
+    class Full:
+        def __init__(self, file):
+            self.file = file
+
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+        def close(self):
+            self.file.close()
+
+    real = cache.record_waveform
+
+    def record():
+        writer = real()
+        writer._file = Full(writer._file)
+        return writer
+
+    monkeypatch.setattr(cache, "record_waveform", record)
+    with pytest.raises(CacheError, match=r"No space left on device"):
+        scan_folder(root, cache=cache)
+    assert not list((cache.folder / "waveforms").iterdir())
+
+
+def test_the_users_folder_is_no_cache(root):
+    with pytest.raises(DataError, match=r"inside data\.root"):
+        scan_folder(root, cache=SoundCache(root / "cache", RATE_HZ))
+
+
+def test_a_corpus_outlives_its_files(root, cache):
+    scan = scan_folder(root, cache=cache)
+    corpus = Corpus(cache, {file.path: file.sha256 for file in scan.usable})
+    path = scan.usable[0].path
+    sound = load_audio(path, RATE_HZ)
+    Path(path).unlink()
+    np.testing.assert_array_equal(corpus.get(path).numpy(), sound)
+
+
+def test_a_corpus_refuses_a_sound_that_is_not_the_one_scanned(root, cache):
+    scan = scan_folder(root, cache=cache)
+    path = scan.usable[0].path
+    cache.clear()
+    soundfile.write(path, tone(999, 1), RATE_HZ)
+    with pytest.raises(DataError, match="has changed since it was scanned"):
+        Corpus(cache, {path: scan.usable[0].sha256}).get(path)
+    Path(path).unlink()
+    with pytest.raises(DataError, match="unreadable"):
+        Corpus(cache, {path: scan.usable[0].sha256}).get(path)
