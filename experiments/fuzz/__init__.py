@@ -1,0 +1,1 @@
+"""Thousands of damaged sound files, and what comes of them; see README.md."""
