@@ -1,69 +1,137 @@
-"""How much of the bare model's speed a training step keeps, both measured in this session.
+"""How much of the bare model's speed a training step keeps, and what the parts of a step cost."""
 
-Usage: python experiments/bench/step.py [FOLDER] — the demo's sounds by default. Prints a table; JSON on the last line.
-"""
+import copy
+from dataclasses import dataclass, field
+from itertools import cycle
+from statistics import median
 
-import json
-import sys
-import time
-from collections.abc import Callable
-
+import numpy as np
 import torch
-from omegaconf import OmegaConf
+from torch import Tensor
 
-from sda.app.builders import build_features, build_model, build_objective
-from sda.audio.augmentation import Augmentation
-from sda.config.schema import TrainRunConfig
-from sda.data.scan import scan_folder
-from sda.training.config import get_adaptive_config
-from sda.training.dataset import create_data_loaders
-from sda.training.device import choose_autocast, choose_device
+from experiments.bench.live import LEAD_IN_S, LiveRun, Steps, start_run
+from experiments.bench.timing import divide, time_call
+from experiments.bench.trial import Figure, Trial
+from sda.app.builders import build_objective
+from sda.app.session import Session
 from sda.training.state import build_optimizer
-from sda.training.step import take_step
 
-N_STEPS = 12
-
-
-def _measure(step: Callable[[int], None], n_chunks: int) -> float:
-    """Chunks a second, after two steps to warm up."""
-    for index in range(2):
-        step(index)
-    started = time.perf_counter()
-    for index in range(N_STEPS):
-        step(index)
-    return N_STEPS * n_chunks / (time.perf_counter() - started)
+N_STEPS = 10
+N_ROUNDS = 4
+BLOCK_S = 3.0
+"""Real steps are timed for at least so long, so that MLflow's thread has its turn among them."""
+BARE_S = 1.0
+"""And bare ones for so long: they have nothing to wait for."""
+N_BATCHES = 4
 
 
-def main(root: str) -> None:
-    config = OmegaConf.to_object(OmegaConf.structured(TrainRunConfig))
-    assert isinstance(config, TrainRunConfig)
-    scan = scan_folder(root)
-    training = get_adaptive_config(scan.file_count, scan.count_chunks(1.0))
-    device = choose_device("auto")
-    autocast = choose_autocast(training.precision, device)
-    features = build_features(config).to(device)
-    model = build_model(config, features).to(device)
-    objective = build_objective(config, model)
-    optimizer = build_optimizer(model, training.learning_rate, training.regularization.weight_decay)
-    loader, _ = create_data_loaders([file.path for file in scan.usable], training, Augmentation())
-    batches = loader.iterate(1)
-    fixed = [features(next(batches).to(device)) for _ in range(2)]
+@dataclass
+class _Rounds:
+    """Seconds a clip, one entry a round."""
 
-    def learn(log_mel: torch.Tensor) -> None:
-        settings = {"kl_weight": 1.0, "learning_rate": 1e-4, "gradient_clip_norm": 1.0}
-        take_step(model, optimizer, objective, log_mel, autocast=autocast, **settings)
-
-    n_chunks = training.batch_size
-    rates = {
-        "bare model (batch on the device)": _measure(lambda index: learn(fixed[index % 2]), n_chunks),
-        "with mel, data and augmentation": _measure(lambda _: learn(features(next(batches).to(device))), n_chunks),
-    }
-    ceiling = next(iter(rates.values()))
-    print(f"{device}, {torch.get_num_threads()} threads, batches of {n_chunks}")
-    for name, rate in rates.items():
-        print(f"  {name:<34} {rate:8.1f} chunks/s  {rate / ceiling:5.2f} of the bare model")
-    print(json.dumps({name: rate / ceiling for name, rate in rates.items()}))
+    real: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+    parts: dict[str, list[float]] = field(default_factory=lambda: {"read": [], "augmentation": [], "mel": []})
 
 
-if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "experiments/demo/sounds")
+def measure(trial: Trial) -> list[Figure]:
+    """The step with everything on against the bare model, and its parts."""
+    with start_run(trial, "step") as live:
+        rounds = live.follow(_compare(live, trial))
+        loader, chunk_s = live.session.train_loader, live.session.plan.config.training.chunk_duration_s
+    clips_per_s, visits = 1 / median(rounds.real), 1 + loader.dataset.extra_visits
+    once_s = 3600 / chunk_s / clips_per_s
+    return [
+        Figure(
+            "speed of a step: everything on / bare model",
+            divide(rounds.bare, rounds.real),
+            at_least=0.9,
+            detail=f"{clips_per_s:.1f} clips/s in batches of {loader.batch_size}",
+        ),
+        Figure(
+            "time of an epoch / length of its sound, every chunk once",
+            once_s / 3600,
+            detail=f"for one hour {once_s:.0f} s, with the preset's {visits} visits {visits * once_s / 60:.1f} min",
+        ),
+        *(
+            Figure(f"share of a step, measured alone: {name}", divide(seconds, rounds.real))
+            for name, seconds in rounds.parts.items()
+        ),
+    ]
+
+
+def _compare(live: LiveRun, trial: Trial) -> Steps[_Rounds]:
+    rounds, bare, parts = _Rounds(), BareModel(live.session), _Parts(live.session)
+    n_steps, n_clips, bare_s = trial.pick(N_STEPS, 2), live.session.train_loader.batch_size, trial.pick(BARE_S, 0.0)
+    yield from live.take(2)
+    live.settle()
+    for _ in range(trial.pick(N_ROUNDS, 2)):
+        yield from live.take(1, trial.pick(LEAD_IN_S, 0.1))
+        rounds.real.append((yield from live.take(n_steps, trial.pick(BLOCK_S, 0.1))).clip_s)
+        live.settle()
+        bare.step()
+        rounds.bare.append(time_call(bare.step, live.session.device, n_steps, bare_s) / n_clips)
+        for name, seconds in parts.time(trial.pick(3, 1)).items():
+            rounds.parts[name].append(seconds / n_clips)
+    return rounds
+
+
+class BareModel:
+    """Forward, backward and optimiser on spectrograms that lie on the device: the ceiling of any training step."""
+
+    def __init__(self, session: Session):
+        config = session.plan.config
+        self._model = copy.deepcopy(session.model).train()
+        self._objective = build_objective(config, self._model)
+        self._optimizer = build_optimizer(
+            self._model, config.training.learning_rate / 100, config.regularization.weight_decay
+        )
+        self._autocast = session.autocast
+        self._batches = cycle([compute_log_mel(session) for _ in range(N_BATCHES)])
+
+    def step(self) -> None:
+        log_mel = next(self._batches)
+        with torch.autocast(log_mel.device.type, dtype=self._autocast, enabled=self._autocast is not None):
+            result = self._model(log_mel)
+        loss = self._objective.score(self._objective.measure(result)).total()
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+
+
+class _Parts:
+    """What a step does beside the model, each alone."""
+
+    def __init__(self, session: Session):
+        self._session = session
+        self._rng = np.random.default_rng(0)
+
+    def time(self, n_calls: int) -> dict[str, float]:
+        """Seconds a batch of each part."""
+        session, dataset = self._session, self._session.train_loader.dataset
+        items = draw_items(session, self._rng)
+        read = dataset.read(items).to(session.device)
+        varied = dataset.vary(read)
+        parts = {
+            "read": lambda: dataset.read(items).to(session.device),
+            "augmentation": lambda: dataset.vary(read),
+            "mel": lambda: session.features(varied),
+        }
+        with torch.no_grad():
+            return {name: time_call(part, session.device, n_calls) for name, part in parts.items()}
+
+
+def draw_items(session: Session, rng: np.random.Generator) -> list[int]:
+    """A full batch of random items."""
+    loader = session.train_loader
+    drawn: list[int] = rng.integers(len(loader.dataset), size=loader.batch_size).tolist()
+    return drawn
+
+
+@torch.no_grad()
+def compute_log_mel(session: Session) -> Tensor:
+    """The spectrograms of a random batch, on the device."""
+    dataset = session.train_loader.dataset
+    batch = dataset.read(draw_items(session, np.random.default_rng())).to(session.device)
+    log_mel: Tensor = session.features(dataset.vary(batch))
+    return log_mel

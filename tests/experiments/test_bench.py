@@ -1,0 +1,47 @@
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+SECTIONS = ("read", "step", "plain", "events", "start", "scale")
+
+
+@pytest.mark.slow
+def test_every_section_measures_something(tmp_path: Path):
+    output = tmp_path / "bench.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.bench", "--quick", "--device=cpu", f"--output={output}"],
+        cwd=PROJECT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(output.read_text())
+    assert tuple(report["sections"]) == SECTIONS
+    for section, figures in report["sections"].items():
+        assert figures, section
+        for figure in figures:
+            assert math.isfinite(figure["ratio"]), figure
+            # A difference of two memories may be nothing, or less where the sounds are as tiny as here.
+            assert figure["ratio"] > 0 or "beyond" in figure["what"], figure
+            assert figure["what"] in done.stdout
+
+
+def test_an_unknown_section_is_named():
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.bench", "--only=sped"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "--only=sped is unknown: use read, step" in done.stderr
