@@ -91,6 +91,7 @@ class LiveRun:
             config=session.plan.config.training,
             device=session.device,
             autocast=session.autocast,
+            block_steps=session.block_steps,
             emit=self._tell,
             should_stop=should_stop,
         )

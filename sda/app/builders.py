@@ -17,6 +17,7 @@ from sda.data.corpus import Corpus
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
 from sda.training.dataset import AudioTrainingDataset, create_data_loaders
+from sda.training.device import place
 from sda.training.loader import TrainLoader
 
 MODELS = {ModelName.mel_vae: MelVAE}
@@ -35,22 +36,24 @@ MOST_TRAINING_CHUNKS = 4096
 """Training chunks that statistics and the latent density are fitted to, spread over all of them."""
 
 
-def build_features(config: TrainRunConfig) -> LogMel:
-    """The mel spectrogram that the model sees."""
+def build_features(config: TrainRunConfig, device: torch.device) -> LogMel:
+    """The mel spectrogram that the model sees, computed on its device."""
     audio = config.audio
-    return LogMel(
+    features = LogMel(
         sample_rate_hz=audio.sample_rate_hz, n_fft=audio.n_fft, hop_length=audio.hop_length, n_mels=audio.n_mels
     )
+    return features.to(device)
 
 
-def build_model(config: TrainRunConfig, features: LogMel) -> MelVAE:
-    """The network, whole from the start."""
-    return MODELS[config.model.name](
+def build_model(config: TrainRunConfig, features: LogMel, device: torch.device) -> MelVAE:
+    """The network, whole from the start, on its device."""
+    model = MODELS[config.model.name](
         n_mels=config.audio.n_mels,
         n_frames=features.n_frames(count_chunk_samples(config)),
         latent_dim=config.training.latent_dim,
         dropout=config.regularization.dropout,
     )
+    return place(model, device)
 
 
 def build_objective(config: TrainRunConfig, model: MelVAE) -> Elbo:

@@ -1,13 +1,14 @@
 """How long a training step takes on this machine: a few real ones, taken on noise."""
 
 import time
+from collections.abc import Callable
 from statistics import median
 
 import torch
 
 from sda.app.builders import build_features, build_model, build_objective, count_chunk_samples
 from sda.config.schema import TrainRunConfig
-from sda.training.device import choose_autocast, choose_device, seed_everything
+from sda.training.device import fork_generators
 from sda.training.state import build_optimizer
 from sda.training.step import take_step
 
@@ -16,25 +17,32 @@ LONGEST_S = 20.0
 """No further step is timed after this long."""
 
 
-def measure_step(config: TrainRunConfig) -> tuple[float, str]:
-    """Seconds a step takes, spectrogram included, and the device it ran on.
+def measure_step(config: TrainRunConfig, device: torch.device, autocast: torch.dtype | None) -> float:
+    """Seconds a step takes, spectrogram included.
 
-    The first step, in which memory is found and kernels are chosen, does not count.
-
-    Raises:
-        ConfigError: the device or the model cannot be had as configured.
+    The first step, in which memory is found and kernels are chosen, does not count. Torch's random generators are left
+    as they were.
     """
-    seed_everything(config.seed, config.deterministic)
-    device = choose_device(config.training.device)
-    features = build_features(config).to(device)
-    model = build_model(config, features).to(device)
+    with fork_generators(device):
+        step = _build_step(config, device, autocast)
+        step()
+        taken_s: list[float] = []
+        while len(taken_s) < N_STEPS and sum(taken_s) < LONGEST_S:
+            started = time.perf_counter()
+            step()
+            taken_s.append(time.perf_counter() - started)
+    return median(taken_s)
+
+
+def _build_step(config: TrainRunConfig, device: torch.device, autocast: torch.dtype | None) -> Callable[[], object]:
+    features = build_features(config, device)
+    model = build_model(config, features, device)
     objective = build_objective(config, model)
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
     waveforms = 0.1 * torch.randn(config.training.batch_size, 1, count_chunk_samples(config), device=device)
 
-    def step() -> float:
-        started = time.perf_counter()
-        take_step(
+    def step() -> object:
+        figures = take_step(
             model,
             optimizer,
             objective,
@@ -42,14 +50,8 @@ def measure_step(config: TrainRunConfig) -> tuple[float, str]:
             kl_weight=1.0,
             learning_rate=config.training.learning_rate,
             gradient_clip_norm=config.regularization.gradient_clip_norm,
-            autocast=choose_autocast(config.training.precision, device),
+            autocast=autocast,
         )
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return time.perf_counter() - started
+        return figures.tolist()  # waits for the device
 
-    step()
-    taken_s: list[float] = []
-    while len(taken_s) < N_STEPS and sum(taken_s) < LONGEST_S:
-        taken_s.append(step())
-    return median(taken_s), str(device)
+    return step

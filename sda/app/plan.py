@@ -30,6 +30,7 @@ RESUMABLE_KEYS = (
     "training.early_stopping",
     "training.early_stopping_patience",
     "training.device",
+    "training.compile",
     "training.num_workers",
     "tracking.close_timeout_s",
     "data.root",

@@ -119,8 +119,12 @@ def _estimate(config: TrainRunConfig, report: FolderReport) -> str:
         return ""
     with Console(stderr=True).status("taking a few training steps"):
         from sda.app.pace import measure_step
+        from sda.app.precision import AUTOCAST, settle_precision
+        from sda.training.device import choose_device
 
-        return describe_time(report.outlook, *measure_step(config))
+        device = choose_device(config.training.device)
+        precision = settle_precision(config, device, build_cache(config).folder)
+        return describe_time(report.outlook, measure_step(config, device, AUTOCAST[precision]), str(device))
 
 
 def _name_page(scan: Scan) -> str:

@@ -21,7 +21,9 @@ from sda.app.builders import (
     spread,
 )
 from sda.app.plan import Plan
+from sda.app.precision import AUTOCAST, settle_precision
 from sda.app.runs import CHECKPOINTS, PREVIEWS
+from sda.app.survey import build_cache
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.errors import CheckpointError
@@ -31,8 +33,9 @@ from sda.generation.sample import fit_density
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
 from sda.training.checkpoint import Checkpoint, abandon_best, open_best, save_checkpoint
+from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
-from sda.training.device import choose_autocast, choose_device, seed_everything
+from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
 from sda.training.loader import TrainLoader
 from sda.training.metrics import ReconstructionScored, RunStarted
 from sda.training.state import Progress, TrainState, build_optimizer
@@ -45,7 +48,8 @@ class Session:
 
     plan: Plan
     device: torch.device
-    autocast: torch.dtype | None
+    precision: Precision
+    """`float32` or `bfloat16`."""
     features: LogMel
     mask: SpectrogramMask
     model: MelVAE
@@ -56,9 +60,14 @@ class Session:
     fixed: FixedChunks
 
     @property
-    def precision(self) -> str:
-        """`float32` or `bfloat16`."""
-        return "float32" if self.autocast is None else str(self.autocast).removeprefix("torch.")
+    def autocast(self) -> torch.dtype | None:
+        """The type that the forward pass is computed in; none is the parameters' own."""
+        return AUTOCAST[self.precision]
+
+    @property
+    def block_steps(self) -> int:
+        """Steps whose figures are read back from the device together."""
+        return count_block_steps(self.device)
 
     def save(self, best: bool) -> Path:
         """Write the state durably, as the best or as a recent checkpoint."""
@@ -68,6 +77,8 @@ class Session:
             "files": {file.path: file.sha256 for file in self.plan.scan.usable},
             "split": asdict(self.plan.split),
             "choices": [asdict(choice) for choice in self.plan.choices],
+            "device": self.device.type,
+            "precision": self.precision.value,
             "versions": {"python": platform.python_version(), "torch": version("torch"), "sda": __version__},
         }
         return save_checkpoint(
@@ -89,7 +100,7 @@ class Session:
             steps_per_epoch=len(self.train_loader),
             n_parameters=sum(parameter.numel() for parameter in self.model.parameters()),
             device=str(self.device),
-            precision=self.precision,
+            precision=self.precision.value,
             n_train_files=len(self.plan.split.train_paths),
             n_val_files=len(self.plan.split.val_paths),
             n_train_chunks=chunks.n_chunks,
@@ -144,13 +155,15 @@ def build_session(plan: Plan) -> Session:
     config = plan.config
     seed_everything(config.seed, config.deterministic)
     device = choose_device(config.training.device)
-    features = build_features(config).to(device)
-    model = build_model(config, features).to(device)
+    features = build_features(config, device)
+    model = build_model(config, features, device)
     train_loader, val_loader = build_loaders(plan, device)
     held_out = val_loader.dataset
     assert isinstance(held_out, AudioTrainingDataset)
     fixed = compute_fixed_chunks(train_loader.dataset, held_out, features, device)
     fit_standardise(model.standardise, fixed.training)
+    if config.training.compile:
+        compile_network(model, device, fixed.training[0])
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
     state = TrainState(model, optimizer)
     if plan.checkpoint is not None:
@@ -159,7 +172,7 @@ def build_session(plan: Plan) -> Session:
     return Session(
         plan=plan,
         device=device,
-        autocast=choose_autocast(config.training.precision, device),
+        precision=_settle_precision(plan, device),
         features=features,
         mask=build_mask(config),
         model=model,
@@ -208,10 +221,18 @@ def choose_loudest_chunks(dataset: AudioTrainingDataset, n_files: int) -> Tensor
     )
 
 
+def _settle_precision(plan: Plan, device: torch.device) -> Precision:
+    """The precision of a run; one that goes on keeps its own, unless it moved to another kind of device."""
+    facts = {} if plan.checkpoint is None else plan.checkpoint.facts
+    if facts.get("device") == device.type:
+        return Precision(facts["precision"])
+    return settle_precision(plan.config, device, build_cache(plan.config).folder)
+
+
 def _restore(state: TrainState, checkpoint: Checkpoint) -> None:
     try:
         state.load_tensors(checkpoint.load_tensors())
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (KeyError, IndexError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{checkpoint.folder} does not fit the run's configuration: {error}") from error
     state.progress = Progress(**checkpoint.progress)
     state.history = checkpoint.history

@@ -130,6 +130,7 @@ def _train(session: Session, emit: Emitter, stop: StopRequest) -> bool:
         config=session.plan.config.training,
         device=session.device,
         autocast=session.autocast,
+        block_steps=session.block_steps,
         emit=emit,
         should_stop=lambda: stop.requested,
     )

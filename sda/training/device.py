@@ -1,9 +1,17 @@
 """Where and how exactly to compute."""
 
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
 import torch
+from torch import Tensor, nn
 
 from sda.errors import ConfigError
-from sda.training.config import Precision
+
+READ_BACK_STEPS = 32
+"""Steps whose figures are read back together from a device that works beside the processor."""
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def choose_device(name: str) -> torch.device:
@@ -23,22 +31,57 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def choose_autocast(precision: Precision, device: torch.device) -> torch.dtype | None:
-    """The type that the forward pass is computed in, or `None` for float32.
+def supports_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16: GPUs that say so, and CPUs with AVX-512 BF16 or AMX.
 
-    `auto` takes bfloat16 where the hardware multiplies it: GPUs that support it, and CPUs with AVX-512 BF16 or AMX.
     Elsewhere it is emulated and many times slower.
     """
-    if precision is Precision.float32:
-        return None
-    if precision is Precision.bfloat16:
-        return torch.bfloat16
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return device.type == "cpu" and bool(has_instructions)
+
+
+def count_block_steps(device: torch.device) -> int:
+    """Steps to tell together: a CPU has nothing to wait for."""
+    return 1 if device.type == "cpu" else READ_BACK_STEPS
+
+
+def place(model: Network, device: torch.device) -> Network:
+    """Move a network to a device, its kernels laid out with channels last where convolutions are faster so."""
+    if device.type == "mps":
+        return model.to(device)
+    return model.to(device).to(memory_format=torch.channels_last)
+
+
+def compile_network(model: nn.Module, device: torch.device, example: Tensor) -> None:
+    """Have passes through a network compiled, on CUDA recorded as a graph; the first, taken here, takes long.
+
+    Gradients and torch's random generators are left as they were.
+
+    Args:
+        example: an input such as it will be given.
+
+    Raises:
+        ConfigError: this machine cannot compile.
+    """
+    model.compile(mode="reduce-overhead" if device.type == "cuda" else "default")
+    try:
+        with fork_generators(device):
+            model.train()(example).output.sum().backward()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"training.compile=true does not work on this machine ({str(error).splitlines()[0]}). "
+            "It needs a C++ compiler; training.compile=false does without."
+        ) from error
+    model.zero_grad(set_to_none=True)
+
+
+def fork_generators(device: torch.device) -> AbstractContextManager[None]:
+    """While entered, draws from torch's generators leave no trace."""
     if device.type == "cpu":
-        has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return torch.bfloat16 if has_bf16 else None
-    return None
+        return torch.random.fork_rng(devices=[])
+    return torch.random.fork_rng(devices=[device.index or 0], device_type=device.type)
 
 
 def seed_everything(seed: int, deterministic: bool) -> None:

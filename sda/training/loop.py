@@ -9,25 +9,22 @@ from torch import Tensor
 
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
-from sda.errors import TrainingError
 from sda.losses.elbo import Elbo
 from sda.training.config import TrainingConfig
 from sda.training.loader import TrainLoader
 from sda.training.metrics import (
     OVERFITTING_THRESHOLD,
     EpochMetrics,
-    Event,
-    StepMetrics,
+    MetricsCallback,
     TrainingCompleteEvent,
     Warned,
     compute_overfitting_gap,
     estimate_eta,
 )
+from sda.training.readback import StepReader, TakenStep
 from sda.training.schedule import kl_weight, learning_rate_factor
 from sda.training.state import Progress, TrainState
-from sda.training.step import Judgement, StepResult, judge, take_step
-
-Emit = Callable[[Event], None]
+from sda.training.step import Judgement, judge, take_step
 
 
 def train(
@@ -42,8 +39,9 @@ def train(
     config: TrainingConfig,
     device: torch.device,
     autocast: torch.dtype | None,
-    emit: Emit,
+    emit: MetricsCallback,
     should_stop: Callable[[], bool],
+    block_steps: int = 1,
 ) -> bool:
     """Train from where `state` stands to the last epoch.
 
@@ -51,12 +49,13 @@ def train(
     longer cosine stands at its step.
 
     Args:
-        state: mutated in place; it can be saved whenever an event is emitted and when this returns.
+        state: mutated in place; it can be saved whenever an epoch is told and when this returns.
         mask: draws what the encoder does not get to hear.
         probe: log-mel batches of training chunks, un-augmented, always the same.
         held_out: log-mel batches of held-out chunks.
         emit: told every event, in order.
         should_stop: asked after every step; a true answer ends the loop cleanly, in mid-epoch too.
+        block_steps: steps that are told together: reading their figures waits for the device.
 
     Returns:
         Whether training reached its end; false when it was asked to stop.
@@ -68,7 +67,7 @@ def train(
     total_steps = config.max_epochs * len(train_loader)
     if progress.kl_warmup_steps is None:
         progress.kl_warmup_steps = math.ceil(config.kl_warmup_fraction * total_steps)
-    n_skipped_in_a_row = 0
+    reader = StepReader(state, config, total_steps, emit, block_steps)
     clock = _Clock(progress)
     while progress.epoch < config.max_epochs and not _has_stopped_improving(progress, config):
         epoch = progress.epoch + 1
@@ -78,7 +77,7 @@ def train(
             learning_rate = config.learning_rate * learning_rate_factor(progress.step, total_steps)
             with torch.no_grad():
                 log_mel = features(waveform.to(device, non_blocking=True))
-            result = take_step(
+            figures = take_step(
                 model,
                 state.optimizer,
                 objective,
@@ -91,27 +90,13 @@ def train(
             )
             progress.step += 1
             progress.batch += 1
+            reader.take(TakenStep(epoch, progress.step, weight, learning_rate, started, figures))
             clock.tick()
-            if result.finite:
-                n_skipped_in_a_row = 0
-                step = _describe_step(
-                    progress,
-                    result,
-                    total_steps=total_steps,
-                    kl_weight=weight,
-                    learning_rate=learning_rate,
-                    started=started,
-                )
-                state.history.add_step(step)
-                emit(step)
-            else:
-                n_skipped_in_a_row += 1
-                progress.skipped_steps += 1
-                emit(_warn_of_skipped_step(progress, result))
-                _refuse_to_go_on(n_skipped_in_a_row, progress, config)
             if should_stop():
+                reader.tell()
                 return False
 
+        reader.tell()
         on_probe, on_held_out = judge(model, objective, probe), judge(model, objective, held_out)
         clock.tick()
         progress.epoch, progress.batch = epoch, 0
@@ -125,29 +110,6 @@ def train(
 
     emit(_describe_end(state))
     return True
-
-
-def _describe_step(
-    progress: Progress,
-    result: StepResult,
-    *,
-    total_steps: int,
-    kl_weight: float,
-    learning_rate: float,
-    started: float,
-) -> StepMetrics:
-    return StepMetrics(
-        epoch=progress.epoch + 1,
-        step=progress.step,
-        total_steps=total_steps,
-        train_loss=result.loss,
-        recon_loss=result.recon,
-        kl_loss=result.kl,
-        kl_weight=kl_weight,
-        learning_rate=learning_rate,
-        step_time_s=time.perf_counter() - started,
-        gradient_norm=result.gradient_norm,
-    )
 
 
 def _describe_epoch(
@@ -202,25 +164,6 @@ def _note_best(progress: Progress, val_loss: float, kl_weight: float) -> bool:
         return False
     progress.best_val_loss, progress.best_epoch, progress.epochs_since_best = val_loss, progress.epoch, 0
     return True
-
-
-def _warn_of_skipped_step(progress: Progress, result: StepResult) -> Warned:
-    return Warned(
-        "step_skipped",
-        f"step {progress.step} was skipped: loss {result.loss:g}, gradient norm {result.gradient_norm:g} "
-        f"({progress.skipped_steps} skipped so far)",
-        progress.epoch + 1,
-        progress.step,
-    )
-
-
-def _refuse_to_go_on(n_skipped_in_a_row: int, progress: Progress, config: TrainingConfig) -> None:
-    if n_skipped_in_a_row >= config.max_skipped_steps:
-        raise TrainingError(
-            f"{n_skipped_in_a_row} steps in a row had a loss or gradient that is not finite, the last at step "
-            f"{progress.step}. The last checkpoint is intact. Try a lower training.learning_rate "
-            f"(now {config.learning_rate:g}) or training.precision=float32."
-        )
 
 
 def _warn_of_epoch(progress: Progress, metrics: EpochMetrics, config: TrainingConfig) -> list[Warned]:

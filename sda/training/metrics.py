@@ -60,6 +60,7 @@ class StepMetrics:
     """Warm-up factor of the KL term, in (0, 1]."""
     learning_rate: float
     step_time_s: float
+    """Seconds; where the device is read in blocks, the mean over the block."""
     gradient_norm: float = 0.0
     """L2 norm before clipping."""
 

@@ -60,17 +60,18 @@ class TrainState:
         """Take over what `tensors` gave.
 
         Raises:
-            KeyError, RuntimeError: the names or shapes are those of another model.
+            KeyError, IndexError, RuntimeError: the names or shapes are those of another model.
         """
         self.model.load_state_dict(
             {name.removeprefix("model/"): tensor for name, tensor in named.items() if name.startswith("model/")}
         )
+        groups = self.optimizer.state_dict()["param_groups"]
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         moments: dict[int, dict[str, Any]] = {}
         for name, tensor in named.items():
             if name.startswith("optimizer/"):
                 _, index, key = name.split("/")
-                moments.setdefault(int(index), {})[key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
+                moments.setdefault(int(index), {})[key] = _lay_out_like(parameters[int(index)], tensor)
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         torch.set_rng_state(named["rng/cpu"].cpu())
         for gpu in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
@@ -78,6 +79,11 @@ class TrainState:
                 torch.cuda.set_rng_state(named[f"rng/cuda/{gpu}"].cpu(), gpu)
         if torch.backends.mps.is_available() and "rng/mps" in named:
             torch.mps.set_rng_state(named["rng/mps"].cpu())
+
+
+def _lay_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
+    """A moment in its parameter's layout, which the fused kernel takes for granted; a step count is left as it is."""
+    return torch.empty_like(parameter).copy_(moment) if moment.shape == parameter.shape else moment
 
 
 class EagerAdamW(torch.optim.AdamW):

@@ -1,8 +1,9 @@
 """One optimiser step, and the judgement of a model on chunks that stay the same."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,8 +12,7 @@ from sda.losses.elbo import Elbo, Errors
 from sda.models.mel_vae import MelVAE
 
 
-@dataclass(frozen=True)
-class StepResult:
+class StepResult(NamedTuple):
     """What one step came to, as plain numbers."""
 
     loss: float
@@ -23,7 +23,7 @@ class StepResult:
 
     @property
     def finite(self) -> bool:
-        """Whether the step could be taken."""
+        """Whether the step was taken."""
         return math.isfinite(self.loss) and math.isfinite(self.gradient_norm)
 
 
@@ -51,11 +51,17 @@ def take_step(
     learning_rate: float,
     gradient_clip_norm: float,
     autocast: torch.dtype | None,
-) -> StepResult:
+) -> Tensor:
     """Forward, backward, clip, update; a step whose loss or gradient is not finite leaves the model untouched.
+
+    Nothing is read back from the device: whether the step is taken is decided there, by the fused optimiser.
+
+    Args:
+        optimizer: fused, as `build_optimizer` makes it; no other heeds `found_inf`.
 
     Shape:
         log_mel `[B, M, F]`, and hidden, what the encoder does not get to hear of it, both on the model's device.
+        Output `[4]` there: the fields of `StepResult`, for `read_back`.
     """
     model.train()
     for group in optimizer.param_groups:
@@ -67,10 +73,15 @@ def take_step(
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip_norm)
-    outcome = StepResult(loss.item(), terms.recon.item(), terms.kl.item(), norm.item())
-    if outcome.finite:
-        optimizer.step()
-    return outcome
+    figures = torch.stack([loss, terms.recon, terms.kl, norm]).detach()
+    optimizer.found_inf = (~figures.isfinite().all()).float()  # type: ignore[attr-defined]
+    optimizer.step()
+    return figures
+
+
+def read_back(figures: Sequence[Tensor]) -> list[StepResult]:
+    """What `take_step` gave for some steps, as plain numbers; this waits for the device, once for all of them."""
+    return [StepResult(*row) for row in torch.stack(list(figures)).tolist()]
 
 
 @torch.no_grad()

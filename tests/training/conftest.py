@@ -13,6 +13,7 @@ from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import create_data_loaders
+from sda.training.device import place
 from sda.training.loader import TrainLoader
 from sda.training.loop import train
 from sda.training.metrics import Event
@@ -34,7 +35,7 @@ class Miniature:
     held_out: list[torch.Tensor]
     events: list[Event] = field(default_factory=list)
 
-    def run(self, stop_after: int | None = None) -> bool:
+    def run(self, stop_after: int | None = None, block_steps: int = 1) -> bool:
         return train(
             self.state,
             features=self.features,
@@ -48,6 +49,7 @@ class Miniature:
             autocast=None,
             emit=self.events.append,
             should_stop=lambda: stop_after is not None and self.state.progress.step >= stop_after,
+            block_steps=block_steps,
         )
 
     def of(self, kind: type) -> list:
@@ -71,6 +73,7 @@ def make_miniature(make_sounds):
         torch.manual_seed(seed)
         features = LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32)
         model = MelVAE(32, features.n_frames(RATE_HZ // 4), config.latent_dim, config.regularization.dropout)
+        place(model, torch.device("cpu"))
         files = sorted(Path(make_sounds(4)).iterdir())
         loader, val_loader = create_data_loaders(files, config, Augmentation(), sample_rate=RATE_HZ, seed=seed)
         chunks = loader.dataset

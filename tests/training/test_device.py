@@ -2,8 +2,13 @@ import pytest
 import torch
 
 from sda.errors import ConfigError
-from sda.training.config import Precision
-from sda.training.device import choose_autocast, choose_device
+from sda.losses.elbo import Elbo
+from sda.models.mel_vae import MelVAE
+from sda.training.device import choose_device, compile_network, count_block_steps, fork_generators, place
+from sda.training.state import build_optimizer
+from sda.training.step import read_back, take_step
+
+CPU = torch.device("cpu")
 
 
 def test_auto_finds_a_device_that_computes():
@@ -18,8 +23,53 @@ def test_a_device_that_is_not_there_is_refused(name, message):
         choose_device(name)
 
 
-def test_precision_is_what_was_asked_for():
-    cpu = torch.device("cpu")
-    assert choose_autocast(Precision.float32, cpu) is None
-    assert choose_autocast(Precision.bfloat16, cpu) is torch.bfloat16
-    assert choose_autocast(Precision.auto, cpu) in (None, torch.bfloat16)
+def test_a_network_in_another_layout_computes_the_same():
+    torch.manual_seed(0)
+    model = MelVAE(32, 30, latent_dim=4, dropout=0.0).eval()
+    log_mel = torch.randn(3, 32, 30)
+    before = model(log_mel).output
+    placed = place(model, CPU)
+    kernels = [parameter for parameter in placed.parameters() if parameter.dim() == 4]
+    assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+    torch.testing.assert_close(placed(log_mel).output, before, atol=1e-4, rtol=1e-4)
+
+
+def test_only_devices_beside_the_processor_are_read_in_blocks():
+    assert count_block_steps(CPU) == 1
+    assert count_block_steps(torch.device("cuda")) > 1
+
+
+def test_draws_inside_a_fork_leave_no_trace():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    with fork_generators(CPU):
+        torch.randn(3)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.slow
+def test_a_compiled_network_computes_the_same_and_learns():
+    torch.manual_seed(0)
+    model = MelVAE(32, 30, latent_dim=4, dropout=0.0)
+    log_mel = torch.randn(3, 32, 30)
+    before = model.eval()(log_mel).output.detach()
+    compile_network(model, CPU, log_mel)
+    torch.testing.assert_close(model.eval()(log_mel).output, before, atol=1e-4, rtol=1e-4)
+    weights = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    optimizer = build_optimizer(model, 1e-3, 0.0)
+    objective = Elbo(model.standardise, 32 * 30, 0.5, 0.2)
+    settings = {"kl_weight": 1.0, "learning_rate": 1e-3, "gradient_clip_norm": 1.0, "autocast": None}
+    (result,) = read_back([take_step(model, optimizer, objective, log_mel, **settings)])
+    assert result.finite
+    assert all(not torch.equal(parameter, weights[name]) for name, parameter in model.named_parameters())
+
+
+def test_a_machine_that_cannot_compile_is_told_what_to_do(monkeypatch):
+    model = MelVAE(32, 30, latent_dim=4, dropout=0.0)
+
+    def refuse(*args, **kwargs):
+        raise RuntimeError("Failed to find C++ compiler\ntrace")
+
+    monkeypatch.setattr(model, "compile", lambda mode: setattr(model, "_compiled_call_impl", refuse))
+    with pytest.raises(ConfigError, match=r"training\.compile=true .*\(Failed to find C\+\+ compiler\).*compile=false"):
+        compile_network(model, CPU, torch.randn(2, 32, 30))

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -103,6 +104,37 @@ def test_steps_that_are_never_finite_end_the_run_clearly(make_miniature):
     assert run.state.progress.skipped_steps == 3
 
 
+@pytest.mark.parametrize("block_steps", [3, 100])
+def test_steps_told_in_blocks_are_the_same_steps(make_miniature, block_steps):
+    runs = []
+    for length in (1, block_steps):
+        run = make_miniature(seed=3)
+        _poison(run, 2, math.nan)
+        run.run(block_steps=length)
+        runs.append(run)
+    curves = [[replace(step, step_time_s=0.0) for step in run.of(StepMetrics)] for run in runs]
+    assert curves[0] == curves[1]
+    kinds = [[type(event) for event in run.events] for run in runs]
+    assert kinds[0] == kinds[1]
+    told_at_once, told_in_blocks = (run.state.tensors() for run in runs)
+    for name, tensor in told_at_once.items():
+        assert torch.equal(tensor, told_in_blocks[name]), name
+
+
+def test_a_run_stopped_in_the_middle_of_a_block_has_told_every_step(make_miniature):
+    run = make_miniature()
+    run.run(stop_after=2, block_steps=100)
+    assert [event.step for event in run.of(StepMetrics)] == [1, 2]
+    assert run.state.history.steps == run.of(StepMetrics)
+
+
+def test_steps_that_are_never_finite_end_the_run_in_blocks_too(make_miniature):
+    run = make_miniature(max_skipped_steps=3)
+    _poison(run, 99, math.inf)
+    with pytest.raises(TrainingError, match="3 steps in a row"):
+        run.run(block_steps=4)
+
+
 def test_overfitting_is_warned_of_once_and_training_goes_on(make_miniature):
     run = make_miniature(max_epochs=4, kl_warmup_fraction=0.0)
     run.held_out = [batch + 3.0 for batch in run.held_out]
@@ -137,7 +169,8 @@ def test_a_run_taken_up_where_it_stopped_is_the_run_that_never_stopped(make_mini
     whole.run()
     broken = make_miniature(seed=3, regularization=RegularizationConfig(augmentation_expansion=2, dropout=0.4))
     assert broken.run(stop_after=stop_after) is False
-    tensors, progress, history = broken.state.tensors(), broken.state.progress, broken.state.history
+    tensors = {name: tensor.contiguous() for name, tensor in broken.state.tensors().items()}  # as they lie on disk
+    progress, history = broken.state.progress, broken.state.history
 
     taken_up = make_miniature(seed=99, regularization=RegularizationConfig(augmentation_expansion=2, dropout=0.4))
     taken_up.train_loader.dataset.seed = taken_up.train_loader._order.seed = 3
