@@ -8,13 +8,14 @@ Letters in the shapes: `B` batch, `T` samples, `N` items.
 
 import math
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torchaudio
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 SPEED_RATIOS = ((3, 4), (5, 6), (8, 9), (15, 16), (16, 15), (9, 8), (6, 5), (4, 3))
 """Output to input length: a half tone, a tone, a minor third and a fourth up and down, in just intonation.
@@ -161,17 +162,22 @@ def change_speed(waveforms: Tensor, ratio: NDArray[np.int64], n_samples: int) ->
     Shape:
         waveforms `[B, T]`, ratio `[B]` → `[B, n_samples]`, a copy; short reads are filled up with zeros.
     """
-    changed = waveforms.new_zeros(len(waveforms), n_samples)
-    for index in np.unique(ratio).tolist():
+    changed = nn.functional.pad(waveforms[:, :n_samples], (0, max(0, n_samples - waveforms.shape[1])))  # a copy
+    for index in np.unique(ratio[ratio != UNCHANGED]).tolist():
         rows = np.flatnonzero(ratio == index)
-        n_out, n_in = (1, 1) if index == UNCHANGED else SPEED_RATIOS[index]
-        piece = waveforms[rows, : math.ceil(n_samples * n_in / n_out) + (n_in != n_out) * RESAMPLER_MARGIN_SAMPLES]
-        if n_in != n_out:
-            piece = torchaudio.functional.resample(
-                piece, n_in, n_out, lowpass_filter_width=RESAMPLER_WIDTH, rolloff=RESAMPLER_ROLLOFF
-            )
-        changed[rows, : piece.shape[1]] = piece[:, :n_samples]
+        n_out, n_in = SPEED_RATIOS[index]
+        piece = waveforms[rows, : math.ceil(n_samples * n_in / n_out) + RESAMPLER_MARGIN_SAMPLES]
+        piece = _build_resampler(n_in, n_out, waveforms.device)(piece)[:, :n_samples]
+        changed[rows] = nn.functional.pad(piece, (0, n_samples - piece.shape[1]))
     return changed
+
+
+@cache
+def _build_resampler(n_in: int, n_out: int, device: torch.device) -> torchaudio.transforms.Resample:
+    """The filter bank of a ratio, computed once."""
+    return torchaudio.transforms.Resample(
+        n_in, n_out, lowpass_filter_width=RESAMPLER_WIDTH, rolloff=RESAMPLER_ROLLOFF
+    ).to(device)
 
 
 def tilt_and_rotate(
