@@ -4,9 +4,10 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := .venv/bin/python
 DATA ?= experiments/demo/sounds
 PORT ?= 5000
+N ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scan train ui sync test check lint format lock bench clean clean-cache
+.PHONY: help setup demo scan train ui sync test check lint format lock bench torture clean clean-cache
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -45,6 +46,9 @@ format: setup ## let ruff put the code in order
 
 bench: setup ## how fast it is, as ratios measured side by side; see experiments/bench
 	$(RUN) -m experiments.bench
+
+torture: setup ## kill trainings in every way, continue them, compare bit by bit: make torture N=200
+	$(RUN) -m experiments.torture --n $(N)
 
 lock: .uv/bin/uv ## pin the newest requirements that fit pyproject.toml
 	.uv/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \

@@ -26,4 +26,8 @@ class TrackingError(SdaError):
 
 
 class TrainingError(SdaError):
-    """Training cannot go on, such as when its numbers are no longer finite."""
+    """Training cannot go on."""
+
+
+class DivergedError(TrainingError):
+    """The numbers of a run are no longer finite; from its last checkpoint it may go on more slowly."""

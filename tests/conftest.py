@@ -54,7 +54,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(folder / "mlflow.lock"):
         if not database.exists():
             database.parent.mkdir()
-            code = "import sys, pathlib, sda.callbacks.tracking as t; t._create_database(pathlib.Path(sys.argv[1]))"
+            code = "import sys, pathlib, sda.callbacks.tracking as t; t.create_store(pathlib.Path(sys.argv[1]))"
             subprocess.run([sys.executable, "-c", code, str(database)], check=True, capture_output=True)
     return database
 

@@ -104,7 +104,7 @@ def _read_steps(journal: Path) -> list[float]:
     """When each step was over."""
     if not journal.exists():
         return []
-    return [event["time"] for event, _ in read_journal(journal) if event["event"] == "StepMetrics"]
+    return [event["time"] for event in read_journal(journal) if event["event"] == "StepMetrics"]
 
 
 def _read_memory(pid: int) -> Memory | None:

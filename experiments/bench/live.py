@@ -22,7 +22,7 @@ from sda.callbacks.backlog import TrackingSettings, is_delivered
 from sda.callbacks.console import ConsoleCallback
 from sda.callbacks.journal import Journal
 from sda.callbacks.tracking import DELIVERY_INTERVAL_S, MlflowTracking
-from sda.training.loop import train
+from sda.training.loop import Request, train
 from sda.training.metrics import Event, RunEnded, StepMetrics
 
 LEAD_IN_S = 1.25 * DELIVERY_INTERVAL_S
@@ -71,14 +71,14 @@ class LiveRun:
         """Train for as long as a measurement asks for steps."""
         session, results = self.session, list[Result]()
 
-        def should_stop() -> bool:
+        def ask() -> Request:
             if self._note_step():
                 try:
                     next(measurement)
                 except StopIteration as end:
                     results.append(end.value)
             self._resumed = time.perf_counter()
-            return bool(results)
+            return Request.STOP if results else Request.NOTHING
 
         train(
             session.state,
@@ -93,7 +93,7 @@ class LiveRun:
             autocast=session.autocast,
             block_steps=session.block_steps,
             emit=self._tell,
-            should_stop=should_stop,
+            ask=ask,
         )
         return results[0]
 

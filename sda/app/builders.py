@@ -16,9 +16,11 @@ from sda.config.schema import ModelName, TrainRunConfig
 from sda.data.corpus import Corpus
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
+from sda.training.checkpoint import Checkpoint
 from sda.training.dataset import AudioTrainingDataset, create_data_loaders
 from sda.training.device import place
 from sda.training.loader import TrainLoader
+from sda.training.state import list_tensors
 
 MODELS = {ModelName.mel_vae: MelVAE}
 """Networks by the name that `model.name` gives them."""
@@ -47,13 +49,27 @@ def build_features(config: TrainRunConfig, device: torch.device) -> LogMel:
 
 def build_model(config: TrainRunConfig, features: LogMel, device: torch.device) -> MelVAE:
     """The network, whole from the start, on its device."""
-    model = MODELS[config.model.name](
+    return place(_construct_model(config, features), device)
+
+
+def check_fit(config: TrainRunConfig, features: LogMel, checkpoint: Checkpoint) -> None:
+    """See that a checkpoint holds the network that its configuration describes, before any of it takes memory.
+
+    Raises:
+        CheckpointError: it holds another one.
+    """
+    with torch.device("meta"):
+        expected = list_tensors(_construct_model(config, features))
+    checkpoint.check_tensors(expected)
+
+
+def _construct_model(config: TrainRunConfig, features: LogMel) -> MelVAE:
+    return MODELS[config.model.name](
         n_mels=config.audio.n_mels,
         n_frames=features.n_frames(count_chunk_samples(config)),
         latent_dim=config.training.latent_dim,
         dropout=config.regularization.dropout,
     )
-    return place(model, device)
 
 
 def build_objective(config: TrainRunConfig, model: MelVAE) -> Elbo:

@@ -41,9 +41,10 @@ def evaluate_run(config: EvaluateConfig, console: Console) -> None:
         raise DataError(f"held-out files are gone or changed: {', '.join(changed[:3])}. Put them back as they were.")
     rate = run.config.audio.sample_rate_hz
     held_out = AudioTrainingDataset(split.val, count_chunk_samples(run.config), rate, corpus=Corpus(cache, known))
-    scores = score_reconstruction_of(run.model, run.features, held_out, config.max_clips, run.checkpoint)
+    epoch = run.checkpoint.progress["epoch"]
+    scores = score_reconstruction_of(run.model, run.features, held_out, config.max_clips, epoch)
     values = {"reconstruction": {score.source: asdict(score) for score in scores}}
     write_json(run.run_dir / EVALUATION, {**values, "validation_weakness": split.weakness})
-    title = f"{run.run_dir}, epoch {run.checkpoint.progress['epoch']}"
+    title = f"{run.run_dir}, epoch {epoch}"
     weak = [f"! weak validation: {split.weakness}"] if split.weakness else []
     print_lines(console, [title, *weak, *format_scores(scores), f"written: {run.run_dir / EVALUATION}"])

@@ -1,29 +1,64 @@
-"""Stopping on request: the first signal lets the step finish and the state be saved, the second stops at once."""
+"""What is asked of a run from outside while it trains: to stop, to save, to stop at once."""
 
 import signal
+import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
 from rich.console import Console
 
+from sda.training.loop import Request
+from sda.training.metrics import CheckpointSaved, Event
 
-class StopRequest:
-    """While entered, Ctrl-C and SIGTERM ask for a stop instead of ending the process.
+SAVE_SIGNAL = getattr(signal, "SIGUSR1", None)
+"""Asks for a checkpoint; Windows has no such signal."""
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-    A second signal raises `KeyboardInterrupt`: the last checkpoint stays intact.
+
+class Requests:
+    """Answers the loop's question what to do next; while entered, signals are requests.
+
+    Ctrl-C and SIGTERM ask for a stop after the step, with a save; a second one raises `KeyboardInterrupt`: the last
+    checkpoint stays intact. SIGUSR1 asks for a save. So does time.
+
+    Args:
+        save_every_s: seconds between saves; 0 leaves time out.
+        clock: tells the time in seconds.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self, console: Console):
-        self.requested = False
+    def __init__(self, console: Console, save_every_s: float = 0.0, clock: Callable[[], float] = time.monotonic):
         self.signal_number = 0
-        """Number of the signal that asked; 0 while none did."""
+        """Number of the signal that asked for a stop; 0 while none did."""
+        self._is_save_asked = False
         self._console = console
+        self._save_every_s = save_every_s
+        self._clock = clock
+        self._saved_at = clock()
         self._before: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> "StopRequest":
-        self._before = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
+    def __call__(self) -> Request:
+        """What the loop should do now."""
+        if self.signal_number:
+            return Request.STOP
+        is_due = self._save_every_s > 0 and self._clock() - self._saved_at >= self._save_every_s
+        if not self._is_save_asked and not is_due:
+            return Request.NOTHING
+        request = Request.SAVE_NOW if self._is_save_asked else Request.SAVE_IN_TIME
+        self._is_save_asked = False
+        self._saved_at = self._clock()  # if it fails it is not tried again at once
+        return request
+
+    def hear(self, event: Event) -> None:
+        """Listens for saves: the next one in time is due one interval after the last, whatever it was made for."""
+        if isinstance(event, CheckpointSaved) and not event.is_best:
+            self._saved_at = self._clock()
+
+    def __enter__(self) -> "Requests":
+        handlers = dict.fromkeys(_STOP_SIGNALS, self._ask_to_stop)
+        if SAVE_SIGNAL is not None:
+            handlers[SAVE_SIGNAL] = self._ask_to_save
+        self._before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         return self
 
     def __exit__(
@@ -32,8 +67,11 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        if self.signal_number:
             raise KeyboardInterrupt
-        self.requested, self.signal_number = True, number
+        self.signal_number = number
         self._console.print("stopping after this step; once more stops at once, without saving", style="yellow")
+
+    def _ask_to_save(self, number: int, frame: FrameType | None) -> None:
+        self._is_save_asked = True

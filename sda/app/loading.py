@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from sda.app.builders import build_features, build_model
+from sda.app.builders import build_features, build_model, check_fit
 from sda.app.plan import to_schema
+from sda.app.restoring import load_model
 from sda.app.runs import CHECKPOINTS, find_run
-from sda.app.session import load_model
 from sda.audio.mel import LogMel
 from sda.config.schema import TrainRunConfig
 from sda.models.mel_vae import MelVAE
@@ -42,6 +42,7 @@ def open_run(name: str, device_name: str) -> TrainedRun:
     assert isinstance(composed, DictConfig)
     config = to_schema(composed)
     features = build_features(config, device)
+    check_fit(config, features, checkpoint)
     model = build_model(config, features, device)
     load_model(model, checkpoint)
     return TrainedRun(run_dir, checkpoint, config, features, model.eval())

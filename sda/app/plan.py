@@ -27,6 +27,8 @@ RESUMABLE_KEYS = (
     "training.preview_interval",
     "training.preview_interval_short",
     "training.max_checkpoints",
+    "training.max_rollbacks",
+    "checkpoint.every_minutes",
     "training.early_stopping",
     "training.early_stopping_patience",
     "training.device",

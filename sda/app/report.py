@@ -1,6 +1,7 @@
 """What a run says at its start and at its end."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +36,16 @@ class Outcome:
     tracking_problem: str = ""
     folds: FoldSummary | None = None
     """What the folds of a cross-validation say so far, this one included."""
+    unsaved: Sequence[str] = ()
+    """What the disk did not take."""
 
 
-def print_plan(console: Console, plan: Plan, started: RunStarted) -> None:
-    """What was found, what was chosen and by which layer."""
+def print_plan(console: Console, plan: Plan, started: RunStarted, change: str = "") -> None:
+    """What was found, what was chosen and by which layer.
+
+    Args:
+        change: what a continued run is not computed with any more, in words.
+    """
     scan, training = plan.scan, plan.config.training
     total_s = sum(file.duration_s for file in scan.usable)
     chunks = f"{started.n_train_chunks} chunks of {training.chunk_duration_s:g} s"
@@ -64,6 +71,8 @@ def print_plan(console: Console, plan: Plan, started: RunStarted) -> None:
     network = f"{plan.config.model.name.value}, {started.n_parameters / 1e6:.1f} M parameters"
     steps = f"{started.steps_per_epoch} steps an epoch, {started.total_steps} in all"
     lines.append(f"{network}, on {started.device} in {started.precision}: {steps}")
+    if change:
+        lines.append(f"! {change}")
     if started.start_step:
         lines.append(f"continuing at epoch {started.start_epoch}, step {started.start_step}")
     lines.append(f"run folder: {plan.run_dir}")
@@ -90,6 +99,8 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
     if previews:
         lines.append(f"  listen: {previews[-1]}")
     lines.append(f"  try next: {suggest_next(outcome.status, plan, history)}")
+    if outcome.unsaved:
+        lines.append(f"! not on disk: {'; '.join(outcome.unsaved)}. Make room, or see to the permissions of the folder")
     if outcome.tracking_problem:
         lines.append(f"! MLflow lacks something ({outcome.tracking_problem}); `make sync` delivers it")
     if outcome.tracking_link:

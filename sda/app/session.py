@@ -1,15 +1,12 @@
 """A training session: everything that a plan's run is made of, built, restored, saved and judged."""
 
-import platform
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from itertools import groupby, islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from sda import __version__
 from sda.app.builders import (
     FixedChunks,
     build_features,
@@ -17,28 +14,32 @@ from sda.app.builders import (
     build_mask,
     build_model,
     build_objective,
+    check_fit,
     compute_fixed_chunks,
     spread,
 )
 from sda.app.plan import Plan
 from sda.app.precision import AUTOCAST, settle_precision
+from sda.app.restoring import load_model, load_state, restore
 from sda.app.runs import CHECKPOINTS, PREVIEWS
 from sda.app.survey import build_cache
+from sda.app.versions import describe_changes, list_versions
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
-from sda.errors import CheckpointError
+from sda.errors import CheckpointError, DivergedError, TrainingError
 from sda.evaluation.reconstruction import score_held_out
 from sda.generation.previews import PreviewRenderer
 from sda.generation.sample import fit_density
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
-from sda.training.checkpoint import Checkpoint, abandon_best, open_best, save_checkpoint
+from sda.training.checkpoint import open_best, open_newest
 from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
 from sda.training.loader import TrainLoader
-from sda.training.metrics import ReconstructionScored, RunStarted
-from sda.training.state import Progress, TrainState, build_optimizer
+from sda.training.metrics import ReconstructionScored, RolledBack, RunStarted
+from sda.training.saving import CheckpointWriter, abandon_best, draft_checkpoint, remove_leftovers
+from sda.training.state import TrainState, build_optimizer
 from sda.training.statistics import fit_standardise
 
 
@@ -55,6 +56,7 @@ class Session:
     model: MelVAE
     objective: Elbo
     state: TrainState
+    writer: CheckpointWriter
     train_loader: TrainLoader
     held_out: AudioTrainingDataset
     fixed: FixedChunks
@@ -69,6 +71,12 @@ class Session:
         """Steps whose figures are read back from the device together."""
         return count_block_steps(self.device)
 
+    @property
+    def change(self) -> str:
+        """What a continued run is not computed with any more, in words; empty where all is as it was."""
+        then = {} if self.plan.checkpoint is None else self.plan.checkpoint.facts["versions"]
+        return describe_changes(then, {"device": self.device.type, **list_versions()})
+
     def save(self, best: bool) -> Path:
         """Write the state durably, as the best or as a recent checkpoint."""
         fit_density(self.model, self.fixed.training)
@@ -77,17 +85,41 @@ class Session:
             "files": {file.path: file.sha256 for file in self.plan.scan.usable},
             "split": asdict(self.plan.split),
             "choices": [asdict(choice) for choice in self.plan.choices],
-            "device": self.device.type,
             "precision": self.precision.value,
-            "versions": {"python": platform.python_version(), "torch": version("torch"), "sda": __version__},
+            "versions": {"device": self.device.type, **list_versions()},
         }
-        return save_checkpoint(
-            self.plan.run_dir / CHECKPOINTS,
-            self.state,
-            self.plan.resolved,
-            facts,
-            max_kept=self.plan.config.training.max_checkpoints,
-            best=best,
+        return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, facts, best=best))
+
+    def roll_back(self, divergence: DivergedError) -> RolledBack:
+        """Take weights, optimiser and random draws from the newest checkpoint, and halve the learning rate.
+
+        Where the run stands does not change: it goes on with the sounds that come next.
+
+        Raises:
+            TrainingError: it was done too often, or there is no checkpoint to go back to.
+        """
+        progress, training = self.state.progress, self.plan.config.training
+        advice = (
+            f"The last checkpoint is intact. Try a lower training.learning_rate (now {training.learning_rate:g}) or "
+            "training.precision=float32."
+        )
+        if progress.n_rollbacks >= training.max_rollbacks:
+            after = f" after going back {progress.n_rollbacks} times" if progress.n_rollbacks else ""
+            raise TrainingError(f"{divergence}{after} (training.max_rollbacks). {advice}") from divergence
+        try:
+            checkpoint, _ = open_newest(self.writer.folder)
+            load_state(self.state, checkpoint)
+        except CheckpointError as error:
+            raise TrainingError(f"{divergence}, and there is nothing to go back to: {error}") from divergence
+        progress.n_rollbacks += 1
+        progress.learning_rate_scale /= 2
+        return RolledBack(
+            progress.epoch,
+            progress.step,
+            str(checkpoint.folder),
+            progress.n_rollbacks,
+            training.learning_rate * progress.learning_rate_scale,
+            str(divergence),
         )
 
     def describe(self) -> RunStarted:
@@ -138,12 +170,21 @@ class Session:
         )
 
     def score_best(self) -> list[ReconstructionScored]:
-        """Take the best epoch's weights and measure how close held-out sound comes back."""
-        checkpoint = open_best(self.plan.run_dir / CHECKPOINTS)
-        load_model(self.model, checkpoint)
-        return score_reconstruction_of(
-            self.model, self.features, self.held_out, self.plan.config.evaluation.max_clips, checkpoint
-        )
+        """Take the best epoch's weights and measure how close held-out sound comes back.
+
+        Where the disk took no checkpoint at all, the last epoch's are measured.
+        """
+        epoch = self.state.progress.epoch
+        try:
+            checkpoint = open_best(self.writer.folder)
+        except CheckpointError:
+            if not self.writer.owes:
+                raise
+        else:
+            load_model(self.model, checkpoint)
+            epoch = checkpoint.progress["epoch"]
+        max_clips = self.plan.config.evaluation.max_clips
+        return score_reconstruction_of(self.model, self.features, self.held_out, max_clips, epoch)
 
 
 def build_session(plan: Plan) -> Session:
@@ -156,6 +197,8 @@ def build_session(plan: Plan) -> Session:
     seed_everything(config.seed, config.deterministic)
     device = choose_device(config.training.device)
     features = build_features(config, device)
+    if plan.checkpoint is not None:
+        check_fit(config, features, plan.checkpoint)
     model = build_model(config, features, device)
     train_loader, val_loader = build_loaders(plan, device)
     held_out = val_loader.dataset
@@ -166,9 +209,11 @@ def build_session(plan: Plan) -> Session:
         compile_network(model, device, fixed.training[0])
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
     state = TrainState(model, optimizer)
+    writer = CheckpointWriter(plan.run_dir / CHECKPOINTS, config.training.max_checkpoints)
     if plan.checkpoint is not None:
-        _restore(state, plan.checkpoint)
-        abandon_best(plan.run_dir / CHECKPOINTS, state.progress.epoch)
+        restore(state, plan.checkpoint)
+        remove_leftovers(writer.folder)
+        abandon_best(writer.folder, state.progress.epoch)
     return Session(
         plan=plan,
         device=device,
@@ -178,33 +223,19 @@ def build_session(plan: Plan) -> Session:
         model=model,
         objective=build_objective(config, model),
         state=state,
+        writer=writer,
         train_loader=train_loader,
         held_out=held_out,
         fixed=fixed,
     )
 
 
-def load_model(model: MelVAE, checkpoint: Checkpoint) -> None:
-    """Take over a checkpoint's weights and statistics.
-
-    Raises:
-        CheckpointError: they are those of another model.
-    """
-    prefix = "model/"
-    weights = {name.removeprefix(prefix): t for name, t in checkpoint.load_tensors().items() if name.startswith(prefix)}
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(f"{checkpoint.folder} does not fit its own configuration: {error}") from error
-
-
 def score_reconstruction_of(
-    model: MelVAE, features: LogMel, held_out: AudioTrainingDataset, max_clips: int, checkpoint: Checkpoint
+    model: MelVAE, features: LogMel, held_out: AudioTrainingDataset, max_clips: int, epoch: int
 ) -> list[ReconstructionScored]:
     """Scores of a model, of the mean mel and of the ceiling, on clips spread over the held-out chunks."""
     chosen = spread(held_out.judged, max_clips)
     clips = torch.stack([held_out.grid_chunk(index)[0] for index in chosen]).to(features.window.device)
-    epoch = checkpoint.progress["epoch"]
     scores = score_held_out(model, features, clips)
     return [ReconstructionScored(epoch=epoch, source=source, **asdict(score)) for source, score in scores.items()]
 
@@ -224,15 +255,6 @@ def choose_loudest_chunks(dataset: AudioTrainingDataset, n_files: int) -> Tensor
 def _settle_precision(plan: Plan, device: torch.device) -> Precision:
     """The precision of a run; one that goes on keeps its own, unless it moved to another kind of device."""
     facts = {} if plan.checkpoint is None else plan.checkpoint.facts
-    if facts.get("device") == device.type:
+    if "precision" in facts and facts["versions"].get("device") == device.type:
         return Precision(facts["precision"])
     return settle_precision(plan.config, device, build_cache(plan.config).folder)
-
-
-def _restore(state: TrainState, checkpoint: Checkpoint) -> None:
-    try:
-        state.load_tensors(checkpoint.load_tensors())
-    except (KeyError, IndexError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{checkpoint.folder} does not fit the run's configuration: {error}") from error
-    state.progress = Progress(**checkpoint.progress)
-    state.history = checkpoint.history

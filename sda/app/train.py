@@ -1,15 +1,16 @@
 """The training run, composed: build it, connect it, let it run, leave a record whatever happens."""
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from sda.app.interrupt import StopRequest
+from sda.app.interrupt import Requests
 from sda.app.plan import Plan
-from sda.app.report import Outcome, describe_verdict, find_best, print_outcome, print_plan
+from sda.app.report import Outcome, describe_verdict, find_best, print_lines, print_outcome, print_plan
 from sda.app.runs import HISTORY, MANIFEST, lock_run, update_summary
 from sda.app.session import Session, build_session
 from sda.app.survey import build_cache, describe_data
@@ -23,12 +24,17 @@ from sda.callbacks.preview import PreviewCallback
 from sda.callbacks.tracking import MlflowTracking
 from sda.config.schema import TrackingBackend
 from sda.durable import write_json, write_text
+from sda.errors import DivergedError
 from sda.training.config import get_effective_preview_interval
 from sda.training.loop import train
-from sda.training.metrics import CheckpointSaved, Event, MetricsCallback, ReconstructionScored, RunEnded
+from sda.training.metrics import Event, MetricsCallback, ReconstructionScored, RunEnded
 
 CONFIG_FILE = ".hydra/config.yaml"
 LAYERS_FILE = ".hydra/layers.yaml"
+EXIT_UNSAVED = 3
+"""The run came to its end or was stopped, but the disk did not take all of it."""
+EXIT_STOPPED_AT_ONCE = 4
+"""A second signal stopped the run without saving; its last checkpoint is intact."""
 EXIT_STOPPED = 128
 """Added to the signal's number when a run was stopped: 130 for Ctrl-C, 143 for SIGTERM."""
 
@@ -57,17 +63,20 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
         SdaError: the run cannot be built or cannot go on; what was learned up to then is on disk.
     """
     with lock_run(plan.run_dir), ExitStack() as stack:
-        stop = stack.enter_context(StopRequest(console))
+        requests = stack.enter_context(Requests(console, 60 * plan.config.checkpoint.every_minutes))
         session = build_session(plan)
         build_cache(plan.config).trim(keep={file.sha256 for file in plan.scan.usable})
-        _record_start(session, layers)
-        print_plan(console, plan, session.describe())
+        n_damaged = _record_start(session, layers)
+        print_plan(console, plan, session.describe(), session.change)
+        if n_damaged:
+            lines = f"! {n_damaged} damaged lines of the journal were made again from the checkpoint"
+            print_lines(console, [lines])
         emit = Emitter()
-        tracking = _connect(session, emit, console, stack)
+        record = _connect(session, emit, requests, console, stack)
         status, reason, scores = "failed", "", list[ReconstructionScored]()
         try:
             emit(session.describe())
-            finished = _train(session, emit, stop)
+            finished = _train(session, emit, requests)
             if finished:
                 scores = session.score_best()
                 for score in scores:
@@ -75,24 +84,40 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
             status = "finished" if finished else "stopped"
         except KeyboardInterrupt:
             status, reason = "stopped", "stopped at once, without saving"
-            raise
         except BaseException as error:
             reason = f"{type(error).__name__}: {error}"
             raise
         finally:
-            _record_end(session, status, scores)
             progress = session.state.progress
+            record.checkpoints.try_again(progress.epoch)
+            unsaved = _record_end(session, status, scores)
             emit(RunEnded(status, progress.epoch, progress.step, reason))
+            unsaved = [*record.problems, *unsaved]
             stack.pop_all().close()
-            problem = _close_tracking(tracking, plan.run_dir)
-            link = link_to_run(plan.run_dir) if tracking is not None else ""
+            problem, link = _close_tracking(record.tracking, plan.run_dir)
             folds = None if plan.sweep_dir is None else summarise_folds(plan.sweep_dir)
-            print_outcome(console, plan, Outcome(status, session.state.history, scores, link, problem, folds))
-    best = session.state.progress.best_val_loss
-    return (float("nan") if best is None else best), (0 if finished else EXIT_STOPPED + stop.signal_number)
+            outcome = Outcome(status, session.state.history, scores, link, problem, folds, unsaved)
+            print_outcome(console, plan, outcome)
+    best = progress.best_val_loss
+    return (float("nan") if best is None else best), _choose_exit_code(status, reason, unsaved, requests.signal_number)
 
 
-def _connect(session: Session, emit: Emitter, console: Console, stack: ExitStack) -> MlflowTracking | None:
+@dataclass(frozen=True)
+class Record:
+    """The listeners that leave something behind."""
+
+    journal: Journal
+    checkpoints: CheckpointCallback
+    tracking: MlflowTracking | None
+
+    @property
+    def problems(self) -> list[str]:
+        """What the disk did not take."""
+        found = {"the journal": self.journal.problem, "the newest checkpoint": self.checkpoints.problem}
+        return [f"{what} ({problem})" for what, problem in found.items() if problem]
+
+
+def _connect(session: Session, emit: Emitter, requests: Requests, console: Console, stack: ExitStack) -> Record:
     """Build the listeners in the order in which they hear: record first, then show, then act."""
     plan, training = session.plan, session.plan.config.training
     journal = Journal(plan.run_dir)
@@ -100,12 +125,14 @@ def _connect(session: Session, emit: Emitter, console: Console, stack: ExitStack
     live = ConsoleCallback(console, plan.config.verbose)
     stack.callback(live.close)
     tracking = _build_tracking(plan)
+    checkpoints = CheckpointCallback(session.save, session.writer.write_owed, training.checkpoint_interval, emit)
     renderer = session.build_preview_renderer()
     emit.listeners = [
         journal,
         *([tracking] if tracking is not None else []),
         live,
-        CheckpointCallback(session.save, training.checkpoint_interval, emit),
+        requests.hear,
+        checkpoints,
         PreviewCallback(
             renderer.render,
             [renderer.render_ceiling, renderer.render_augmentation],
@@ -114,29 +141,38 @@ def _connect(session: Session, emit: Emitter, console: Console, stack: ExitStack
             emit,
         ),
     ]
-    return tracking
+    return Record(journal, checkpoints, tracking)
 
 
-def _train(session: Session, emit: Emitter, stop: StopRequest) -> bool:
-    """Run the loop; a run that was asked to stop is saved where it stands."""
-    finished = train(
-        session.state,
-        features=session.features,
-        mask=session.mask,
-        objective=session.objective,
-        train_loader=session.train_loader,
-        probe=session.fixed.probe,
-        held_out=session.fixed.held_out,
-        config=session.plan.config.training,
-        device=session.device,
-        autocast=session.autocast,
-        block_steps=session.block_steps,
-        emit=emit,
-        should_stop=lambda: stop.requested,
-    )
-    if not finished:
-        emit(CheckpointSaved(session.state.progress.epoch, str(session.save(best=False))))
-    return finished
+def _train(session: Session, emit: Emitter, requests: Requests) -> bool:
+    """Run the loop; a run that diverges goes back to its last checkpoint, and on from there."""
+    while True:
+        try:
+            return train(
+                session.state,
+                features=session.features,
+                mask=session.mask,
+                objective=session.objective,
+                train_loader=session.train_loader,
+                probe=session.fixed.probe,
+                held_out=session.fixed.held_out,
+                config=session.plan.config.training,
+                device=session.device,
+                autocast=session.autocast,
+                emit=emit,
+                ask=requests,
+                block_steps=session.block_steps,
+            )
+        except DivergedError as error:
+            emit(session.roll_back(error))
+
+
+def _choose_exit_code(status: str, reason: str, unsaved: list[str], signal_number: int) -> int:
+    if reason:
+        return EXIT_STOPPED_AT_ONCE
+    if unsaved:
+        return EXIT_UNSAVED
+    return 0 if status == "finished" else EXIT_STOPPED + signal_number
 
 
 def _build_tracking(plan: Plan) -> MlflowTracking | None:
@@ -181,15 +217,20 @@ def flatten(values: dict[str, object], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def _record_start(session: Session, layers: str | None) -> None:
-    """Say on disk what runs; a continuation drops from the journal what it is about to tell again."""
+def _record_start(session: Session, layers: str | None) -> int:
+    """Say on disk what runs; a continuation drops from the journal what it is about to tell again.
+
+    Returns:
+        how many lines of the journal were damaged.
+    """
     plan, progress = session.plan, session.state.progress
     write_text(plan.run_dir / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(plan.resolved)))
     if layers is not None:
         write_text(plan.run_dir / LAYERS_FILE, layers)
     write_json(plan.run_dir / MANIFEST, describe_data(plan.scan, plan.groups, plan.split))
+    n_damaged = 0
     if plan.checkpoint is not None:
-        rewind(plan.run_dir, progress.step, progress.epoch)
+        n_damaged = rewind(plan.run_dir, progress.step, progress.epoch, session.state.history)
     update_summary(
         plan.run_dir,
         status="running",
@@ -197,12 +238,12 @@ def _record_start(session: Session, layers: str | None) -> None:
         choices=[str(choice) for choice in plan.choices],
         validation_weakness=plan.split.weakness,
     )
+    return n_damaged
 
 
-def _record_end(session: Session, status: str, scores: list[ReconstructionScored]) -> None:
-    """Write history and summary, whatever the end."""
+def _record_end(session: Session, status: str, scores: list[ReconstructionScored]) -> list[str]:
+    """Write history and summary, whatever the end; says what the disk did not take."""
     plan, history, progress = session.plan, session.state.history, session.state.progress
-    write_json(plan.run_dir / HISTORY, history.to_dict())
     values: dict[str, object] = {"status": status, "active_at": time.time()}
     values |= {"epochs": progress.epoch, "steps": progress.step}
     values |= {"elapsed_s": progress.elapsed_s, "skipped_steps": progress.skipped_steps}
@@ -220,13 +261,19 @@ def _record_end(session: Session, status: str, scores: list[ReconstructionScored
         }
     names = ("log_mel_l1_db", "mr_stft", "loudness_error_db", "n_clips")
     values["reconstruction"] = {score.source: {name: getattr(score, name) for name in names} for score in scores}
-    update_summary(plan.run_dir, **values)
+    try:
+        write_json(plan.run_dir / HISTORY, history.to_dict())
+        update_summary(plan.run_dir, **values)
+    except OSError as error:
+        return [f"history and summary ({error.strerror or error})"]
+    return []
 
 
-def _close_tracking(tracking: MlflowTracking | None, run_dir: Path) -> str:
-    """Let MLflow take what is left; says what went wrong, or nothing."""
+def _close_tracking(tracking: MlflowTracking | None, run_dir: Path) -> tuple[str, str]:
+    """Let MLflow take what is left; says what went wrong, or nothing, and where the run is shown."""
     if tracking is None:
-        return ""
-    problem = tracking.close()
-    update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link_to_run(run_dir))
-    return problem
+        return "", ""
+    problem, link = tracking.close(), link_to_run(run_dir)
+    with suppress(OSError):  # a full disk was told of before
+        update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link)
+    return problem, link

@@ -14,6 +14,7 @@ from sda.callbacks.journal import JOURNAL, cut_journal
 from sda.callbacks.records import DeliveryState
 from sda.durable import write_json
 from sda.errors import TrackingError
+from sda.training.metrics import MetricsHistory
 
 SETTINGS = "tracking.json"
 STATE = "tracking_state.json"
@@ -62,7 +63,7 @@ def read_state(run_dir: Path) -> DeliveryState:
     return DeliveryState(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else DeliveryState()
 
 
-def rewind(run_dir: Path, step: int, epoch: int) -> None:
+def rewind(run_dir: Path, step: int, epoch: int, history: MetricsHistory) -> int:
     """Cut the journal back to a checkpoint, for a run that goes on from there.
 
     What MLflow has beyond it will be told again, and is not delivered twice.
@@ -70,13 +71,20 @@ def rewind(run_dir: Path, step: int, epoch: int) -> None:
     Args:
         step: optimiser steps that the checkpoint holds.
         epoch: epochs that it holds.
+        history: what it knows of them; lines that are damaged are made again from it.
+
+    Returns:
+        how many damaged lines there were.
     """
     with delivering(run_dir):
-        cut_journal(run_dir / JOURNAL, step, epoch)
+        n_damaged = cut_journal(run_dir / JOURNAL, step, epoch, history)
         state = read_state(run_dir)
         size = (run_dir / JOURNAL).stat().st_size
-        if state.offset > size:
+        if n_damaged:  # lines are no longer where they were: all is told again that MLflow does not have
+            write_state(run_dir, replace(state, offset=0, last_step=0, last_epoch=0, in_doubt=True))
+        elif state.offset > size:
             write_state(run_dir, replace(state, offset=size))
+    return n_damaged
 
 
 def is_delivered(run_dir: Path) -> bool:

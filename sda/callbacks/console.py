@@ -14,6 +14,7 @@ from sda.training.metrics import (
     EpochMetrics,
     Event,
     PreviewEvent,
+    RolledBack,
     RunStarted,
     StepMetrics,
     Warned,
@@ -60,6 +61,11 @@ class ConsoleCallback:
                 self._print(f"  preview {event.kind}: {event.audio_path}")
         elif isinstance(event, CheckpointSaved) and self._verbose:
             self._print(f"  checkpoint: {event.path}")
+        elif isinstance(event, RolledBack):
+            self._print(
+                f"! {event.reason}; back to {event.checkpoint}, and on with a learning rate of {event.learning_rate:g}",
+                style="yellow",
+            )
         elif isinstance(event, Warned):
             self._print(f"! {event.message}", style="yellow")
 

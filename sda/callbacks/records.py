@@ -40,6 +40,8 @@ class MetricPoint(NamedTuple):
 class DeliveryState:
     """How much of a run MLflow has; saved after every batch."""
 
+    key: str = ""
+    """Tag by which the run is found in MLflow when the process died before it could note `run_id`."""
     run_id: str = ""
     experiment_id: str = ""
     introduced: bool = False
@@ -49,6 +51,8 @@ class DeliveryState:
     last_step: int = 0
     last_epoch: int = 0
     """Newest step and epoch delivered: a resumed run tells some again, which MLflow would show twice."""
+    in_doubt: bool = False
+    """Whether MLflow may have more than this says: a batch was sent, and nothing noted after it."""
     pending: list[tuple[str, str]] = field(default_factory=list)
     """Files still to be delivered: local path, and folder among the run's artifacts."""
 
@@ -64,15 +68,27 @@ class Batch:
     status: str = ""
 
 
-def collect(values: dict[str, Any], batch: Batch, state: DeliveryState) -> None:
-    """Add one event to a batch."""
+class Delivered(NamedTuple):
+    """Steps and epochs that MLflow was asked whether it has them, and does."""
+
+    steps: frozenset[int] = frozenset()
+    epochs: frozenset[int] = frozenset()
+
+
+def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivered: Delivered) -> None:
+    """Add one event to a batch, unless MLflow has it."""
     kind = values["event"]
-    if kind == "StepMetrics" and values["step"] > state.last_step:
-        state.last_step = values["step"]
-        batch.metrics += _metrics("step", STEP_METRICS, values, values["step"])
-    elif kind == "EpochMetrics" and values["epoch"] > state.last_epoch:
-        state.last_epoch = values["epoch"]
-        batch.metrics += _metrics("epoch", EPOCH_METRICS, values, values["epoch"])
+    if kind == "StepMetrics":
+        if values["step"] > state.last_step and values["step"] not in delivered.steps:
+            batch.metrics += _metrics("step", STEP_METRICS, values, values["step"])
+        state.last_step = max(state.last_step, values["step"])
+    elif kind == "EpochMetrics":
+        if values["epoch"] > state.last_epoch and values["epoch"] not in delivered.epochs:
+            batch.metrics += _metrics("epoch", EPOCH_METRICS, values, values["epoch"])
+        state.last_epoch = max(state.last_epoch, values["epoch"])
+    elif kind == "RolledBack":
+        words = f"at step {values['step']}, to {values['checkpoint']}: {values['reason']}"
+        batch.tags[f"rolled_back.{values['n_rollbacks']}"] = words
     elif kind == "RunStarted":
         batch.status = "RUNNING"
         batch.tags |= {key: str(values[key]) for key in ("device", "precision", "n_parameters", "total_steps")}

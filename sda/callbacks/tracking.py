@@ -6,11 +6,13 @@ itself (seconds to import) is imported in the thread.
 """
 
 import os
+import secrets
 import sqlite3
 import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -25,14 +27,16 @@ from sda.callbacks.backlog import (
     write_settings,
     write_state,
 )
-from sda.callbacks.journal import JOURNAL, read_journal
-from sda.callbacks.records import EPOCH_METRICS, Batch, DeliveryState, collect
+from sda.callbacks.journal import JOURNAL, read_lines
+from sda.callbacks.records import EPOCH_METRICS, STEP_METRICS, Batch, Delivered, DeliveryState, collect
 from sda.callbacks.sweep import find_sweep, update_sweep
 from sda.training.metrics import Event, RunStarted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+KEY_TAG = "delivery_key"
+"""Tag that holds `DeliveryState.key`."""
 BATCH_METRICS = 1000
 """Most metrics that MLflow takes in one call."""
 BATCH_PARAMS = 100
@@ -108,28 +112,39 @@ def deliver(run_dir: Path) -> None:
         journal = run_dir / JOURNAL
         if not journal.exists():
             return
+        delivered = _ask_what_is_there(client, state) if state.in_doubt else Delivered()
         status_changed = False
-        while (batch := _deliver_batch(client, run_dir, journal, state)) is not None:
+        while (batch := _deliver_batch(client, run_dir, journal, state, delivered)) is not None:
             status_changed |= bool(batch.status)
         if settings.sweep_dir and status_changed:
             update_sweep(client, Path(settings.sweep_dir))
         _deliver_files(client, run_dir, state)
 
 
-def _deliver_batch(client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState) -> Batch | None:
+def _ask_what_is_there(client: "MlflowClient", state: DeliveryState) -> Delivered:
+    """The steps and epochs that MLflow has: the first metric of each stands for all, which are sent in one call."""
+    keys = f"step/{STEP_METRICS[0]}", f"epoch/{EPOCH_METRICS[0]}"
+    return Delivered(*(frozenset(point.step for point in client.get_metric_history(state.run_id, key)) for key in keys))
+
+
+def _deliver_batch(
+    client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState, delivered: Delivered
+) -> Batch | None:
     """Deliver at most one call's worth of events and remember it; nothing when the journal holds no more."""
     from mlflow.entities import Metric, RunTag
 
     batch = Batch()
-    reached = state.offset
-    for values, offset in read_journal(journal, state.offset):
-        collect(values, batch, state)
+    reached, before = state.offset, replace(state)
+    for values, offset in read_lines(journal, state.offset):
+        if values is not None:
+            collect(values, batch, state, delivered)
         reached = offset
         if len(batch.metrics) > BATCH_METRICS - 2 * len(EPOCH_METRICS) or batch.status:
             break
     if reached == state.offset:
         return None
     tags = [RunTag(key, value[:5000]) for key, value in batch.tags.items()]
+    write_state(run_dir, replace(before, in_doubt=True))
     client.log_batch(state.run_id, metrics=[Metric(*point) for point in batch.metrics], tags=tags)
     state.pending += batch.artifacts
     if batch.status == "RUNNING":
@@ -137,7 +152,7 @@ def _deliver_batch(client: "MlflowClient", run_dir: Path, journal: Path, state: 
     elif batch.status:
         state.pending += [(str(run_dir / name), "") for name in ("history.json", "summary.json")]
         client.set_terminated(state.run_id, batch.status)
-    state.offset = reached
+    state.offset, state.in_doubt = reached, False
     write_state(run_dir, state)
     return batch
 
@@ -158,10 +173,16 @@ def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings
 
     if not state.run_id:
         state.experiment_id = _find_experiment(client, settings)
-        tags = {**settings.tags, "run_dir": str(run_dir)}
-        if settings.sweep_dir:
-            tags["mlflow.parentRunId"] = find_sweep(client, settings, state.experiment_id)
-        state.run_id = client.create_run(state.experiment_id, tags=tags, run_name=settings.run_name).info.run_id
+        found = _find_run(client, state)
+        if found:
+            state.run_id = found
+        else:
+            state.key = secrets.token_hex(8)
+            write_state(run_dir, state)
+            tags = {**settings.tags, "run_dir": str(run_dir), KEY_TAG: state.key}
+            if settings.sweep_dir:
+                tags["mlflow.parentRunId"] = find_sweep(client, settings, state.experiment_id)
+            state.run_id = client.create_run(state.experiment_id, tags=tags, run_name=settings.run_name).info.run_id
         write_state(run_dir, state)
     params = [Param(key, value[:6000]) for key, value in settings.params.items()]
     for first in range(0, len(params), BATCH_PARAMS):
@@ -171,6 +192,14 @@ def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings
     state.pending += [(str(run_dir / name), "") for name in settings.artifacts]
     state.introduced = True
     write_state(run_dir, state)
+
+
+def _find_run(client: "MlflowClient", state: DeliveryState) -> str:
+    """The run that a process created and died before it could note it; empty where there is none."""
+    if not state.key:
+        return ""
+    runs = client.search_runs([state.experiment_id], f"tags.{KEY_TAG} = '{state.key}'", max_results=1)
+    return str(runs[0].info.run_id) if runs else ""
 
 
 def _connect(uri: str) -> "MlflowClient":
@@ -186,11 +215,11 @@ def _connect(uri: str) -> "MlflowClient":
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{database}.lock"):
         if not database.exists():
-            _create_database(database)
+            create_store(database)
         return MlflowClient(tracking_uri=uri)
 
 
-def _create_database(database: Path) -> None:
+def create_store(database: Path) -> None:
     """Make an embedded store, whole or not at all: MLflow takes seconds, and cannot use one that was left half made."""
     from mlflow import MlflowClient
 

@@ -68,10 +68,12 @@ class DataConfig:
 class AudioConfig:
     """The signal and its mel spectrogram."""
 
-    sample_rate_hz: int = setting(48000, "Everything is resampled to this rate.", unit="Hz", at_least=8000)
-    n_fft: int = setting(2048, "FFT length of the spectrogram.", unit="samples", at_least=256)
-    hop_length: int = setting(512, "Distance between spectrogram frames.", unit="samples", at_least=32)
-    n_mels: int = setting(128, "Mel bands; a multiple of 32.", unit="bands", at_least=32)
+    sample_rate_hz: int = setting(
+        48000, "Everything is resampled to this rate.", unit="Hz", at_least=8000, at_most=768000
+    )
+    n_fft: int = setting(2048, "FFT length of the spectrogram.", unit="samples", at_least=256, at_most=65536)
+    hop_length: int = setting(512, "Distance between spectrogram frames.", unit="samples", at_least=32, at_most=65536)
+    n_mels: int = setting(128, "Mel bands; a multiple of 32.", unit="bands", at_least=32, at_most=1024)
 
     def __post_init__(self) -> None:
         check_settings(self, "audio")
@@ -175,6 +177,18 @@ class TrackingConfig:
 
 
 @dataclass
+class CheckpointConfig:
+    """When the state of a run is saved, beside every `training.checkpoint_interval` epochs."""
+
+    every_minutes: float = setting(
+        10.0, "Save also when the last save is this long ago, in mid-epoch too; 0 does not.", unit="min", at_least=0
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self, "checkpoint")
+
+
+@dataclass
 class EvaluationConfig:
     """What is measured on held-out sound."""
 
@@ -198,6 +212,7 @@ class TrainRunConfig:
     model: ModelConfig = setting(ModelConfig, "")
     augmentation: AugmentationConfig = setting(AugmentationConfig, "")
     preview: PreviewConfig = setting(PreviewConfig, "")
+    checkpoint: CheckpointConfig = setting(CheckpointConfig, "")
     evaluation: EvaluationConfig = setting(EvaluationConfig, "")
     tracking: TrackingConfig = setting(TrackingConfig, "")
     seed: int = setting(0, "Decides the split and every random draw of the run.", at_least=0)

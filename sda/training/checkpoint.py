@@ -1,32 +1,34 @@
 """Checkpoints: a folder of tensors (safetensors) and facts (JSON), whole or not there, checked before it is used.
 
-A checkpoint holds `tensors.safetensors`, `state.json` and `manifest.json` with the SHA-256 of both. It is written
-under a temporary name, synced, and renamed. No pickle is ever read.
+A checkpoint holds `tensors.safetensors`, `state.json` and `manifest.json` with the SHA-256 of both; `saving` writes it.
+No pickle is ever read, and nothing is taken over unchecked.
 """
 
 import hashlib
 import json
+import math
 import re
-import secrets
-import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sda.durable import sync_file, sync_folder, write_json
 from sda.errors import CheckpointError
 from sda.training.metrics import MetricsHistory
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sda.training.state import TrainState
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
 BEST = "best"
 """Name of the folder with the best epoch's checkpoint, beside those named by epoch."""
-_RETIRED_BEST = ".best.retired"
+MOST_STATE_BYTES = 1 << 30
+"""Size of `state.json` beyond which it is not read; a million steps take a fifth of this."""
+
+_DTYPES = {"torch.float32": "F32", "torch.float64": "F64", "torch.int64": "I64", "torch.bool": "BOOL"}
+"""What safetensors calls the types that models have."""
 
 
 @dataclass(frozen=True)
@@ -42,67 +44,65 @@ class Checkpoint:
     facts: dict[str, Any]
     """What else the continuation needs: dataset fingerprint, versions."""
 
+    def check_tensors(self, expected: "Mapping[str, Tensor]") -> None:
+        """See that tensors are there in the shape and type that a model has; only the file's header is read.
+
+        Args:
+            expected: tensors as they should be, whatever their values; the meta device will do.
+
+        Raises:
+            CheckpointError: the file is no safetensors file, lacks a tensor, or has it in another form.
+        """
+        import safetensors
+
+        path = self.folder / TENSORS
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                names = set(file.keys())
+                for name, tensor in expected.items():
+                    wanted = f"{_DTYPES.get(str(tensor.dtype))} {list(tensor.shape)}"
+                    found = "missing"
+                    if name in names:
+                        piece = file.get_slice(name)
+                        found = f"{piece.get_dtype()} {list(piece.get_shape())}"
+                    if found != wanted:
+                        raise CheckpointError(
+                            f"{path} does not fit its own configuration: {name} is {found}, where {wanted} belongs."
+                        )
+        except (safetensors.SafetensorError, OSError, ValueError) as error:
+            raise CheckpointError(f"{path} cannot be read as safetensors ({error}).") from error
+
     def load_tensors(self) -> "dict[str, Tensor]":
-        """All tensors by name, on the CPU."""
+        """All tensors by name, on the CPU; they take no more memory than the file has bytes.
+
+        Raises:
+            CheckpointError: the file is no safetensors file, or holds numbers that are not finite.
+        """
+        import safetensors
         from safetensors.torch import load_file
 
-        return load_file(self.folder / TENSORS)
+        path = self.folder / TENSORS
+        try:
+            tensors = load_file(path)
+        except (safetensors.SafetensorError, OSError, ValueError) as error:
+            raise CheckpointError(f"{path} cannot be read as safetensors ({error}).") from error
+        damaged = find_not_finite(tensors)
+        if damaged:
+            raise CheckpointError(f"{path} is damaged: {damaged} holds numbers that are not finite.")
+        return tensors
 
 
-def save_checkpoint(
-    folder: Path, state: "TrainState", config: dict[str, Any], facts: dict[str, Any], *, max_kept: int, best: bool
-) -> Path:
-    """Write the state durably below `folder`.
-
-    A checkpoint is named by its epoch, and by its batch when the epoch is not over; the best one is named `best`.
-
-    Args:
-        max_kept: recent checkpoints to keep, beside the best.
-        best: write the best epoch's instead of a recent one.
-
-    Raises:
-        OSError: it could not be written; earlier checkpoints are intact.
-    """
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    progress = state.progress
-    name = f"epoch_{progress.epoch:04d}" + (f"_batch_{progress.batch:05d}" if progress.batch else "")
-    target = folder / (BEST if best else name)
-    if target.is_dir() and not best and _holds(target, asdict(progress)):
-        return target  # saved before, at this very batch
-    temporary = folder / f".{target.name}.{secrets.token_hex(4)}.tmp"
-    try:
-        temporary.mkdir()
-        tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.tensors().items()}
-        save_file(tensors, temporary / TENSORS)
-        sync_file(temporary / TENSORS)
-        content = {
-            "schema_version": SCHEMA_VERSION,
-            "progress": asdict(progress),
-            "history": state.history.to_dict(),
-            "config": config,
-            "facts": facts,
-        }
-        write_json(temporary / STATE, content)
-        write_json(temporary / MANIFEST, {name: _hash_file(temporary / name) for name in (TENSORS, STATE)})
-        _replace_folder(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    if not best:
-        for outdated in list_checkpoints(folder)[:-max_kept]:
-            shutil.rmtree(outdated)
-    return target
+def find_not_finite(tensors: "Mapping[str, Tensor]") -> str:
+    """The name of a tensor that holds NaN or infinity; empty where none does."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            return name
+    return ""
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Recent checkpoints, oldest first, without the best."""
     return sorted((path for path in folder.glob("epoch_*") if path.is_dir()), key=_position)
-
-
-def _position(checkpoint: Path) -> list[int]:
-    """Epoch and batch in a checkpoint's name."""
-    return [int(number) for number in re.findall(r"\d+", checkpoint.name)]
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
@@ -114,13 +114,11 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         for name in (TENSORS, STATE):
-            if _hash_file(folder / name) != manifest[name]:
+            if hash_file(folder / name) != manifest[name]:
                 raise CheckpointError(f"{folder / name} is damaged: its content does not match the manifest.")
-        content = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        if content["schema_version"] != SCHEMA_VERSION:
-            raise CheckpointError(
-                f"{folder} has schema version {content['schema_version']}; this sda reads version {SCHEMA_VERSION}."
-            )
+        if (folder / STATE).stat().st_size > MOST_STATE_BYTES:
+            raise CheckpointError(f"{folder / STATE} is larger than any run's state: it is not read.")
+        content = _migrate(json.loads((folder / STATE).read_text(encoding="utf-8")), folder)
         return Checkpoint(
             folder,
             content["progress"],
@@ -128,7 +126,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
             content["config"],
             content["facts"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{folder} is no complete checkpoint ({type(error).__name__}: {error}).") from error
 
 
@@ -154,42 +152,40 @@ def open_best(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: there is none, or the best is damaged.
     """
-    for name in (BEST, _RETIRED_BEST):
-        if (folder / name).is_dir():
-            return open_checkpoint(folder / name)
+    for path in (folder / BEST, name_retired(folder / BEST)):
+        if path.is_dir():
+            return open_checkpoint(path)
     return open_newest(folder)[0]
 
 
-def abandon_best(folder: Path, last_epoch: int) -> None:
-    """Put aside a best checkpoint from after `last_epoch`: a run that goes on from there will find its own."""
-    best = folder / BEST
-    if best.is_dir() and open_checkpoint(best).progress["epoch"] > last_epoch:
-        shutil.rmtree(folder / "abandoned_best", ignore_errors=True)
-        best.rename(folder / "abandoned_best")
+def _migrate(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The content of `state.json` as this version writes it."""
+    version = content["schema_version"]
+    if version == 1:  # before runs could go back to a checkpoint, or compute a batch in parts
+        content["progress"] |= {"n_rollbacks": 0, "learning_rate_scale": 1.0, "n_parts": 1}
+        version = 2
+    if version != SCHEMA_VERSION:
+        raise CheckpointError(f"{folder} has schema version {version}; this sda reads versions up to {SCHEMA_VERSION}.")
+    progress = content["progress"]
+    counts = ("epoch", "step", "batch", "skipped_steps", "n_rollbacks", "n_parts")
+    if not all(isinstance(progress[name], int) and 0 <= progress[name] < 1 << 53 for name in counts):
+        raise ValueError("its progress holds a count that is none")
+    if not 0.0 < float(progress["learning_rate_scale"]) <= 1.0 or not math.isfinite(progress["elapsed_s"]):
+        raise ValueError("its progress holds a number out of range")
+    return content
 
 
-def _holds(folder: Path, progress: dict[str, Any]) -> bool:
-    """Whether a whole checkpoint of this very state is there."""
-    try:
-        return open_checkpoint(folder).progress == progress
-    except CheckpointError:
-        return False
+def _position(checkpoint: Path) -> list[int]:
+    """Epoch and batch in a checkpoint's name."""
+    return [int(number) for number in re.findall(r"\d+", checkpoint.name)]
 
 
-def _replace_folder(temporary: Path, target: Path) -> None:
-    """Put `temporary` in the place of `target`; at every instant one of old and new best is there."""
-    retired = target.with_name(_RETIRED_BEST)
-    if target.exists() and target.name != BEST:
-        shutil.rmtree(target)  # damaged, or of a timeline that was given up
-    elif target.exists():
-        shutil.rmtree(retired, ignore_errors=True)
-        target.rename(retired)
-    temporary.rename(target)
-    sync_folder(target.parent)
-    if target.name == BEST:
-        shutil.rmtree(retired, ignore_errors=True)
+def name_retired(path: Path) -> Path:
+    """The name under which a checkpoint waits to be removed."""
+    return path.with_name(f".{path.name}.retired")
 
 
-def _hash_file(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

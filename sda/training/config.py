@@ -117,7 +117,11 @@ class TrainingConfig:
     """How long, how fast and on what a model is trained."""
 
     latent_dim: int = setting(
-        64, "Numbers that describe one chunk; fewer blend sounds more, more keep detail.", unit="dimensions", at_least=1
+        64,
+        "Numbers that describe one chunk; fewer blend sounds more, more keep detail.",
+        unit="dimensions",
+        at_least=1,
+        at_most=4096,
     )
     batch_size: int = setting(32, "Chunks a step learns from; at most the chunks there are.", unit="chunks", at_least=1)
     max_epochs: int = setting(200, "Epochs to train.", unit="epochs", at_least=1)
@@ -159,7 +163,15 @@ class TrainingConfig:
     )
     early_stopping_patience: int = setting(20, "Epochs without improvement that early stopping waits.", at_least=1)
     max_skipped_steps: int = setting(
-        20, "Steps in a row whose loss or gradient is not finite before the run gives up.", unit="steps", at_least=1
+        20,
+        "Steps in a row whose loss or gradient is not finite before the run goes back to its last checkpoint.",
+        unit="steps",
+        at_least=1,
+    )
+    max_rollbacks: int = setting(
+        2,
+        "Times a run goes back to its last checkpoint, each time with half the learning rate, before it gives up.",
+        at_least=0,
     )
 
     def __post_init__(self) -> None:

@@ -1,8 +1,10 @@
 """Where and how exactly to compute."""
 
+import random
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -85,7 +87,9 @@ def fork_generators(device: torch.device) -> AbstractContextManager[None]:
 
 
 def seed_everything(seed: int, deterministic: bool) -> None:
-    """Seed torch's generators; `deterministic` also forbids kernels whose result may vary (GPU)."""
+    """Seed every generator of the process; `deterministic` also forbids kernels whose result may vary (GPU)."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (sda draws from generators of its own; functions of yours may not)
     torch.manual_seed(seed)
     # The same switch as use_deterministic_algorithms, without importing torch's compiler, which takes seconds.
     torch.set_deterministic_debug_mode("error" if deterministic else "default")

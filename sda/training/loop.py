@@ -3,19 +3,24 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
+from sda.errors import DivergedError
 from sda.losses.elbo import Elbo
 from sda.training.config import TrainingConfig
 from sda.training.loader import TrainLoader
+from sda.training.memory import fit_into_memory
 from sda.training.metrics import (
     OVERFITTING_THRESHOLD,
     EpochMetrics,
     MetricsCallback,
+    SaveDue,
     TrainingCompleteEvent,
     Warned,
     compute_overfitting_gap,
@@ -25,6 +30,15 @@ from sda.training.readback import StepReader, TakenStep
 from sda.training.schedule import kl_weight, learning_rate_factor
 from sda.training.state import Progress, TrainState
 from sda.training.step import Judgement, judge, take_step
+
+
+class Request(Enum):
+    """What is asked of the loop between two steps; the values are the reasons that `SaveDue` gives."""
+
+    NOTHING = ""
+    SAVE_NOW = "asked"
+    SAVE_IN_TIME = "time"
+    STOP = "stopping"
 
 
 def train(
@@ -40,7 +54,7 @@ def train(
     device: torch.device,
     autocast: torch.dtype | None,
     emit: MetricsCallback,
-    should_stop: Callable[[], bool],
+    ask: Callable[[], Request],
     block_steps: int = 1,
 ) -> bool:
     """Train from where `state` stands to the last epoch.
@@ -49,19 +63,20 @@ def train(
     longer cosine stands at its step.
 
     Args:
-        state: mutated in place; it can be saved whenever an epoch is told and when this returns.
+        state: mutated in place; it can be saved whenever an epoch or `SaveDue` is told, and when this returns.
         mask: draws what the encoder does not get to hear.
         probe: log-mel batches of training chunks, un-augmented, always the same.
         held_out: log-mel batches of held-out chunks.
         emit: told every event, in order.
-        should_stop: asked after every step; a true answer ends the loop cleanly, in mid-epoch too.
+        ask: asked after every step and every epoch; `Request.STOP` ends the loop cleanly, in mid-epoch too.
         block_steps: steps that are told together: reading their figures waits for the device.
 
     Returns:
         Whether training reached its end; false when it was asked to stop.
 
     Raises:
-        TrainingError: `config.max_skipped_steps` steps in a row were not finite.
+        DivergedError: `config.max_skipped_steps` steps in a row, or what was judged after an epoch, were not finite.
+        TrainingError: the device has no room for a single chunk.
     """
     model, progress = state.model, state.progress
     total_steps = config.max_epochs * len(train_loader)
@@ -74,10 +89,11 @@ def train(
         for waveform in train_loader.iterate(epoch, first_batch=progress.batch):
             started = time.perf_counter()
             weight = kl_weight(progress.step, progress.kl_warmup_steps)
-            learning_rate = config.learning_rate * learning_rate_factor(progress.step, total_steps)
+            learning_rate = _peak(config, progress) * learning_rate_factor(progress.step, total_steps)
             with torch.no_grad():
                 log_mel = features(waveform.to(device, non_blocking=True))
-            figures = take_step(
+            step = partial(
+                take_step,
                 model,
                 state.optimizer,
                 objective,
@@ -88,16 +104,17 @@ def train(
                 gradient_clip_norm=config.regularization.gradient_clip_norm,
                 autocast=autocast,
             )
+            figures = fit_into_memory(step, len(log_mel), progress, emit)
             progress.step += 1
             progress.batch += 1
             reader.take(TakenStep(epoch, progress.step, weight, learning_rate, started, figures))
             clock.tick()
-            if should_stop():
-                reader.tell()
+            if _attend(ask(), reader, progress, emit):
                 return False
 
         reader.tell()
         on_probe, on_held_out = judge(model, objective, probe), judge(model, objective, held_out)
+        _refuse_what_is_not_finite(epoch, on_probe, on_held_out)
         clock.tick()
         progress.epoch, progress.batch = epoch, 0
         metrics = _describe_epoch(state, on_probe, on_held_out, total_steps, config)
@@ -105,11 +122,30 @@ def train(
         for warning in _warn_of_epoch(progress, metrics, config):
             emit(warning)
         emit(metrics)
-        if should_stop():
+        if _attend(ask(), reader, progress, emit):
             return False
 
     emit(_describe_end(state))
     return True
+
+
+def _attend(request: Request, reader: StepReader, progress: Progress, emit: MetricsCallback) -> bool:
+    """Do what was asked for between two steps; true where that is to stop."""
+    if request is Request.NOTHING:
+        return False
+    reader.tell()
+    emit(SaveDue(progress.epoch, progress.step, request.value))
+    return request is Request.STOP
+
+
+def _peak(config: TrainingConfig, progress: Progress) -> float:
+    """The learning rate's peak, lowered where the run had to go back."""
+    return config.learning_rate * progress.learning_rate_scale
+
+
+def _refuse_what_is_not_finite(epoch: int, *judgements: Judgement) -> None:
+    if not all(math.isfinite(judgement.loss) for judgement in judgements):
+        raise DivergedError(f"after epoch {epoch} the model's loss is not finite: its parameters are damaged")
 
 
 def _describe_epoch(
@@ -128,7 +164,7 @@ def _describe_epoch(
         val_kl_loss=on_held_out.kl,
         kl_divergence=on_held_out.kl_divergence,
         overfitting_gap=compute_overfitting_gap(on_probe.loss, on_held_out.loss),
-        learning_rate=learning_rate_factor(progress.step, total_steps) * config.learning_rate,
+        learning_rate=learning_rate_factor(progress.step, total_steps) * _peak(config, progress),
         eta_seconds=estimate_eta(elapsed_s, config.max_epochs - progress.epoch),
         elapsed_seconds=progress.elapsed_s,
         kl_weight=weight,

@@ -109,6 +109,33 @@ class PreviewEvent:
 
 
 @dataclass(frozen=True)
+class SaveDue:
+    """Everything up to this step has been told, and the state should be saved as it is now."""
+
+    epoch: int
+    """Epochs completed."""
+    step: int
+    reason: str
+    """`time` (the last save is long ago), `asked` (by a signal) or `stopping`."""
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """The run diverged: weights, optimiser and random draws are those of a checkpoint again; steps count on."""
+
+    epoch: int
+    """Epochs completed."""
+    step: int
+    checkpoint: str
+    """Where they come from."""
+    n_rollbacks: int
+    """How often this has happened to the run."""
+    learning_rate: float
+    """Peak of the learning rate from here on."""
+    reason: str
+
+
+@dataclass(frozen=True)
 class CheckpointSaved:
     """The state of the run is safely on disk."""
 
@@ -123,7 +150,8 @@ class Warned:
     """Something the user should know; the run goes on."""
 
     kind: str
-    """`overfitting`, `posterior_collapse`, `step_skipped` or `preview_failed`."""
+    """`overfitting`, `posterior_collapse`, `step_skipped`, `out_of_memory`, `preview_failed`, `checkpoint_failed` or
+    `record_failed`."""
     message: str
     epoch: int = 0
     step: int = 0
@@ -173,6 +201,8 @@ Event = (
     | StepMetrics
     | EpochMetrics
     | PreviewEvent
+    | SaveDue
+    | RolledBack
     | CheckpointSaved
     | Warned
     | ReconstructionScored
@@ -187,6 +217,8 @@ EVENT_TYPES: dict[str, type[Event]] = {
         StepMetrics,
         EpochMetrics,
         PreviewEvent,
+        SaveDue,
+        RolledBack,
         CheckpointSaved,
         Warned,
         ReconstructionScored,

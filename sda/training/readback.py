@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from sda.errors import TrainingError
+from sda.errors import DivergedError
 from sda.training.config import TrainingConfig
 from sda.training.metrics import MetricsCallback, StepMetrics, Warned
 from sda.training.state import TrainState
@@ -48,7 +48,7 @@ class StepReader:
         """Keep a step, and tell the block that it completes.
 
         Raises:
-            TrainingError: as `tell`.
+            DivergedError: as `tell`.
         """
         self._waiting.append(step)
         if len(self._waiting) >= self._block_steps:
@@ -58,7 +58,7 @@ class StepReader:
         """Tell every step that is waiting.
 
         Raises:
-            TrainingError: `config.max_skipped_steps` steps in a row were not finite.
+            DivergedError: `config.max_skipped_steps` steps in a row were not finite.
         """
         if not self._waiting:
             return
@@ -102,8 +102,7 @@ class StepReader:
 
     def _refuse_to_go_on(self, step: TakenStep) -> None:
         if self._n_skipped_in_a_row >= self._config.max_skipped_steps:
-            raise TrainingError(
+            raise DivergedError(
                 f"{self._n_skipped_in_a_row} steps in a row had a loss or gradient that is not finite, the last at "
-                f"step {step.step}. The last checkpoint is intact. Try a lower training.learning_rate "
-                f"(now {self._config.learning_rate:g}) or training.precision=float32."
+                f"step {step.step}"
             )

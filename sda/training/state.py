@@ -8,7 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from sda.models.mel_vae import MelVAE
+from sda.training import generators
 from sda.training.metrics import MetricsHistory
+
+MODEL_PREFIX = "model/"
+"""What the names of the model's tensors begin with among those of the whole state."""
 
 
 @dataclass
@@ -23,6 +27,12 @@ class Progress:
     """Batches of the current epoch already seen."""
     skipped_steps: int = 0
     """Steps not taken because loss or gradient were not finite."""
+    n_rollbacks: int = 0
+    """How often the run diverged and went back to a checkpoint."""
+    learning_rate_scale: float = 1.0
+    """What the learning rate is multiplied with since then."""
+    n_parts: int = 1
+    """Parts that a batch is computed in, one after the other, because memory holds no more."""
     kl_warmup_steps: int | None = None
     """Length of the KL warm-up, settled at the first step: training on for longer does not warm up again."""
     elapsed_s: float = 0.0
@@ -46,14 +56,10 @@ class TrainState:
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters, buffers, optimiser moments and random generators, by a flat name."""
-        named = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        named = list_tensors(self.model)
         for index, moments in self.optimizer.state_dict()["state"].items():
             named |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in moments.items()}
-        named["rng/cpu"] = torch.get_rng_state()
-        for gpu in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-            named[f"rng/cuda/{gpu}"] = torch.cuda.get_rng_state(gpu)
-        if torch.backends.mps.is_available():
-            named["rng/mps"] = torch.mps.get_rng_state()
+        named |= generators.save_generators()
         return named
 
     def load_tensors(self, named: dict[str, Tensor]) -> None:
@@ -62,9 +68,7 @@ class TrainState:
         Raises:
             KeyError, IndexError, RuntimeError: the names or shapes are those of another model.
         """
-        self.model.load_state_dict(
-            {name.removeprefix("model/"): tensor for name, tensor in named.items() if name.startswith("model/")}
-        )
+        self.model.load_state_dict(select_model(named))
         groups = self.optimizer.state_dict()["param_groups"]
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         moments: dict[int, dict[str, Any]] = {}
@@ -73,17 +77,30 @@ class TrainState:
                 _, index, key = name.split("/")
                 moments.setdefault(int(index), {})[key] = _lay_out_like(parameters[int(index)], tensor)
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        torch.set_rng_state(named["rng/cpu"].cpu())
-        for gpu in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-            if f"rng/cuda/{gpu}" in named:
-                torch.cuda.set_rng_state(named[f"rng/cuda/{gpu}"].cpu(), gpu)
-        if torch.backends.mps.is_available() and "rng/mps" in named:
-            torch.mps.set_rng_state(named["rng/mps"].cpu())
+        generators.load_generators(named)
+
+
+def list_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Every tensor of a model under the name that `TrainState.tensors` gives it."""
+    return {f"{MODEL_PREFIX}{name}": tensor for name, tensor in model.state_dict().items()}
+
+
+def select_model(named: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The model's tensors, under its own names, among those that `TrainState.tensors` gave."""
+    return {name.removeprefix(MODEL_PREFIX): tensor for name, tensor in named.items() if name.startswith(MODEL_PREFIX)}
 
 
 def _lay_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
-    """A moment in its parameter's layout, which the fused kernel takes for granted; a step count is left as it is."""
-    return torch.empty_like(parameter).copy_(moment) if moment.shape == parameter.shape else moment
+    """A moment in its parameter's layout, which the fused kernel takes for granted; a step count is left as it is.
+
+    Raises:
+        ValueError: it is another parameter's.
+    """
+    if moment.dim() == 0:
+        return moment
+    if moment.shape != parameter.shape:
+        raise ValueError(f"a moment of shape {tuple(moment.shape)} for a parameter of {tuple(parameter.shape)}")
+    return torch.empty_like(parameter).copy_(moment)
 
 
 class EagerAdamW(torch.optim.AdamW):

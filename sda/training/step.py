@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sda.losses.elbo import Elbo, Errors
+from sda.losses.elbo import Elbo, Errors, LossTerms
 from sda.models.mel_vae import MelVAE
+from sda.training.generators import load_generators, save_generators
 
 
 class StepResult(NamedTuple):
@@ -51,6 +52,7 @@ def take_step(
     learning_rate: float,
     gradient_clip_norm: float,
     autocast: torch.dtype | None,
+    n_parts: int = 1,
 ) -> Tensor:
     """Forward, backward, clip, update; a step whose loss or gradient is not finite leaves the model untouched.
 
@@ -58,6 +60,8 @@ def take_step(
 
     Args:
         optimizer: fused, as `build_optimizer` makes it; no other heeds `found_inf`.
+        n_parts: parts of the batch that are computed one after the other, for want of memory; the gradient is that of
+            the whole batch, for one more forward pass.
 
     Shape:
         log_mel `[B, M, F]`, and hidden, what the encoder does not get to hear of it, both on the model's device.
@@ -66,17 +70,62 @@ def take_step(
     model.train()
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
-    with torch.autocast(log_mel.device.type, dtype=autocast, enabled=autocast is not None):
-        result = model(log_mel, hidden)
-    terms = objective.score(objective.measure(result))
-    loss = terms.total(kl_weight)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    if n_parts == 1:
+        terms = objective.score(_measure(model, objective, log_mel, hidden, autocast))
+        loss = terms.total(kl_weight)
+        loss.backward()  # type: ignore[no-untyped-call]
+    else:
+        terms = _accumulate(model, objective, log_mel, hidden, kl_weight=kl_weight, autocast=autocast, n_parts=n_parts)
+        loss = terms.total(kl_weight)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip_norm)
     figures = torch.stack([loss, terms.recon, terms.kl, norm]).detach()
     optimizer.found_inf = (~figures.isfinite().all()).float()  # type: ignore[attr-defined]
     optimizer.step()
     return figures
+
+
+def _measure(
+    model: MelVAE, objective: Elbo, log_mel: Tensor, hidden: Tensor | None, autocast: torch.dtype | None
+) -> Errors:
+    with torch.autocast(log_mel.device.type, dtype=autocast, enabled=autocast is not None):
+        result = model(log_mel, hidden)
+    return objective.measure(result)
+
+
+def _accumulate(
+    model: MelVAE,
+    objective: Elbo,
+    log_mel: Tensor,
+    hidden: Tensor | None,
+    *,
+    kl_weight: float,
+    autocast: torch.dtype | None,
+    n_parts: int,
+) -> LossTerms:
+    """Add up the gradient of a batch's objective part by part.
+
+    The objective is a function f of means E over the batch, not a mean itself. So E is found first, then every part
+    adds `f'(E) · ∂E/∂θ`: the chain rule makes their sum the gradient of f(E). Both passes make the same draws.
+    """
+    parts = torch.tensor_split(log_mel, n_parts)
+    holes = [None] * n_parts if hidden is None else torch.tensor_split(hidden, n_parts)
+    shares = [len(part) / len(log_mel) for part in parts]
+    draws = save_generators()
+    means: list[Tensor] = []
+    with torch.no_grad():
+        for part, hole, share in zip(parts, holes, shares, strict=True):
+            weighted = [share * value for value in _measure(model, objective, part, hole, autocast)]
+            means = [a + b for a, b in zip(means, weighted, strict=True)] if means else weighted
+    load_generators(draws)
+    leaves = Errors(*(mean.requires_grad_() for mean in means))
+    terms = objective.score(leaves)
+    slopes = torch.autograd.grad(terms.total(kl_weight), leaves, allow_unused=True)
+    for part, hole, share in zip(parts, holes, shares, strict=True):
+        errors = _measure(model, objective, part, hole, autocast)
+        pulls = [(slope * value).sum() for slope, value in zip(slopes, errors, strict=True) if slope is not None]
+        (share * torch.stack(pulls).sum()).backward()  # type: ignore[no-untyped-call]
+    return terms
 
 
 def read_back(figures: Sequence[Tensor]) -> list[StepResult]:

@@ -1,6 +1,8 @@
 """Callbacks that need no tracker: journal, checkpoint, preview, console."""
 
+import errno
 import io
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +11,15 @@ from rich.console import Console
 
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
-from sda.callbacks.journal import Journal, cut_journal, read_journal
+from sda.callbacks.journal import Journal, cut_journal, read_journal, read_lines
 from sda.callbacks.preview import PreviewCallback
 from sda.training.metrics import (
     CheckpointSaved,
     EpochMetrics,
+    MetricsHistory,
     PreviewEvent,
     RunStarted,
+    SaveDue,
     StepMetrics,
     TrainingCompleteEvent,
     Warned,
@@ -47,7 +51,7 @@ def test_the_journal_gives_back_every_event(tmp_path):
     for event in events:
         journal(event)
     journal.close()
-    assert [event_from_dict(values) for values, _ in read_journal(journal.path)] == events
+    assert [event_from_dict(values) for values in read_journal(journal.path)] == events
     assert len(journal.path.read_text().splitlines()) == len(events)
 
 
@@ -58,7 +62,7 @@ def test_a_torn_last_line_is_left_alone(tmp_path):
     whole = journal.path.stat().st_size
     with open(journal.path, "ab") as file:
         file.write(b'{"event": "StepMe')
-    ((_, offset),) = read_journal(journal.path)
+    ((_, offset),) = read_lines(journal.path)
     assert offset == whole
 
 
@@ -70,7 +74,7 @@ def test_a_torn_line_is_dropped_before_more_is_written(tmp_path):
         journal.close()
         with open(journal.path, "ab") as file:
             file.write(b"torn")
-    assert [values["step"] for values, _ in read_journal(tmp_path / "events.jsonl")] == [1, 2]
+    assert [values["step"] for values in read_journal(tmp_path / "events.jsonl")] == [1, 2]
 
 
 @pytest.mark.parametrize(("at_step", "at_epoch", "kept"), [(2, 1, 5), (3, 1, 6), (4, 2, 8), (0, 0, 1)])
@@ -80,8 +84,106 @@ def test_the_journal_is_cut_back_to_a_checkpoint(tmp_path, at_step, at_epoch, ke
     for event in (started(), step(1), step(2), epoch(1), saved, step(3), step(4), epoch(2), step(5)):
         journal(event)
     journal.close()
-    cut_journal(journal.path, at_step, at_epoch)
+    cut_journal(journal.path, at_step, at_epoch, MetricsHistory())
     assert len(list(read_journal(journal.path))) == kept
+
+
+def _told(kept):
+    """Steps and epochs in the order in which a journal tells them."""
+    return [
+        (values["event"], values.get("step", values["epoch"])) for values in kept if values["event"] != "RunStarted"
+    ]
+
+
+def _write_journal(folder, *events):
+    journal = Journal(folder)
+    for event in events:
+        journal(event)
+    journal.close()
+    return journal.path
+
+
+@pytest.mark.parametrize("bit", [0, 3, 7])
+def test_any_flipped_bit_costs_its_line_and_no_other(tmp_path, bit):
+    path = _write_journal(tmp_path, started(), step(1), step(2))
+    content = path.read_bytes()
+    lengths = [len(line) for line in content.splitlines(keepends=True)]
+    for place in range(lengths[0], lengths[0] + lengths[1] - 1):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << bit
+        path.write_bytes(damaged)
+        kinds = [values["event"] for values in read_journal(path)]
+        assert kinds == ["RunStarted", "StepMetrics"], place
+
+
+@pytest.mark.parametrize("line", range(6))
+def test_a_damaged_line_is_made_again_from_the_checkpoint(tmp_path, line):
+    events = [started(), step(1), step(2), epoch(1), step(3), step(4), epoch(2), step(5)]
+    path = _write_journal(tmp_path, *events)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1 + line] = lines[1 + line].replace(b"0.5", b"0.6").replace(b"0.3", b"0.7")  # JSON still, and false
+    path.write_bytes(b"".join(lines))
+    history = MetricsHistory([step(n) for n in range(1, 5)], [epoch(1), epoch(2)])
+    assert cut_journal(path, 4, 2, history) == 1
+    whole = list(read_journal(path))
+    assert [event_from_dict(values) for values in whole] == events[:-1]
+    assert cut_journal(path, 4, 2, history) == 0
+
+
+def test_a_journal_that_lost_its_end_is_made_again_up_to_the_checkpoint(tmp_path):
+    path = _write_journal(tmp_path, started(), step(1), step(2), epoch(1), step(3), step(4), epoch(2))
+    path.write_bytes(path.read_bytes()[:700])
+    history = MetricsHistory([step(n) for n in range(1, 5)], [epoch(1), epoch(2)])
+    assert cut_journal(path, 4, 2, history) > 0
+    assert _told(read_journal(path)) == [
+        ("StepMetrics", 1), ("StepMetrics", 2), ("EpochMetrics", 1),
+        ("StepMetrics", 3), ("StepMetrics", 4), ("EpochMetrics", 2),
+    ]  # fmt: skip
+
+
+class _FullDisk:
+    """A file that takes so many bytes and then refuses."""
+
+    def __init__(self, file, room):
+        self.file, self.room = file, room
+
+    def write(self, content):
+        if self.room == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = self.file.write(content[: self.room])
+        self.room -= taken
+        return taken
+
+    def fileno(self):
+        return self.file.fileno()
+
+    def close(self):
+        self.file.close()
+
+
+def test_a_journal_that_is_removed_is_begun_anew_and_says_so(tmp_path):
+    journal = Journal(tmp_path / "run") if (tmp_path / "run").mkdir() is None else None
+    journal(step(1))
+    journal(epoch(1))
+    shutil.rmtree(tmp_path / "run")
+    for event in (epoch(2), step(3), epoch(3)):
+        journal(event)
+    assert journal.problem == "it was removed while the run went on"
+    journal.close()
+    assert [values["epoch"] for values in read_journal(journal.path)] == [2, 3]
+
+
+def test_a_journal_on_a_full_disk_waits_and_loses_nothing(tmp_path):
+    journal = Journal(tmp_path)
+    journal._file = _FullDisk(journal._file, room=100)
+    for event in (step(1), step(2)):
+        journal(event)
+    assert journal.problem == "No space left on device"
+    journal._file.room = 10**6
+    journal(step(3))
+    assert journal.problem == ""
+    journal.close()
+    assert [values["step"] for values in read_journal(journal.path)] == [1, 2, 3]
 
 
 class _Recorder(list):
@@ -89,21 +191,70 @@ class _Recorder(list):
         self.append(event)
 
 
-def test_checkpoints_are_saved_when_due_when_best_and_at_the_end():
-    saves, told = [], _Recorder()
-    callback = CheckpointCallback(lambda best: saves.append(best) or Path("/c"), interval=2, emit=told)
-    for event in (epoch(1), epoch(2, is_best=True), epoch(3), complete(3)):
+class _Disk:
+    """Stands for saving: notes what was asked for, and refuses while it is full."""
+
+    def __init__(self):
+        self.saves, self.is_full, self.owed = [], False, []
+
+    def save(self, best):
+        if self.is_full:
+            self.owed.append(best)
+            raise OSError(errno.ENOSPC, "No space left on device", "/run/checkpoints/.epoch_0001.1f0c.tmp")
+        self.saves.append(best)
+        return Path("/best" if best else "/recent")
+
+    def save_owed(self):
+        paths = [self.save(best) for best in self.owed]
+        self.owed = []
+        return paths
+
+
+def _checkpoint_callback(interval=2):
+    disk, told = _Disk(), _Recorder()
+    return CheckpointCallback(disk.save, disk.save_owed, interval, told), disk, told
+
+
+def test_checkpoints_are_saved_at_the_start_when_due_when_best_and_at_the_end():
+    callback, disk, told = _checkpoint_callback()
+    for event in (started(), epoch(1), epoch(2, is_best=True), epoch(3), complete(3)):
         callback(event)
-    assert [(event.epoch, event.is_best) for event in told] == [(2, True), (2, False), (3, False)]
-    assert saves == [True, False, False]
+    saved = [(event.epoch, event.is_best) for event in told]
+    assert saved == [(0, False), (2, True), (2, False), (3, False)]
+    assert disk.saves == [False, True, False, False]
+
+
+def test_a_continued_run_is_not_saved_before_it_has_gone_on():
+    callback, disk, _ = _checkpoint_callback()
+    callback(started(start_step=5))
+    assert disk.saves == []
 
 
 def test_the_end_is_not_saved_twice():
-    told = _Recorder()
-    callback = CheckpointCallback(lambda best: Path("/c"), interval=2, emit=told)
+    callback, _, told = _checkpoint_callback()
     for event in (epoch(2), complete(2)):
         callback(event)
     assert len(told) == 1
+
+
+def test_what_is_asked_for_is_saved_at_once():
+    callback, disk, told = _checkpoint_callback()
+    callback(SaveDue(1, 7, "asked"))
+    assert disk.saves == [False]
+    assert told == [CheckpointSaved(1, "/recent")]
+
+
+def test_a_full_disk_costs_no_run_and_what_it_refused_is_saved_later():
+    callback, disk, told = _checkpoint_callback()
+    disk.is_full = True
+    for event in (epoch(1, is_best=True), epoch(2), epoch(3)):
+        callback(event)
+    assert [(event.kind, "No space left on device" in event.message) for event in told] == [("checkpoint_failed", True)]
+    assert callback.problem == "No space left on device"
+    disk.is_full = False
+    callback(epoch(4))
+    assert callback.problem == ""
+    assert {(event.path, event.is_best) for event in told[1:]} >= {("/best", True), ("/recent", False)}
 
 
 @dataclass

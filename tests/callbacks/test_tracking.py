@@ -18,7 +18,7 @@ from sda.callbacks.backlog import (
 from sda.callbacks.journal import Journal
 from sda.callbacks.tracking import MlflowTracking, deliver
 from sda.errors import TrackingError
-from sda.training.metrics import PreviewEvent, ReconstructionScored, RunEnded, Warned
+from sda.training.metrics import MetricsHistory, PreviewEvent, ReconstructionScored, RunEnded, Warned
 from tests.callbacks.test_local import complete, epoch, started, step
 
 pytestmark = [
@@ -114,7 +114,7 @@ def test_a_continued_run_is_one_unbroken_curve(store, tmp_path):
     deliver(run_dir)
     run_id = read_state(run_dir).run_id
     assert _client(store).get_run(run_id).info.status == "KILLED"
-    rewind(run_dir, step=3, epoch=1)  # the newest checkpoint is two steps back
+    rewind(run_dir, 3, 1, MetricsHistory())  # the newest checkpoint is two steps back
     _write(run_dir, started(start_step=3), *(step(n) for n in range(4, 9)), epoch(2))
     deliver(run_dir)
     assert read_state(run_dir).run_id == run_id

@@ -140,5 +140,5 @@ def test_the_keys_are_these():
     sections = {key.partition(".")[0] for key, _, _ in describe_settings(TrainRunConfig)}
     assert sections == {
         "data", "preset", "training", "regularization", "audio", "model", "augmentation", "preview", "evaluation",
-        "tracking", "seed", "deterministic", "resume", "verbose",
+        "checkpoint", "tracking", "seed", "deterministic", "resume", "verbose",
     }  # fmt: skip

@@ -1,5 +1,7 @@
 """A training run in miniature, without configuration: what the loop needs and nothing else."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import create_data_loaders
 from sda.training.device import place
 from sda.training.loader import TrainLoader
-from sda.training.loop import train
+from sda.training.loop import Request, train
 from sda.training.metrics import Event
 from sda.training.state import TrainState, build_optimizer
 from sda.training.statistics import fit_standardise
@@ -34,8 +36,9 @@ class Miniature:
     probe: list[torch.Tensor]
     held_out: list[torch.Tensor]
     events: list[Event] = field(default_factory=list)
+    ask: Callable[[], Request] = lambda: Request.NOTHING
 
-    def run(self, stop_after: int | None = None, block_steps: int = 1) -> bool:
+    def run(self, stop_after: float = math.inf, block_steps: int = 1) -> bool:
         return train(
             self.state,
             features=self.features,
@@ -48,7 +51,7 @@ class Miniature:
             device=torch.device("cpu"),
             autocast=None,
             emit=self.events.append,
-            should_stop=lambda: stop_after is not None and self.state.progress.step >= stop_after,
+            ask=lambda: Request.STOP if self.state.progress.step >= stop_after else self.ask(),
             block_steps=block_steps,
         )
 

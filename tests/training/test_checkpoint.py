@@ -1,21 +1,24 @@
+import errno
+import hashlib
 import json
+import math
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
-from sda.errors import CheckpointError
+from sda.errors import CheckpointError, DivergedError
 from sda.training.checkpoint import (
+    MANIFEST,
     STATE,
     TENSORS,
-    abandon_best,
     list_checkpoints,
     open_best,
     open_checkpoint,
     open_newest,
-    save_checkpoint,
 )
+from sda.training.saving import CheckpointWriter, abandon_best, draft_checkpoint, remove_leftovers
 
 
 @pytest.fixture
@@ -26,8 +29,24 @@ def run(make_miniature):
 
 
 def _save(run, folder: Path, epoch: int, best: bool = False, max_kept: int = 3) -> Path:
+    return CheckpointWriter(folder, max_kept).write(_draft(run, epoch, best))
+
+
+def _draft(run, epoch: int, best: bool = False):
     run.state.progress.epoch = epoch
-    return save_checkpoint(folder, run.state, {"seed": 7}, {"files": {}}, max_kept=max_kept, best=best)
+    return draft_checkpoint(run.state, {"seed": 7}, {"files": {}}, best=best)
+
+
+def _reseal(folder: Path, **changes) -> None:
+    """Change what `state.json` says and make the manifest fit, as whoever crafts a checkpoint would."""
+    content = json.loads((folder / STATE).read_text()) | changes
+    (folder / STATE).write_text(json.dumps(content))
+    reseal_manifest(folder)
+
+
+def reseal_manifest(folder: Path) -> None:
+    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (TENSORS, STATE)}
+    (folder / MANIFEST).write_text(json.dumps(hashes))
 
 
 def test_everything_comes_back(run, tmp_path):
@@ -110,12 +129,59 @@ def test_with_none_left_it_refuses(run, tmp_path):
         open_newest(tmp_path)
 
 
-def test_a_failed_save_leaves_the_old_ones_and_no_rubbish(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("operation", ["sync_file", "write_json", "sync_folder", "hash_file"])
+def test_a_failed_save_leaves_the_old_ones_and_no_rubbish(run, tmp_path, monkeypatch, operation):
     _save(run, tmp_path, 1)
-    monkeypatch.setattr("sda.training.checkpoint.sync_file", lambda path: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+
+    def refuse(*args):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(f"sda.training.saving.{operation}", refuse)
+    with pytest.raises(OSError, match="Input/output error"):
         _save(run, tmp_path, 2)
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "sounds") == ["epoch_0001"]
+    monkeypatch.undo()
+    names = {path.name for path in tmp_path.iterdir() if path.name != "sounds"}
+    assert {"epoch_0001"} <= names <= {"epoch_0001", "epoch_0002"}  # in place before its folder was synced
+    assert open_checkpoint(tmp_path / "epoch_0001").progress["epoch"] == 1
+
+
+def test_what_could_not_be_written_is_kept_as_it_was_and_written_later(run, tmp_path, monkeypatch):
+    writer = CheckpointWriter(tmp_path / "checkpoints", max_kept=3)
+    expected = {name: tensor.clone() for name, tensor in run.state.tensors().items()}
+    (tmp_path / "checkpoints").write_text("in the way")
+    for best in (False, True):
+        with pytest.raises(OSError, match="exists"):
+            writer.write(_draft(run, 1, best))
+    assert writer.owes
+    with torch.no_grad():
+        for parameter in run.model.parameters():
+            parameter.add_(1.0)  # training goes on
+    (tmp_path / "checkpoints").unlink()
+    paths = writer.write_owed()
+    assert [path.name for path in paths] == ["epoch_0001", "best"]
+    assert not writer.owes
+    for path in paths:
+        loaded = open_checkpoint(path).load_tensors()
+        assert all(torch.equal(tensor, loaded[name]) for name, tensor in expected.items())
+
+
+def test_what_a_killed_save_left_is_swept_away_and_checkpoints_are_not(run, tmp_path):
+    _save(run, tmp_path, 1)
+    shutil.copytree(tmp_path / "epoch_0001", tmp_path / ".epoch_0002.1f0c.tmp")
+    shutil.copytree(tmp_path / "epoch_0001", tmp_path / ".epoch_0000.retired")
+    shutil.copytree(tmp_path / "epoch_0001", tmp_path / ".best.retired")
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "sounds") == ["best", "epoch_0001"]
+    shutil.copytree(tmp_path / "epoch_0001", tmp_path / ".best.retired")
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "sounds") == ["best", "epoch_0001"]
+
+
+def test_a_state_that_is_not_finite_is_not_saved(run, tmp_path):
+    with torch.no_grad():
+        next(run.model.parameters()).view(-1)[0] = math.nan
+    with pytest.raises(DivergedError, match=r"is not saved: model/.* is not finite"):
+        _save(run, tmp_path, 2)
 
 
 def test_a_best_one_caught_between_two_renames_is_found(run, tmp_path):
@@ -126,11 +192,16 @@ def test_a_best_one_caught_between_two_renames_is_found(run, tmp_path):
 
 def test_another_version_is_refused(run, tmp_path):
     folder = _save(run, tmp_path, 1)
-    from sda.training.checkpoint import MANIFEST, _hash_file
-
-    content = json.loads((folder / STATE).read_text()) | {"schema_version": 99}
-    (folder / STATE).write_text(json.dumps(content))
-    manifest = json.loads((folder / MANIFEST).read_text()) | {STATE: _hash_file(folder / STATE)}
-    (folder / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(CheckpointError, match="schema version 99"):
+    _reseal(folder, schema_version=99)
+    with pytest.raises(CheckpointError, match="schema version 99; this sda reads versions up to"):
         open_checkpoint(folder)
+
+
+def test_a_checkpoint_of_the_first_version_is_read(run, tmp_path):
+    folder = _save(run, tmp_path, 1)
+    progress = json.loads((folder / STATE).read_text())["progress"]
+    for name in ("n_rollbacks", "learning_rate_scale", "n_parts"):
+        del progress[name]
+    _reseal(folder, schema_version=1, progress=progress)
+    read = open_checkpoint(folder).progress
+    assert (read["n_rollbacks"], read["learning_rate_scale"], read["n_parts"]) == (0, 1.0, 1)

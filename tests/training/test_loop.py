@@ -4,9 +4,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sda.errors import TrainingError
+from sda.errors import DivergedError
 from sda.training.config import RegularizationConfig
-from sda.training.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent, Warned, compute_overfitting_gap
+from sda.training.loop import Request
+from sda.training.metrics import (
+    EpochMetrics,
+    SaveDue,
+    StepMetrics,
+    TrainingCompleteEvent,
+    Warned,
+    compute_overfitting_gap,
+)
 from sda.training.step import judge
 
 
@@ -99,7 +107,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(make_miniature, value)
 def test_steps_that_are_never_finite_end_the_run_clearly(make_miniature):
     run = make_miniature(max_skipped_steps=3)
     _poison(run, 99, math.nan)
-    with pytest.raises(TrainingError, match=r"3 steps in a row .*Try a lower training\.learning_rate"):
+    with pytest.raises(DivergedError, match=r"3 steps in a row had .*, the last at step 3"):
         run.run()
     assert run.state.progress.skipped_steps == 3
 
@@ -131,8 +139,40 @@ def test_a_run_stopped_in_the_middle_of_a_block_has_told_every_step(make_miniatu
 def test_steps_that_are_never_finite_end_the_run_in_blocks_too(make_miniature):
     run = make_miniature(max_skipped_steps=3)
     _poison(run, 99, math.inf)
-    with pytest.raises(TrainingError, match="3 steps in a row"):
+    with pytest.raises(DivergedError, match="3 steps in a row"):
         run.run(block_steps=4)
+
+
+def test_damaged_parameters_are_noticed_after_the_epoch(make_miniature):
+    run = make_miniature(max_epochs=2)
+    with torch.no_grad():
+        next(run.model.parameters()).fill_(math.nan)
+    with pytest.raises(DivergedError, match="after epoch 1 the model's loss is not finite"):
+        run.run()
+    assert run.of(EpochMetrics) == []
+    assert run.state.progress.epoch == 0
+
+
+def test_after_going_back_the_learning_rate_is_lower(make_miniature):
+    run = make_miniature(max_epochs=2)
+    run.state.progress.learning_rate_scale = 0.25
+    run.run(stop_after=4)
+    lowered = [event.learning_rate for event in run.of(StepMetrics)]
+    usual = make_miniature(max_epochs=2)
+    usual.run(stop_after=4)
+    assert lowered == pytest.approx([0.25 * event.learning_rate for event in usual.of(StepMetrics)])
+
+
+def test_a_save_that_is_asked_for_comes_after_every_step_before_it(make_miniature):
+    run = make_miniature(max_epochs=1)
+    requests = iter([Request.NOTHING, Request.SAVE_NOW, Request.SAVE_IN_TIME])
+    run.ask = lambda: next(requests, Request.NOTHING)
+    run.run(block_steps=100)
+    told = [event for event in run.events if isinstance(event, (StepMetrics, SaveDue))][:5]
+    assert [(type(event), event.step) for event in told] == [
+        (StepMetrics, 1), (StepMetrics, 2), (SaveDue, 2), (StepMetrics, 3), (SaveDue, 3),
+    ]  # fmt: skip
+    assert [event.reason for event in run.of(SaveDue)] == ["asked", "time"]
 
 
 def test_overfitting_is_warned_of_once_and_training_goes_on(make_miniature):

@@ -1,0 +1,85 @@
+"""Batches in parts: the same gradient, and the way there when a device has no room."""
+
+import pytest
+import torch
+
+from sda.errors import TrainingError
+from sda.losses.elbo import Elbo
+from sda.models.mel_vae import MelVAE, Posterior
+from sda.training.memory import fit_into_memory
+from sda.training.metrics import StepMetrics, Warned
+from sda.training.state import Progress, build_optimizer
+from sda.training.step import read_back, take_step
+
+
+def _take(n_parts, hidden=None, dropout=0.0):
+    torch.manual_seed(0)
+    model = MelVAE(32, 30, latent_dim=4, dropout=dropout)
+    optimizer = build_optimizer(model, 1e-3, 0.01)
+    objective = Elbo(model.standardise, 32 * 30, 0.1, 0.2)
+    log_mel = torch.randn(7, 32, 30, generator=torch.Generator().manual_seed(1))
+    settings = {"kl_weight": 0.7, "learning_rate": 1e-3, "gradient_clip_norm": 0.5, "autocast": None}
+    (result,) = read_back([take_step(model, optimizer, objective, log_mel, hidden=hidden, n_parts=n_parts, **settings)])
+    return result, {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+@pytest.mark.parametrize("n_parts", [2, 3, 7])
+def test_a_batch_in_parts_gives_the_gradient_of_the_whole(monkeypatch, n_parts):
+    monkeypatch.setattr(Posterior, "sample", lambda self: self.mean)  # draws fall differently on parts
+    hidden = torch.rand(7, 32, 30, generator=torch.Generator().manual_seed(2)) < 0.2
+    whole, in_parts = _take(1, hidden), _take(n_parts, hidden)
+    assert tuple(in_parts[0]) == pytest.approx(tuple(whole[0]), rel=1e-4)
+    for name, gradient in whole[1].items():
+        torch.testing.assert_close(in_parts[1][name], gradient, atol=1e-6, rtol=1e-3)
+
+
+def test_both_passes_over_the_parts_make_the_same_draws():
+    first, again = _take(3, dropout=0.5), _take(3, dropout=0.5)
+    assert first[0] == again[0]
+    assert first[0].finite
+
+
+def _device(room):
+    """A step that needs memory for its largest part."""
+    taken = []
+
+    def step(n_parts):
+        if -(-8 // n_parts) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        taken.append(n_parts)
+        return torch.zeros(4)
+
+    return step, taken
+
+
+def test_a_step_that_does_not_fit_is_taken_in_parts_and_told_of_once_a_halving():
+    progress, told = Progress(), []
+    step, taken = _device(room=2)
+    for _ in range(3):
+        fit_into_memory(step, 8, progress, told.append)
+    assert taken == [4, 4, 4]
+    assert progress.n_parts == 4
+    assert [event.kind for event in told] == ["out_of_memory"] * 2
+    assert "no room for 8 chunks at a time" in told[0].message
+    assert "in 2 parts from now on" in told[0].message
+
+
+def test_a_device_without_room_for_one_chunk_ends_the_run_clearly():
+    with pytest.raises(TrainingError, match="no memory for a step of one chunk"):
+        fit_into_memory(_device(room=0)[0], 8, Progress(), lambda event: None)
+
+
+def test_the_loop_goes_on_when_the_device_runs_out_of_memory(make_miniature, monkeypatch):
+    run = make_miniature(max_epochs=1)
+    forward, largest = run.model.forward, 2
+
+    def cramped(log_mel, hidden=None):
+        if run.model.training and len(log_mel) > largest:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(log_mel, hidden)
+
+    monkeypatch.setattr(run.model, "forward", cramped)
+    assert run.run() is True
+    assert [event.kind for event in run.of(Warned) if event.kind == "out_of_memory"] == ["out_of_memory"]
+    assert len(run.of(StepMetrics)) == len(run.train_loader)
+    assert run.state.progress.n_parts == 2
