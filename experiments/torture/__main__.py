@@ -22,7 +22,7 @@ def main() -> None:
     """Parse the command line, run the trials, and say what came of them."""
     options = _parse_arguments()
     folder = Path(tempfile.mkdtemp(prefix="sda-torture-"))
-    os.environ["SDA_CACHE_DIR"] = str(folder / "cache")
+    os.environ |= {"SDA_CACHE_DIR": str(folder / "cache"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
     began = time.perf_counter()
     sounds = write_folder(folder / "sounds", N_FILES, FILE_S)[0].parent
     bench = prepare(folder, sounds, _make_database(folder))

@@ -5,16 +5,15 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from experiments.bench.trial import PROJECT, TINY
+from experiments.bench.trial import TINY
 from experiments.torture.compare import find_delivery_faults, find_differences, find_faults
 from experiments.torture.disk import SmallDisk, can_mount
-from experiments.torture.victim import COUNTS, PLACES, TEARABLE, TRACKED_ONLY
+from experiments.torture.victim import COUNT, COUNTS, PLACES, TEARABLE, TRACKED_ONLY, start_sync, start_training
 from sda.app.arguments import quote_value
 from sda.app.train import EXIT_UNSAVED
 from sda.callbacks.journal import JOURNAL
@@ -34,10 +33,11 @@ SETTINGS = (
     "deterministic=true",
 )
 """A training of seconds in which everything that is drawn at random is drawn."""
+LOG = "output.log"
 MOST_S = 180.0
 SMALL_DISK_KB = (100, 900)
 """Room for less than a run takes."""
-MOST_DELAY_S = 6.0
+MOST_DELAY_S = 4.0
 """A random instant is chosen within this of the first line of the journal; the run takes about as long."""
 
 
@@ -115,23 +115,15 @@ class Run:
         self.run_dir = folder / "runs" / "day" / "run"
         self.tracked = tracked
 
-    def start(self, moment: str = "", number: int = 0) -> "subprocess.Popen[bytes]":
+    def start(self, place: str = "", when: str = "", number: int = 0) -> BaseProcess:
         """Start or continue the training in a process that dies at a moment, if one is given."""
         tracking = "tracking=mlflow" if self.tracked else "tracking=none"
         given = [f"data.root={quote_value(str(self.bench.sounds))}", f"hydra.run.dir={quote_value(str(self.run_dir))}"]
         arguments = [*given, tracking, *SETTINGS]
         if self.is_begun:
             arguments = [f"resume={quote_value(str(self.run_dir))}"]
-        script = [str(PROJECT / "train.py")]
-        if moment:
-            script = ["-m", "experiments.torture.victim", moment, str(number)]
-        return subprocess.Popen(
-            [sys.executable, *script, *arguments],
-            cwd=self.folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)},
-            stdout=(self.folder / "output.log").open("ab"),
-            stderr=subprocess.STDOUT,
-        )
+        log = self.folder / LOG
+        return start_training(arguments, self.folder, log, place=place, when=when, number=number)
 
     @property
     def is_begun(self) -> bool:
@@ -150,21 +142,13 @@ class Run:
         self.clear(verdict)
         if self.is_begun and json.loads((self.run_dir / "summary.json").read_text())["status"] == "finished":
             return
-        process = self.start()
-        code = process.wait(MOST_S)
+        code = _wait(self.start())
         if code != 0:
             verdict.differences.append(f"continuing ended with {code}:\n{self.read_output()}")
 
     def sync(self, verdict: Verdict) -> None:
         """`make sync`, and whether the run's status is then what it should be."""
-        subprocess.run(
-            [sys.executable, "-m", "sda.app.sync"],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(PROJECT)},
-            capture_output=True,
-            check=False,
-            timeout=MOST_S,
-        )
+        _wait(start_sync(self.folder, self.folder / LOG))
         if (self.run_dir / "summary.json").is_file() and (self.run_dir / JOURNAL).is_file():
             status = json.loads((self.run_dir / "summary.json").read_text())["status"]
             if status == "running":
@@ -172,7 +156,7 @@ class Run:
 
     def read_output(self) -> str:
         """The end of what the processes printed."""
-        return (self.folder / "output.log").read_text()[-2000:]
+        return (self.folder / LOG).read_text()[-2000:]
 
 
 def _meet_accident(run: Run, rng: random.Random, verdict: Verdict) -> bool:
@@ -180,21 +164,19 @@ def _meet_accident(run: Run, rng: random.Random, verdict: Verdict) -> bool:
     run.clear(verdict)
     kind = rng.choices(("instant", "moment", "stop", "damage checkpoint", "damage journal"), (3, 5, 1, 1.5, 1.5))[0]
     if kind == "moment":
-        moment, number = _draw_moment(run, rng)
-        verdict.accidents.append(f"{moment} {number}")
-        process = run.start(moment, number)
-        code = process.wait(MOST_S)
+        place, when, number = _draw_moment(run, rng)
+        verdict.accidents.append(f"{place}:{when} {number}")
+        code = _wait(run.start(place, when, number))
     else:
         number = rng.choice((signal.SIGINT, signal.SIGTERM)) if kind == "stop" else signal.SIGKILL
         delay_s = rng.uniform(0.0, MOST_DELAY_S)
         verdict.accidents.append(f"{kind}, {signal.Signals(number).name} after {delay_s:.2f} s")
         process = run.start()
         _wait_for_journal(run, process)
-        try:
-            code = process.wait(delay_s)
-        except subprocess.TimeoutExpired:
-            process.send_signal(number)
-            code = process.wait(MOST_S)
+        process.join(delay_s)
+        if process.exitcode is None and process.pid is not None:
+            os.kill(process.pid, number)
+        code = _wait(process)
     if code == 0:
         return True
     if code not in (-signal.SIGKILL, 130, 143):
@@ -212,25 +194,38 @@ def _meet_accident(run: Run, rng: random.Random, verdict: Verdict) -> bool:
 def _fill_disk(run: Run, disk: SmallDisk, verdict: Verdict) -> None:
     """Train on a disk that is too small for it, which is then enlarged."""
     verdict.accidents.append("full disk")
-    code = run.start().wait(MOST_S)
+    code = _wait(run.start())
     if code not in (0, 1, EXIT_UNSAVED):
         verdict.differences.append(f"the full disk ended it with {code}:\n{run.read_output()}")
     verdict.lost_lines += find_faults(run.run_dir, run.bench.untouched)
     disk.enlarge()
 
 
-def _draw_moment(run: Run, rng: random.Random) -> tuple[str, int]:
+def _draw_moment(run: Run, rng: random.Random) -> tuple[str, str, int]:
     names = [name for name in PLACES if name not in TRACKED_ONLY or run.tracked]
     place = rng.choice(names)
     when = rng.choice(("before", "after", "torn") if place in TEARABLE else ("before", "after"))
     most = run.bench.counts.get(place, 3) if place not in TRACKED_ONLY else 3
-    return f"{place}:{when}", rng.randint(1, max(1, most))
+    return place, when, rng.randint(1, max(1, most))
 
 
-def _wait_for_journal(run: Run, process: "subprocess.Popen[bytes]") -> None:
+def _wait(process: BaseProcess) -> int:
+    """The exit code of a process, once it has ended.
+
+    Raises:
+        TimeoutError: it did not end by itself.
+    """
+    process.join(MOST_S)
+    if process.exitcode is None:
+        process.kill()
+        raise TimeoutError(f"process {process.pid} did not end within {MOST_S:g} s")
+    return process.exitcode
+
+
+def _wait_for_journal(run: Run, process: BaseProcess) -> None:
     began = time.time()
     journal = run.run_dir / JOURNAL
-    while process.poll() is None and time.time() - began < MOST_S:
+    while process.exitcode is None and time.time() - began < MOST_S:
         if journal.exists() and journal.stat().st_mtime >= began - 1.0:
             return
         time.sleep(0.02)
@@ -268,9 +263,7 @@ def prepare(folder: Path, sounds: Path, database: Path) -> Bench:
     shared = Bench(folder, sounds, folder / "untouched" / "runs" / "day" / "run", {}, database)
     (folder / "untouched").mkdir()
     run = Run(shared, folder / "untouched", tracked=False)
-    counts = folder / "counts.json"
-    os.environ[COUNTS] = str(counts)
-    code = run.start("count", 0).wait(MOST_S)
+    code = _wait(run.start(COUNT))
     if code != 0:
         raise RuntimeError(f"the untouched run ended with {code}:\n{run.read_output()}")
-    return Bench(folder, sounds, run.run_dir, json.loads(counts.read_text()), database, can_mount())
+    return Bench(folder, sounds, run.run_dir, json.loads((run.folder / COUNTS).read_text()), database, can_mount())

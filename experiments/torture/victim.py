@@ -1,27 +1,23 @@
 """`train.py`, which kills itself at a chosen moment: before or after the nth call of something that must be whole.
 
-The command line is `MOMENT NUMBER ARGUMENTS…`. With `count 0` nothing dies, and the number of calls of everything goes
-to the file that `SDA_TORTURE_COUNTS` names.
+It runs in a process forked from one that has imported torch, because importing takes longer than the training does.
 """
 
-import atexit
 import functools
 import json
+import multiprocessing
 import os
-import shutil
 import signal
 import sys
 from collections import Counter
 from importlib import import_module
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
-
-COUNTS = "SDA_TORTURE_COUNTS"
 
 PLACES = {
     "write": ("pathlib", "Path.write_bytes"),
     "sync": ("os", "fsync"),
-    "json": ("sda.durable", "write_json"),
     "rename": ("os", "rename"),
     "replace": ("os", "replace"),
     "remove": ("shutil", "rmtree"),
@@ -32,28 +28,72 @@ PLACES = {
 """Calls at which a process may die, by name: module and attribute. All of a run's saving goes through them."""
 
 TRACKED_ONLY = ("batch", "create")
-MOMENTS = ("before", "after", "torn")
-"""`torn` dies in the middle of a line of the journal, or with half a file of tensors written."""
 TEARABLE = ("write", "journal")
+"""What may also die half done: a file of tensors, a line of the journal."""
+COUNT = "count"
+"""Stands for a place where nothing dies, and for a file to which the number of all calls goes."""
+COUNTS = "counts.json"
+
+_PRELOADED = ["torch", "torchaudio", "matplotlib.figure", "sda.app.command_line", "sda.app.train", "sda.app.sync"]
 
 _calls: Counter[str] = Counter()
 
 
-def main() -> None:
-    """Die or count as told, and train meanwhile."""
-    moment, number, *arguments = sys.argv[1:]
-    place, _, when = moment.partition(":")
+def start_training(
+    arguments: list[str], folder: Path, log: Path, *, place: str = "", when: str = "", number: int = 0
+) -> BaseProcess:
+    """Run the verb train with its arguments in a process of its own, in a folder.
+
+    Args:
+        log: what is printed is added to it.
+        place: where it dies, a name in `PLACES`; `COUNT` only counts.
+        when: `before`, `after`, or `torn` in the middle of a write.
+        number: at which call, from 1.
+    """
+    death = {"place": place, "when": when, "number": number}
+    return _start(_train, arguments, folder, log, **death)
+
+
+def start_sync(folder: Path, log: Path) -> BaseProcess:
+    """`make sync` in a process of its own, in a folder."""
+    return _start(_sync, folder, log)
+
+
+def _start(target: Any, *args: Any, **kwargs: Any) -> BaseProcess:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    process = context.Process(target=target, args=args, kwargs=kwargs)
+    process.start()
+    return process
+
+
+def _train(arguments: list[str], folder: Path, log: Path, *, place: str, when: str, number: int) -> None:
+    _enter(folder, log)
     for name, (module, attribute) in PLACES.items():
-        if name in TRACKED_ONLY and "tracking=none" in arguments:
-            continue
-        if moment == "count" or name == place:
-            _wrap(name, module, attribute, when, int(number))
-    if moment == "count":
-        atexit.register(lambda: Path(os.environ[COUNTS]).write_text(json.dumps(_calls)))
-    sys.argv[1:] = arguments
+        if place == name or (place == COUNT and name not in TRACKED_ONLY):
+            _wrap(name, module, attribute, when, number)
+    sys.argv = ["train.py", *arguments]
     from sda.app.command_line import train
 
-    train()
+    try:
+        train()
+    finally:
+        if place == COUNT:
+            (folder / COUNTS).write_text(json.dumps(_calls))
+
+
+def _sync(folder: Path, log: Path) -> None:
+    _enter(folder, log)
+    from sda.app.sync import sync_runs
+
+    print("\n".join(sync_runs()), flush=True)
+
+
+def _enter(folder: Path, log: Path) -> None:
+    os.chdir(folder)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(output, stream.fileno())
 
 
 def _wrap(name: str, module: str, attribute: str, when: str, number: int) -> None:
@@ -89,8 +129,7 @@ def _is_of_no_run(name: str, args: tuple[Any, ...]) -> bool:
 
 def _tear(name: str, args: tuple[Any, ...]) -> None:
     if name == "journal":
-        journal = args[0]
-        os.write(journal._file.fileno(), b'{"event": "StepMetrics", "ste')
+        os.write(args[0]._file.fileno(), b'{"event": "StepMetrics", "ste')
     else:
         path, content = args
         with open(path, "wb") as file:
@@ -100,8 +139,3 @@ def _tear(name: str, args: tuple[Any, ...]) -> None:
 
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-assert shutil.rmtree  # imported here, so that every module finds the watched one
-if __name__ == "__main__":
-    main()

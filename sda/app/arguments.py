@@ -7,18 +7,23 @@ from pathlib import Path
 PATH_KEYS = frozenset({"data.root", "data.cache_dir", "data.group_by", "output", "resume", "run"})
 """Keys whose value is always a path, a pattern or a plain name, never a Hydra expression."""
 
+AUTOMATIC_BATCH = "training.batch_size=auto"
+"""Leaves the batch size to the data and to memory, as leaving it out does."""
+
 _ASSIGNMENT = re.compile(r"(\+{0,2}[\w.@/]+)=(.*)", re.DOTALL)
 
 
 def prepare_arguments(arguments: Sequence[str]) -> list[str]:
     """Quote what names a path, so that Hydra's grammar does not trip over it, and spell out `-v`.
 
-    A value with commas whose parts all exist, while the whole does not, stays a list to sweep over.
+    A value with commas whose parts all exist, while the whole does not, stays a list to sweep over. `auto` for the
+    batch size is what it is anyway: a number that follows the chunks, in as many parts as memory turns out to need.
 
     >>> prepare_arguments(["data.root=/tmp/it's (old)", "-v", "training.max_epochs=3"])
     ["data.root='/tmp/it\\\\'s (old)'", 'verbose=true', 'training.max_epochs=3']
     """
-    return ["verbose=true" if argument == "-v" else _quote_path(argument) for argument in arguments]
+    given = [argument for argument in arguments if argument != AUTOMATIC_BATCH]
+    return ["verbose=true" if argument == "-v" else _quote_path(argument) for argument in given]
 
 
 def find_value(arguments: Sequence[str], key: str) -> str | None:

@@ -96,7 +96,7 @@ def _train_task(composed: DictConfig) -> float:
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     try:
         plan = _plan(composed, run_dir)
-        from sda.app.train import run_training
+        from sda.app.train import EXIT_UNSAVED, run_training
 
         layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
         objective, exit_code = run_training(plan, Console(stderr=False), layers)
@@ -108,7 +108,7 @@ def _train_task(composed: DictConfig) -> float:
     except BaseException:
         _discard_unborn(run_dir)
         raise
-    if exit_code:
+    if exit_code and not (_is_sweep() and exit_code == EXIT_UNSAVED):  # the other jobs may have a disk with room
         sys.exit(exit_code)
     return objective
 

@@ -79,7 +79,8 @@ class Session:
 
     def save(self, best: bool) -> Path:
         """Write the state durably, as the best or as a recent checkpoint."""
-        fit_density(self.model, self.fixed.training)
+        if self.state.progress.step:  # before, there is nothing to draw from
+            fit_density(self.model, self.fixed.training)
         facts = {
             "dataset_fingerprint": self.plan.scan.fingerprint,
             "files": {file.path: file.sha256 for file in self.plan.scan.usable},

@@ -92,8 +92,8 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
             record.checkpoints.try_again(progress.epoch)
             unsaved = _record_end(session, status, scores)
             emit(RunEnded(status, progress.epoch, progress.step, reason))
-            unsaved = [*record.problems, *unsaved]
             stack.pop_all().close()
+            unsaved = [*record.problems, *unsaved]
             problem, link = _close_tracking(record.tracking, plan.run_dir)
             folds = None if plan.sweep_dir is None else summarise_folds(plan.sweep_dir)
             outcome = Outcome(status, session.state.history, scores, link, problem, folds, unsaved)
@@ -118,7 +118,7 @@ class Record:
 
 
 def _connect(session: Session, emit: Emitter, requests: Requests, console: Console, stack: ExitStack) -> Record:
-    """Build the listeners in the order in which they hear: record first, then show, then act."""
+    """Build the listeners in the order in which they hear: record first, then show, then act, then save."""
     plan, training = session.plan, session.plan.config.training
     journal = Journal(plan.run_dir)
     stack.callback(journal.close)
@@ -132,7 +132,6 @@ def _connect(session: Session, emit: Emitter, requests: Requests, console: Conso
         *([tracking] if tracking is not None else []),
         live,
         requests.hear,
-        checkpoints,
         PreviewCallback(
             renderer.render,
             [renderer.render_ceiling, renderer.render_augmentation],
@@ -140,6 +139,7 @@ def _connect(session: Session, emit: Emitter, requests: Requests, console: Conso
             plan.config.audio.sample_rate_hz,
             emit,
         ),
+        checkpoints,  # last: whatever an event leads to is there when a run is continued from its checkpoint
     ]
     return Record(journal, checkpoints, tracking)
 

@@ -123,7 +123,13 @@ class TrainingConfig:
         at_least=1,
         at_most=4096,
     )
-    batch_size: int = setting(32, "Chunks a step learns from; at most the chunks there are.", unit="chunks", at_least=1)
+    batch_size: int = setting(
+        32,
+        "Chunks a step learns from, or auto: a quarter of all chunks, at most 32. Where a device has no room for them, "
+        "they are computed in parts.",
+        unit="chunks",
+        at_least=1,
+    )
     max_epochs: int = setting(200, "Epochs to train.", unit="epochs", at_least=1)
     learning_rate: float = setting(1e-3, "AdamW's step size at its peak; it falls to zero along a cosine.", above=0)
     kl_warmup_fraction: float = setting(

@@ -48,6 +48,11 @@ def test_a_pattern_reaches_the_configuration_as_it_is(pattern):
     assert _parse(argument) == pattern
 
 
+def test_an_automatic_batch_size_is_the_one_that_follows_the_data():
+    assert prepare_arguments(["training.batch_size=auto", "seed=1"]) == ["seed=1"]
+    assert prepare_arguments(["training.batch_size=8"]) == ["training.batch_size=8"]
+
+
 def test_home_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     (argument,) = prepare_arguments(["data.root=~/my sounds"])
