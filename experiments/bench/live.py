@@ -22,7 +22,7 @@ from sda.callbacks.backlog import TrackingSettings, is_delivered
 from sda.callbacks.console import ConsoleCallback
 from sda.callbacks.journal import Journal
 from sda.callbacks.tracking import DELIVERY_INTERVAL_S, MlflowTracking
-from sda.training.loop import Request, train
+from sda.training.loop import Request
 from sda.training.metrics import Event, RunEnded, StepMetrics
 
 LEAD_IN_S = 1.25 * DELIVERY_INTERVAL_S
@@ -80,21 +80,7 @@ class LiveRun:
             self._resumed = time.perf_counter()
             return Request.STOP if results else Request.NOTHING
 
-        train(
-            session.state,
-            features=session.features,
-            mask=session.mask,
-            objective=session.objective,
-            train_loader=session.train_loader,
-            probe=session.fixed.probe,
-            held_out=session.fixed.held_out,
-            config=session.plan.config.training,
-            device=session.device,
-            autocast=session.autocast,
-            block_steps=session.block_steps,
-            emit=self._tell,
-            ask=ask,
-        )
+        session.train(self._tell, ask)
         return results[0]
 
     def take(self, n_steps: int, at_least_s: float = 0.0) -> Steps[Block]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from sda.callbacks.backlog import read_state
 from sda.callbacks.journal import JOURNAL, decode_line, read_journal
 from sda.training.checkpoint import BEST, Checkpoint, open_checkpoint
 
@@ -53,20 +54,25 @@ def find_faults(run_dir: Path, untouched: Path) -> Iterator[str]:
         yield f"the journal of the killed run is no beginning of the untouched one's: {_first(told, expected)}"
 
 
-def find_delivery_faults(run_dir: Path, database: Path) -> Iterator[str]:
-    """In what an MLflow store differs from a finished run's journal."""
+def find_delivery_faults(run_dir: Path, database: Path, n_restarts: int) -> Iterator[str]:
+    """In what an MLflow store differs from a finished run's journal.
+
+    Args:
+        n_restarts: times the run was begun anew, each of which may have left a run of its own.
+    """
+    run_id = read_state(run_dir).run_id
     with closing(sqlite3.connect(database)) as connection:
-        runs = connection.execute("SELECT run_uuid, status FROM runs").fetchall()
-        if [status for _, status in runs] != ["FINISHED"]:
-            yield f"MLflow has runs {runs}"
+        status = dict(connection.execute("SELECT run_uuid, status FROM runs"))
+        if status.get(run_id) != "FINISHED" or len(status) > 1 + n_restarts:
+            yield f"MLflow has runs {status}, this one is {run_id}"
         for kind, prefix, names in (
             ("StepMetrics", "step", ("train_loss", "recon_loss", "kl_loss", "learning_rate")),
             ("EpochMetrics", "epoch", ("train_loss", "val_loss", "overfitting_gap")),
         ):
             events = [event for event in read_journal(run_dir / JOURNAL) if event["event"] == kind]
             for name in names:
-                query = "SELECT step, value FROM metrics WHERE key = ? ORDER BY step, timestamp"
-                stored = connection.execute(query, (f"{prefix}/{name}",)).fetchall()
+                query = "SELECT step, value FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step, timestamp"
+                stored = connection.execute(query, (run_id, f"{prefix}/{name}")).fetchall()
                 if stored != [(event[prefix], event[name]) for event in events]:
                     yield f"MLflow's curve {prefix}/{name} has {len(stored)} points, the journal {len(events)}"
 

@@ -98,7 +98,7 @@ def run_trial(bench: Bench, number: int, seed: int) -> Verdict:
     if verdict.survived:
         verdict.differences += find_differences(run.run_dir, bench.untouched, N_EPOCHS)
     if tracked and verdict.survived:
-        verdict.false_statuses += find_delivery_faults(run.run_dir, folder / "mlflow.db")
+        verdict.false_statuses += find_delivery_faults(run.run_dir, folder / "mlflow.db", verdict.n_restarts)
     if disk is not None:
         disk.remove()
     if verdict.survived:
@@ -114,6 +114,8 @@ class Run:
         self.folder = folder
         self.run_dir = folder / "runs" / "day" / "run"
         self.tracked = tracked
+        self.is_journal_spoilt = False
+        """Whether an accident damaged the journal, which only a continuation mends."""
 
     def start(self, place: str = "", when: str = "", number: int = 0) -> BaseProcess:
         """Start or continue the training in a process that dies at a moment, if one is given."""
@@ -181,7 +183,8 @@ def _meet_accident(run: Run, rng: random.Random, verdict: Verdict) -> bool:
         return True
     if code not in (-signal.SIGKILL, 130, 143):
         verdict.differences.append(f"the accident ended with {code}:\n{run.read_output()}")
-    verdict.lost_lines += find_faults(run.run_dir, run.bench.untouched)
+    if not run.is_journal_spoilt:
+        verdict.lost_lines += find_faults(run.run_dir, run.bench.untouched)
     if kind == "damage checkpoint":
         _damage_checkpoint(run, rng, verdict)
     elif kind == "damage journal":
@@ -226,7 +229,7 @@ def _wait_for_journal(run: Run, process: BaseProcess) -> None:
     began = time.time()
     journal = run.run_dir / JOURNAL
     while process.exitcode is None and time.time() - began < MOST_S:
-        if journal.exists() and journal.stat().st_mtime >= began - 1.0:
+        if journal.exists() and journal.stat().st_mtime >= began - 0.05:
             return
         time.sleep(0.02)
 
@@ -243,6 +246,7 @@ def _damage_checkpoint(run: Run, rng: random.Random, verdict: Verdict) -> None:
 def _damage_journal(run: Run, rng: random.Random, verdict: Verdict) -> None:
     path = run.run_dir / JOURNAL
     if path.exists() and path.stat().st_size:
+        run.is_journal_spoilt = True
         verdict.accidents.append(f"{path.name}: {_spoil(path, rng)}")
 
 

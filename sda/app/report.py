@@ -76,6 +76,7 @@ def print_plan(console: Console, plan: Plan, started: RunStarted, change: str = 
     if started.start_step:
         lines.append(f"continuing at epoch {started.start_epoch}, step {started.start_step}")
     lines.append(f"run folder: {plan.run_dir}")
+    lines.append(f"  whatever stops it, it goes on with: {_name_continuation(plan)}")
     print_lines(console, lines)
 
 
@@ -159,14 +160,19 @@ def _judge(history: MetricsHistory) -> str:
     )
 
 
+def _name_continuation(plan: Plan) -> str:
+    """The command that continues a run."""
+    return f"python train.py resume={shlex.quote(str(plan.run_dir))}"
+
+
 def suggest_next(status: str, plan: Plan, history: MetricsHistory) -> str:
     """One thing to do with this outcome."""
     best = find_best(history)
     training = plan.config.training
     if status == "stopped":
-        return f"python train.py resume={shlex.quote(str(plan.run_dir))}"
+        return _name_continuation(plan)
     if status == "failed":
-        return f"python train.py resume={shlex.quote(str(plan.run_dir))} once the cause is gone"
+        return f"{_name_continuation(plan)} once the cause is gone"
     if best is None or best.epoch >= 0.95 * training.max_epochs:
         return f"it was still getting better: training.max_epochs={2 * training.max_epochs}"
     if best.overfitting_gap > OVERFITTING_THRESHOLD:

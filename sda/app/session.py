@@ -1,5 +1,6 @@
 """A training session: everything that a plan's run is made of, built, restored, saved and judged."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -37,7 +38,8 @@ from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
 from sda.training.loader import TrainLoader
-from sda.training.metrics import ReconstructionScored, RolledBack, RunStarted
+from sda.training.loop import Request, train
+from sda.training.metrics import MetricsCallback, ReconstructionScored, RolledBack, RunStarted
 from sda.training.saving import CheckpointWriter, abandon_best, draft_checkpoint, remove_leftovers
 from sda.training.state import TrainState, build_optimizer
 from sda.training.statistics import fit_standardise
@@ -67,15 +69,28 @@ class Session:
         return AUTOCAST[self.precision]
 
     @property
-    def block_steps(self) -> int:
-        """Steps whose figures are read back from the device together."""
-        return count_block_steps(self.device)
-
-    @property
     def change(self) -> str:
         """What a continued run is not computed with any more, in words; empty where all is as it was."""
         then = {} if self.plan.checkpoint is None else self.plan.checkpoint.facts["versions"]
         return describe_changes(then, {"device": self.device.type, **list_versions()})
+
+    def train(self, emit: MetricsCallback, ask: Callable[[], Request]) -> bool:
+        """Run the loop from where the state stands, see `sda.training.loop.train`."""
+        return train(
+            self.state,
+            features=self.features,
+            mask=self.mask,
+            objective=self.objective,
+            train_loader=self.train_loader,
+            probe=self.fixed.probe,
+            held_out=self.fixed.held_out,
+            config=self.plan.config.training,
+            device=self.device,
+            autocast=self.autocast,
+            emit=emit,
+            ask=ask,
+            block_steps=count_block_steps(self.device),
+        )
 
     def save(self, best: bool) -> Path:
         """Write the state durably, as the best or as a recent checkpoint."""

@@ -26,7 +26,6 @@ from sda.config.schema import TrackingBackend
 from sda.durable import write_json, write_text
 from sda.errors import DivergedError
 from sda.training.config import get_effective_preview_interval
-from sda.training.loop import train
 from sda.training.metrics import Event, MetricsCallback, ReconstructionScored, RunEnded
 
 CONFIG_FILE = ".hydra/config.yaml"
@@ -148,21 +147,7 @@ def _train(session: Session, emit: Emitter, requests: Requests) -> bool:
     """Run the loop; a run that diverges goes back to its last checkpoint, and on from there."""
     while True:
         try:
-            return train(
-                session.state,
-                features=session.features,
-                mask=session.mask,
-                objective=session.objective,
-                train_loader=session.train_loader,
-                probe=session.fixed.probe,
-                held_out=session.fixed.held_out,
-                config=session.plan.config.training,
-                device=session.device,
-                autocast=session.autocast,
-                emit=emit,
-                ask=requests,
-                block_steps=session.block_steps,
-            )
+            return session.train(emit, requests)
         except DivergedError as error:
             emit(session.roll_back(error))
 

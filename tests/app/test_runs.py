@@ -40,6 +40,7 @@ def test_a_run_and_what_it_leaves(command_line, sounds):
         "log-mel L1",
         "make ui",
         "verdict",
+        f"it goes on with: python train.py resume={run_dir}",
     ):
         assert words in text
     summary = json.loads((run_dir / "summary.json").read_text())
