@@ -181,7 +181,7 @@ class CheckpointConfig:
     """When the state of a run is saved, beside every `training.checkpoint_interval` epochs."""
 
     every_minutes: float = setting(
-        10.0, "Save also when the last save is this long ago, in mid-epoch too; 0 does not.", unit="min", at_least=0
+        5.0, "Save also when the last save is this long ago, in mid-epoch too; 0 does not.", unit="min", at_least=0
     )
 
     def __post_init__(self) -> None:
