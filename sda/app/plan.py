@@ -108,11 +108,9 @@ def plan_run(
         notices.append(f"batch_size lowered to {n_train_chunks}: that is all the training chunks there are")
         OmegaConf.update(composed, "training.batch_size", n_train_chunks)
         config.training.batch_size = n_train_chunks
-    resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
-    assert isinstance(resolved, dict)
     return Plan(
         config,
-        {str(key): value for key, value in resolved.items()},
+        _resolve(composed),
         run_dir,
         scan,
         groups,
@@ -161,8 +159,6 @@ def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
     _check_unchanged(hash_of, known)
     # The split is the one that was trained with; files may have been moved and renamed since.
     split = split_from_facts(checkpoint.facts["split"], _match_by_content(known, hash_of))
-    resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
-    assert isinstance(resolved, dict)
     choices = [Choice(**choice) for choice in checkpoint.facts["choices"]]
     choices = [
         Choice(choice.key, overrides[choice.key], "yours", "yours, on resuming") if choice.key in overrides else choice
@@ -171,7 +167,7 @@ def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
     notices = [f"damaged checkpoint passed over: {message}" for message in damaged]
     return Plan(
         config,
-        {str(key): value for key, value in resolved.items()},
+        _resolve(composed),
         run_dir,
         scan,
         groups,
@@ -194,6 +190,13 @@ def to_schema(composed: DictConfig) -> TrainRunConfig:
         raise ConfigError(f"{error.full_key or 'the configuration'}: {error.msg or error}") from error
     assert isinstance(config, TrainRunConfig)
     return config
+
+
+def _resolve(composed: DictConfig) -> dict[str, Any]:
+    """A configuration as plain values, its interpolations resolved."""
+    resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
 
 
 def _match_by_content(known: dict[str, str], hash_of: dict[str, str]) -> dict[str, str]:

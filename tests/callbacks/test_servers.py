@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -131,7 +132,11 @@ def _wait_for(condition, timeout_s=120.0):
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("misbehave", [run_failing, run_hanging], ids=["answers 500", "never answers"])
+@pytest.mark.parametrize(
+    "misbehave",
+    [run_failing, partial(run_failing, delay_s=3.0), run_hanging],
+    ids=["answers 500", "answers 500 after a while", "never answers"],
+)
 def test_a_server_that_misbehaves_holds_nobody_up_and_loses_nothing(run_dir, tmp_path, empty_database, misbehave):
     with misbehave() as uri:
         tracking = MlflowTracking(run_dir, _settings(uri), close_timeout_s=0.2)
