@@ -142,6 +142,10 @@ class FixedChunks:
     """Those of them that are judged every epoch, spread evenly."""
     held_out: list[Tensor]
     """Log-mel of the held-out chunks that are not mostly padding, up to `MOST_JUDGED_CHUNKS`."""
+    probe_blocks: list[int]
+    """The file of every chunk in `probe`, by number."""
+    held_out_blocks: list[int]
+    """The file of every chunk in `held_out`, by number."""
 
 
 @torch.no_grad()
@@ -154,12 +158,22 @@ def compute_fixed_chunks(
         batches = [indices[first : first + JUDGED_BATCH] for first in range(0, len(indices), JUDGED_BATCH)]
         return [features(torch.stack([dataset.grid_chunk(index) for index in batch]).to(device)) for batch in batches]
 
-    n_probe = min(len(val.judged), MOST_PROBE_CHUNKS)
+    probe = spread(train.judged, min(len(val.judged), MOST_PROBE_CHUNKS))
+    held_out = spread(val.judged, MOST_JUDGED_CHUNKS)
     return FixedChunks(
         training=log_mels(train, spread(train.judged, MOST_TRAINING_CHUNKS)),
-        probe=log_mels(train, spread(train.judged, n_probe)),
-        held_out=log_mels(val, spread(val.judged, MOST_JUDGED_CHUNKS)),
+        probe=log_mels(train, probe),
+        held_out=log_mels(val, held_out),
+        probe_blocks=number_files(train, probe),
+        held_out_blocks=number_files(val, held_out),
     )
+
+
+def number_files(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[int]:
+    """The file that each of the grid chunks lies in, by its number among the files of the dataset."""
+    paths = dict.fromkeys(chunk.path for chunk in dataset.chunks)
+    numbers = {path: number for number, path in enumerate(paths)}
+    return [numbers[dataset.chunks[index].path] for index in indices]
 
 
 def spread(items: Sequence[int], n_chosen: int) -> list[int]:

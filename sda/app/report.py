@@ -12,6 +12,9 @@ from sda.app.runs import PREVIEWS
 from sda.callbacks.console import format_duration
 from sda.callbacks.folds import FoldSummary
 from sda.training.metrics import (
+    CANNOT_TELL,
+    NO_OVERFITTING,
+    OVERFITTING,
     OVERFITTING_THRESHOLD,
     EpochMetrics,
     MetricsHistory,
@@ -92,6 +95,10 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
         units = f"{judged.active_units} of {plan.config.training.latent_dim} latent dimensions active"
         lines.append(f"  {which} of {last.epoch} trained; {losses}")
         lines.append(f"  {describe_verdict(history, plan.split.weakness)}")
+        if best and last.val_loss < best.val_loss:
+            lower = best.val_loss - last.val_loss
+            kept = "; its checkpoint is kept too" if outcome.status == "finished" and not outcome.unsaved else ""
+            lines.append(f"  the last epoch's held-out loss is {lower:.3f} lower, which may be noise{kept}")
         lines.append(f"  {units}; trained for {format_duration(last.elapsed_seconds)}")
     lines += format_scores(outcome.scores)
     if outcome.folds is not None:
@@ -149,15 +156,28 @@ def _judge(history: MetricsHistory) -> str:
     best, last = find_best(history), history.epochs[-1]
     if best is None:
         return f"verdict: too early to tell; the KL term was still warming up (weight {last.kl_weight:.2f})"
-    gap = f"the error on held-out sound is {best.overfitting_gap:.0%} larger than on training sound"
+    verdict = _read_verdict(best)
+    words = f"verdict: {verdict}; at the best epoch the error on held-out sound is {best.overfitting_gap:.0%} larger "
+    words += f"than on training sound{_describe_interval(best)}"
     drift = last.val_loss - best.val_loss
-    if best.overfitting_gap <= OVERFITTING_THRESHOLD:
-        return f"verdict: no overfitting; at the best epoch {gap}"
-    if drift > 0.02:
-        return f"verdict: overfitting; at the best epoch {gap}, and {drift:.3f} nats were lost by training on after it"
-    return (
-        f"verdict: overfitting; at the best epoch {gap}, though held-out sound was still not getting worse at the end"
-    )
+    if verdict == CANNOT_TELL:
+        words += f", and {OVERFITTING_THRESHOLD:.0%} counts as overfitting: more held-out files would tell"
+    elif verdict == OVERFITTING and drift > 0.02:
+        words += f", and {drift:.3f} nats were lost by training on after it"
+    elif verdict == OVERFITTING:
+        words += ", though held-out sound was still not getting worse at the end"
+    if last.trend in ("widening", "narrowing"):
+        words += f"; the gap was {last.trend} at the end, by {abs(last.gap_slope):.1%} an epoch"
+    return words
+
+
+def _read_verdict(epoch: EpochMetrics) -> str:
+    """An epoch's verdict; that of an epoch without an interval, from an older run, is its gap's."""
+    return epoch.verdict or (OVERFITTING if epoch.overfitting_gap > OVERFITTING_THRESHOLD else NO_OVERFITTING)
+
+
+def _describe_interval(epoch: EpochMetrics) -> str:
+    return f" ({epoch.gap_low:.0%} to {epoch.gap_high:.0%})" if epoch.gap_low < epoch.gap_high else ""
 
 
 def _name_continuation(plan: Plan) -> str:
@@ -175,6 +195,9 @@ def suggest_next(status: str, plan: Plan, history: MetricsHistory) -> str:
         return f"{_name_continuation(plan)} once the cause is gone"
     if best is None or best.epoch >= 0.95 * training.max_epochs:
         return f"it was still getting better: training.max_epochs={2 * training.max_epochs}"
-    if best.overfitting_gap > OVERFITTING_THRESHOLD:
+    verdict = _read_verdict(best)
+    if verdict == CANNOT_TELL and not plan.config.data.folds:
+        return "hold out every file once, and compare: python train.py -m data.folds=4 data.fold=0,1,2,3"
+    if verdict == OVERFITTING:
         return "more sounds help most; else compare preset=conservative and more augmentation_expansion"
     return "listen to the previews, then compare presets: python train.py -m preset=conservative,balanced"

@@ -56,7 +56,7 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
         layers: the configuration before it was resolved, kept beside the resolved one.
 
     Returns:
-        the best held-out loss (what a sweep compares) and the exit code of the process.
+        the best epoch's held-out loss (what a sweep compares) and the exit code of the process.
 
     Raises:
         SdaError: the run cannot be built or cannot go on; what was learned up to then is on disk.
@@ -241,6 +241,10 @@ def _record_end(session: Session, status: str, scores: list[ReconstructionScored
             "final_train_loss": last.train_loss,
             "final_val_loss": last.val_loss,
             "overfitting_gap": judged.overfitting_gap,
+            "gap_low": judged.gap_low,
+            "gap_high": judged.gap_high,
+            "gap_slope": last.gap_slope,
+            "gap_slope_error": last.gap_slope_error,
             "active_units": judged.active_units,
             "verdict": describe_verdict(history, plan.split.weakness),
         }

@@ -98,7 +98,7 @@ class ConsoleCallback:
             f"step {step.step}/{step.total_steps}",
             f"loss {step.train_loss:.3f}",
             f"KL {step.kl_loss:.4f} × {step.kl_weight:.2f}",
-            f"{self._held_out} {epoch.val_loss:.3f}, gap {epoch.overfitting_gap:+.0%}" if epoch is not None else "",
+            f"{self._held_out} {epoch.val_loss:.3f}, gap {describe_gap(epoch)}" if epoch is not None else "",
             f"lr {step.learning_rate:.1e}",
             f"ETA {format_duration(eta_s)}",
             f"{peak_memory_gib():.1f} GiB",
@@ -111,9 +111,16 @@ def _describe_epoch(epoch: EpochMetrics, held_out: str) -> str:
     star = " *best" if epoch.is_best else ""
     return (
         f"epoch {epoch.epoch}/{epoch.total_epochs}  train {epoch.train_loss:.3f}  {held_out} {epoch.val_loss:.3f}  "
-        f"gap {epoch.overfitting_gap:+.0%}  KL {epoch.kl_divergence:.0f} nat, {epoch.active_units} active  "
+        f"gap {describe_gap(epoch)}  KL {epoch.kl_divergence:.0f} nat, {epoch.active_units} active  "
         f"lr {epoch.learning_rate:.1e}  ETA {format_duration(epoch.eta_seconds)}{star}"
     )
+
+
+def describe_gap(epoch: EpochMetrics) -> str:
+    """The overfitting gap with its interval and trend, as far as there are any: `+34% (+21% to +50%, widening)`."""
+    notes = [f"{epoch.gap_low:+.0%} to {epoch.gap_high:+.0%}"] if epoch.gap_low < epoch.gap_high else []
+    notes += [epoch.trend] if epoch.trend in ("widening", "narrowing") else []
+    return f"{epoch.overfitting_gap:+.0%}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def format_duration(seconds: float) -> str:

@@ -15,6 +15,9 @@ EPOCH_METRICS = (
     "val_kl_loss",
     "kl_divergence",
     "overfitting_gap",
+    "gap_low",
+    "gap_high",
+    "gap_slope",
     "learning_rate",
     "elapsed_seconds",
     "kl_weight",
@@ -109,5 +112,7 @@ def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivere
 
 
 def _metrics(prefix: str, names: Iterable[str], values: dict[str, Any], step: int) -> list[MetricPoint]:
+    """One point for each name; the journal of an older run lacks some."""
     timestamp_ms = round(values["time"] * 1000)
-    return [MetricPoint(f"{prefix}/{name}", float(values[name]), timestamp_ms, step) for name in names]
+    told = [name for name in names if name in values]
+    return [MetricPoint(f"{prefix}/{name}", float(values[name]), timestamp_ms, step) for name in told]

@@ -1,6 +1,6 @@
 """The evidence lower bound of a VAE on spectrograms, every term in nats on one scale.
 
-Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `D` latent dimensions.
+Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `D` latent dimensions, `…` nothing or chunks or batches.
 """
 
 from typing import NamedTuple
@@ -18,22 +18,22 @@ ACTIVE_UNIT_VARIANCE = 0.01
 
 
 class Errors(NamedTuple):
-    """What a batch got wrong: means over the batch, so that batches can be averaged before they are scored."""
+    """What went wrong, of single chunks or as means over some, which can be averaged again before they are scored."""
 
     cell: Tensor
-    """Mean square error of a standardised spectrogram cell, scalar."""
+    """Mean square error of a standardised spectrogram cell, `[…]`."""
     level: Tensor
-    """Mean square error of a frame's level, in natural log units squared, scalar."""
+    """Mean square error of a frame's level, in natural log units squared, `[…]`."""
     kl_by_dimension: Tensor
-    """KL of each latent dimension from the prior, nats per chunk, `[D]`."""
+    """KL of each latent dimension from the prior, nats per chunk, `[…, D]`."""
     mean: Tensor
-    """Posterior mean of each dimension, `[D]`."""
+    """Posterior mean of each dimension, `[…, D]`."""
     square_of_mean: Tensor
-    """Square of the posterior mean of each dimension, `[D]`."""
+    """Square of the posterior mean of each dimension, `[…, D]`."""
 
 
 class LossTerms(NamedTuple):
-    """The objective's parts, scalars in nats per mel cell."""
+    """The objective's parts in nats per mel cell, `[…]`."""
 
     recon: Tensor
     """Negative log-likelihood, up to a constant."""
@@ -71,23 +71,27 @@ class Elbo:
         self.energy_weight = energy_weight
 
     def measure(self, result: Reconstruction) -> Errors:
-        """The batch's errors."""
+        """The batch's errors, means over its chunks."""
+        return Errors(*(values.mean(dim=0) for values in self.measure_each(result)))
+
+    def measure_each(self, result: Reconstruction) -> Errors:
+        """The errors of each chunk, `[B]` and `[B, D]`."""
         output_level = frame_level(self.standardise.invert(result.output))
         target_level = frame_level(self.standardise.invert(result.target))
         return Errors(
-            cell=(result.output - result.target).square().mean(),
-            level=(output_level - target_level).square().mean(),
-            kl_by_dimension=kl_to_standard_normal(result.posterior).mean(dim=0),
-            mean=result.posterior.mean.mean(dim=0),
-            square_of_mean=result.posterior.mean.square().mean(dim=0),
+            cell=(result.output - result.target).square().mean(dim=(1, 2)),
+            level=(output_level - target_level).square().mean(dim=1),
+            kl_by_dimension=kl_to_standard_normal(result.posterior),
+            mean=result.posterior.mean,
+            square_of_mean=result.posterior.mean.square(),
         )
 
     def score(self, errors: Errors) -> LossTerms:
-        """The objective's terms for the errors of one batch, or for the average over several."""
+        """The objective's terms for errors averaged over a batch, over several, or over each of many drawn ones."""
         recon = gaussian_nll(errors.cell)
         if self.energy_weight > 0:
             recon = (recon + self.energy_weight * gaussian_nll(errors.level)) / (1.0 + self.energy_weight)
-        return LossTerms(recon, kl=errors.kl_by_dimension.clamp(min=self.free_bits).sum() / self.n_cells)
+        return LossTerms(recon, kl=errors.kl_by_dimension.clamp(min=self.free_bits).sum(dim=-1) / self.n_cells)
 
     def count_active_units(self, errors: Errors) -> int:
         """Latent dimensions whose posterior mean depends on what is heard.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
 BEST = "best"
 """Name of the folder with the best epoch's checkpoint, beside those named by epoch."""
@@ -164,6 +164,9 @@ def _migrate(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     if version == 1:  # before runs could go back to a checkpoint, or compute a batch in parts
         content["progress"] |= {"n_rollbacks": 0, "learning_rate_scale": 1.0, "n_parts": 1}
         version = 2
+    if version == 2:  # before the best epoch was chosen by draws of the held-out files
+        content["progress"]["best_replicates"] = []
+        version = 3
     if version != SCHEMA_VERSION:
         raise CheckpointError(f"{folder} has schema version {version}; this sda reads versions up to {SCHEMA_VERSION}.")
     progress = content["progress"]
@@ -172,6 +175,9 @@ def _migrate(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         raise ValueError("its progress holds a count that is none")
     if not 0.0 < float(progress["learning_rate_scale"]) <= 1.0 or not math.isfinite(progress["elapsed_s"]):
         raise ValueError("its progress holds a number out of range")
+    best = [*progress["best_replicates"], *([] if progress["best_val_loss"] is None else [progress["best_val_loss"]])]
+    if not all(isinstance(loss, float) and math.isfinite(loss) for loss in best):
+        raise ValueError("its progress holds a loss that is none")
     return content
 
 

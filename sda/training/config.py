@@ -165,7 +165,8 @@ class TrainingConfig:
         False, "Compile the network: tens of seconds at the start for a few per cent on a CPU; CUDA graphs on a GPU."
     )
     early_stopping: bool = setting(
-        False, "Stop when the held-out loss has not improved for early_stopping_patience epochs after the KL warm-up."
+        False,
+        "Stop when the held-out loss fell by noise at most for early_stopping_patience epochs after the KL warm-up.",
     )
     early_stopping_patience: int = setting(20, "Epochs without improvement that early stopping waits.", at_least=1)
     max_skipped_steps: int = setting(

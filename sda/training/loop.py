@@ -14,22 +14,28 @@ from sda.audio.mel import LogMel
 from sda.errors import DivergedError
 from sda.losses.elbo import Elbo
 from sda.training.config import TrainingConfig
+from sda.training.judgement import JudgedChunks, Judgement, enclose_gap, is_better, judge
 from sda.training.loader import TrainLoader
 from sda.training.memory import fit_into_memory
 from sda.training.metrics import (
+    OVERFITTING,
     OVERFITTING_THRESHOLD,
+    TOO_EARLY,
     EpochMetrics,
     MetricsCallback,
     SaveDue,
     TrainingCompleteEvent,
     Warned,
     compute_overfitting_gap,
+    describe_trend,
     estimate_eta,
+    fit_gap_slope,
+    judge_gap,
 )
 from sda.training.readback import StepReader, TakenStep
 from sda.training.schedule import kl_weight, learning_rate_factor
 from sda.training.state import Progress, TrainState
-from sda.training.step import Judgement, judge, take_step
+from sda.training.step import take_step
 
 
 class Request(Enum):
@@ -49,7 +55,9 @@ def train(
     objective: Elbo,
     train_loader: TrainLoader,
     probe: Sequence[Tensor],
+    probe_blocks: Sequence[int],
     held_out: Sequence[Tensor],
+    held_out_blocks: Sequence[int],
     config: TrainingConfig,
     device: torch.device,
     autocast: torch.dtype | None,
@@ -66,7 +74,10 @@ def train(
         state: mutated in place; it can be saved whenever an epoch or `SaveDue` is told, and when this returns.
         mask: draws what the encoder does not get to hear.
         probe: log-mel batches of training chunks, un-augmented, always the same.
+        probe_blocks: the file of every chunk in them, by number; so files are drawn again, and not chunks, to see how
+            sure the gap is.
         held_out: log-mel batches of held-out chunks.
+        held_out_blocks: the file of every one of these.
         emit: told every event, in order.
         ask: asked after every step and every epoch; `Request.STOP` ends the loop cleanly, in mid-epoch too.
         block_steps: steps that are told together: reading their figures waits for the device.
@@ -84,6 +95,7 @@ def train(
         progress.kl_warmup_steps = math.ceil(config.kl_warmup_fraction * total_steps)
     reader = StepReader(state, config, total_steps, emit, block_steps)
     clock = _Clock(progress)
+    seen, unseen = JudgedChunks(probe, probe_blocks, seed=1), JudgedChunks(held_out, held_out_blocks, seed=0)
     while progress.epoch < config.max_epochs and not _has_stopped_improving(progress, config):
         epoch = progress.epoch + 1
         for waveform in train_loader.iterate(epoch, first_batch=progress.batch):
@@ -113,7 +125,7 @@ def train(
                 return False
 
         reader.tell()
-        on_probe, on_held_out = judge(model, objective, probe), judge(model, objective, held_out)
+        on_probe, on_held_out = judge(model, objective, seen), judge(model, objective, unseen)
         _refuse_what_is_not_finite(epoch, on_probe, on_held_out)
         clock.tick()
         progress.epoch, progress.batch = epoch, 0
@@ -154,6 +166,10 @@ def _describe_epoch(
     """The epoch that was just completed; notes it as the best where it is."""
     progress = state.progress
     weight = kl_weight(progress.step, progress.kl_warmup_steps or 0)
+    gap = compute_overfitting_gap(on_probe.loss, on_held_out.loss)
+    gap_low, gap_high = enclose_gap(on_probe, on_held_out)
+    gap_slope, gap_slope_error = _fit_slope(state, gap, weight)
+    is_warm = weight >= 1.0
     elapsed_s = [*(done.elapsed_seconds for done in state.history.epochs), progress.elapsed_s]
     return EpochMetrics(
         epoch=progress.epoch,
@@ -163,15 +179,30 @@ def _describe_epoch(
         val_recon_loss=on_held_out.recon,
         val_kl_loss=on_held_out.kl,
         kl_divergence=on_held_out.kl_divergence,
-        overfitting_gap=compute_overfitting_gap(on_probe.loss, on_held_out.loss),
+        overfitting_gap=gap,
         learning_rate=learning_rate_factor(progress.step, total_steps) * _peak(config, progress),
         eta_seconds=estimate_eta(elapsed_s, config.max_epochs - progress.epoch),
         elapsed_seconds=progress.elapsed_s,
         kl_weight=weight,
         active_units=on_held_out.active_units,
         skipped_steps=progress.skipped_steps,
-        is_best=_note_best(progress, on_held_out.loss, weight),
+        is_best=_note_best(progress, on_held_out, weight),
+        gap_low=gap_low,
+        gap_high=gap_high,
+        gap_slope=gap_slope,
+        gap_slope_error=gap_slope_error,
+        verdict=judge_gap(gap_low, gap_high) if is_warm else TOO_EARLY,
+        trend=describe_trend(gap_slope, gap_slope_error) if is_warm else "",
     )
+
+
+def _fit_slope(state: TrainState, gap: float, kl_weight: float) -> tuple[float, float]:
+    """How the gap changed up to this epoch, and how sure that is; the KL warm-up is left out."""
+    epochs = [epoch for epoch in state.history.epochs if epoch.kl_weight >= 1.0]
+    numbers, gaps = [epoch.epoch for epoch in epochs], [epoch.overfitting_gap for epoch in epochs]
+    if kl_weight < 1.0:
+        return 0.0, 0.0
+    return fit_gap_slope([*numbers, state.progress.epoch], [*gaps, gap])
 
 
 class _Clock:
@@ -191,14 +222,17 @@ def _has_stopped_improving(progress: Progress, config: TrainingConfig) -> bool:
     return config.early_stopping and progress.epochs_since_best >= config.early_stopping_patience
 
 
-def _note_best(progress: Progress, val_loss: float, kl_weight: float) -> bool:
-    """Whether this epoch is the best so far; none is while the KL term still warms up."""
+def _note_best(progress: Progress, on_held_out: Judgement, kl_weight: float) -> bool:
+    """Whether this epoch is the best so far, by more than noise; none is while the KL term still warms up."""
     if kl_weight < 1.0:
         return False
-    if progress.best_val_loss is not None and val_loss >= progress.best_val_loss:
+    best = progress.best_val_loss
+    if best is not None and not is_better(on_held_out, best, progress.best_replicates):
         progress.epochs_since_best += 1
         return False
-    progress.best_val_loss, progress.best_epoch, progress.epochs_since_best = val_loss, progress.epoch, 0
+    # A number for each draw is all that a comparison needs, however many files and latent dimensions there are.
+    progress.best_val_loss, progress.best_replicates = on_held_out.loss, on_held_out.replicates.tolist()
+    progress.best_epoch, progress.epochs_since_best = progress.epoch, 0
     return True
 
 
@@ -207,10 +241,11 @@ def _warn_of_epoch(progress: Progress, metrics: EpochMetrics, config: TrainingCo
     if metrics.kl_weight < 1.0:
         return []
     due = {}
-    if metrics.overfitting_gap > OVERFITTING_THRESHOLD:
+    if metrics.verdict == OVERFITTING:
         due["overfitting"] = (
             f"overfitting: the error on held-out sound is {metrics.overfitting_gap:.0%} larger than on training sound "
-            f"(threshold {OVERFITTING_THRESHOLD:.0%}); training goes on"
+            f"({metrics.gap_low:.0%} to {metrics.gap_high:.0%}; threshold {OVERFITTING_THRESHOLD:.0%}); "
+            "training goes on"
         )
     if metrics.active_units == 0:
         due["posterior_collapse"] = (

@@ -5,12 +5,20 @@ cell (lower is better, and they may be negative); `epoch` counts from 1; `step` 
 over the whole run.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
-from math import expm1
+from math import expm1, sqrt
 from typing import Any, Protocol
 
 OVERFITTING_THRESHOLD = 0.2
 """An overfitting gap above this counts as overfitting."""
+
+TREND_EPOCHS = 10
+"""The newest epochs that the gap's trend is taken from."""
+
+OVERFITTING, NO_OVERFITTING, CANNOT_TELL = "overfitting", "no overfitting", "cannot tell"
+TOO_EARLY = "too early"
+"""The verdict while the KL term still warms up."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,18 @@ class EpochMetrics:
     skipped_steps: int = 0
     """Steps of the run so far that were not taken because loss or gradient were not finite."""
     is_best: bool = False
-    """Whether this is the best epoch so far."""
+    """Whether this is the best epoch so far: better than the one before by more than noise."""
+    gap_low: float = 0.0
+    gap_high: float = 0.0
+    """The gap's 95 % interval over files; without width where a single chunk was judged, or nothing is known."""
+    gap_slope: float = 0.0
+    """Change of the gap an epoch, over the newest epochs; see `fit_gap_slope`."""
+    gap_slope_error: float = 0.0
+    """Standard error of the slope."""
+    verdict: str = ""
+    """`too early`, `overfitting`, `no overfitting` or `cannot tell`, see `judge_gap`; empty in runs of old."""
+    trend: str = ""
+    """`widening`, `narrowing` or `steady`, see `describe_trend`; empty while it is too early."""
 
 
 @dataclass(frozen=True)
@@ -180,9 +199,10 @@ class TrainingCompleteEvent:
     final_train_loss: float
     final_val_loss: float
     best_val_loss: float
-    """Lowest held-out loss after the KL warm-up; the final one where no epoch came after it."""
+    """Held-out loss of the best epoch, the final one where there is none; a later one may be lower within the noise."""
     best_epoch: int
-    """Its epoch; 0 where no epoch came after the warm-up."""
+    """The last epoch that was better than the best one before it by more than noise; 0 where none came after the KL
+    warm-up."""
 
 
 @dataclass(frozen=True)
@@ -267,6 +287,62 @@ def compute_overfitting_gap(train_loss: float, val_loss: float) -> float:
     return expm1(min(val_loss - train_loss, 100.0))
 
 
+def judge_gap(low: float, high: float, threshold: float = OVERFITTING_THRESHOLD) -> str:
+    """What the interval of a gap tells: `overfitting` above the threshold, `no overfitting` up to it.
+
+    `cannot tell` where the threshold lies inside, or where the interval has no width: then there was nothing to take
+    it from.
+
+    >>> judge_gap(0.25, 0.6), judge_gap(-0.1, 0.2), judge_gap(0.1, 0.6), judge_gap(0.3, 0.3)
+    ('overfitting', 'no overfitting', 'cannot tell', 'cannot tell')
+    """
+    if low == high:
+        return CANNOT_TELL
+    if low > threshold:
+        return OVERFITTING
+    return NO_OVERFITTING if high <= threshold else CANNOT_TELL
+
+
+def fit_gap_slope(epochs: Sequence[int], gaps: Sequence[float]) -> tuple[float, float]:
+    """Change of the gap an epoch and its standard error, by least squares over the last `TREND_EPOCHS`.
+
+    Both are 0 below three epochs. The error takes epochs for independent.
+
+    Args:
+        epochs: numbers of the epochs, no two the same.
+        gaps: the gap in each.
+
+    Reference:
+        Draper & Smith, "Applied Regression Analysis", 1998, chapter 1.
+
+    >>> fit_gap_slope([1, 2, 3], [0.0, 1.0, 2.0])
+    (1.0, 0.0)
+    """
+    epochs, gaps = epochs[-TREND_EPOCHS:], gaps[-TREND_EPOCHS:]
+    n = len(epochs)
+    if n < 3:
+        return 0.0, 0.0
+    centre = sum(epochs) / n
+    times = [epoch - centre for epoch in epochs]
+    rises = [gap - gaps[0] for gap in gaps]  # a gap that does not change has a slope of 0 to the last digit
+    spread = sum(time * time for time in times)
+    slope = sum(time * rise for time, rise in zip(times, rises, strict=True)) / spread
+    mean = sum(rises) / n
+    residual = sum((rise - mean - slope * time) ** 2 for time, rise in zip(times, rises, strict=True))
+    return slope, sqrt(residual / (n - 2) / spread)
+
+
+def describe_trend(slope: float, slope_error: float) -> str:
+    """`widening` or `narrowing` where the slope is more than two standard errors from 0, else `steady`.
+
+    >>> describe_trend(0.03, 0.01), describe_trend(-0.03, 0.01), describe_trend(0.03, 0.02)
+    ('widening', 'narrowing', 'steady')
+    """
+    if abs(slope) <= 2 * slope_error or slope == 0.0:
+        return "steady"
+    return "widening" if slope > 0 else "narrowing"
+
+
 def estimate_eta(elapsed_s: list[float], n_epochs_left: int) -> float:
     """Seconds that the epochs left will take at the pace of the last five.
 
@@ -301,7 +377,13 @@ class MetricsHistory:
         return {name: [getattr(epoch, name) for epoch in self.epochs] for name in names}
 
     def get_best_epoch(self) -> int | None:
-        """The epoch with the lowest held-out loss among those at full KL weight; `None` while there is none."""
+        """The epoch whose checkpoint is kept as the best, the last one marked so; `None` while there is none.
+
+        Where none is marked, it is the one with the lowest held-out loss among those at full KL weight.
+        """
+        marked = [epoch.epoch for epoch in self.epochs if epoch.is_best]
+        if marked:
+            return marked[-1]
         eligible = [epoch for epoch in self.epochs if epoch.kl_weight >= 1.0]
         return min(eligible, key=lambda epoch: epoch.val_loss).epoch if eligible else None
 

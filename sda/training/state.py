@@ -38,9 +38,12 @@ class Progress:
     elapsed_s: float = 0.0
     """Training time so far, over all continuations."""
     best_val_loss: float | None = None
-    """Lowest held-out loss at full KL weight; `None` before the end of the warm-up."""
+    """Held-out loss of the best epoch; `None` before the end of the KL warm-up."""
+    best_replicates: list[float] = field(default_factory=list)
+    """The same in every draw of the held-out files, which later epochs are compared with; empty where not known."""
     best_epoch: int = 0
     epochs_since_best: int = 0
+    """Epochs after it, none of them better by more than noise."""
     warned: list[str] = field(default_factory=list)
     """Kinds of warning already given once."""
 

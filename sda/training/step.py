@@ -1,8 +1,7 @@
-"""One optimiser step, and the judgement of a model on chunks that stay the same."""
+"""One optimiser step."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,19 +25,6 @@ class StepResult(NamedTuple):
     def finite(self) -> bool:
         """Whether the step was taken."""
         return math.isfinite(self.loss) and math.isfinite(self.gradient_norm)
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A model's objective at full KL weight, in eval mode."""
-
-    loss: float
-    recon: float
-    kl: float
-    """Nats per cell, after free bits."""
-    kl_divergence: float
-    """Nats per chunk, without free bits."""
-    active_units: int
 
 
 def take_step(
@@ -131,31 +117,3 @@ def _accumulate(
 def read_back(figures: Sequence[Tensor]) -> list[StepResult]:
     """What `take_step` gave for some steps, as plain numbers; this waits for the device, once for all of them."""
     return [StepResult(*row) for row in torch.stack(list(figures)).tolist()]
-
-
-@torch.no_grad()
-def judge(model: MelVAE, objective: Elbo, log_mels: Iterable[Tensor]) -> Judgement:
-    """Score a model on batches of log-mel spectrograms: posterior means, no dropout, full KL weight, float32.
-
-    Errors are averaged over all chunks before they are scored, so that the batching does not matter.
-
-    Shape:
-        each of log_mels `[B, M, F]`, on the model's device.
-    """
-    model.eval()
-    n_chunks = 0
-    sums: Errors | None = None
-    for log_mel in log_mels:
-        weighted = Errors(*(value * len(log_mel) for value in objective.measure(model(log_mel))))
-        sums = weighted if sums is None else Errors(*(a + b for a, b in zip(sums, weighted, strict=True)))
-        n_chunks += len(log_mel)
-    assert sums is not None, "there is at least one chunk to judge"
-    errors = Errors(*(value / n_chunks for value in sums))
-    terms = objective.score(errors)
-    return Judgement(
-        loss=terms.total().item(),
-        recon=terms.recon.item(),
-        kl=terms.kl.item(),
-        kl_divergence=errors.kl_by_dimension.sum().item(),
-        active_units=objective.count_active_units(errors),
-    )

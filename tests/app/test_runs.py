@@ -12,6 +12,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from sda.training.checkpoint import open_checkpoint
 from tests.app.conftest import TINY
 
 pytestmark = pytest.mark.slow
@@ -46,6 +47,8 @@ def test_a_run_and_what_it_leaves(command_line, sounds):
     summary = json.loads((run_dir / "summary.json").read_text())
     assert summary["status"] == "finished"
     assert summary["mlflow_link"] in text
+    assert summary["gap_low"] < summary["overfitting_gap"] < summary["gap_high"]
+    assert f"({summary['gap_low']:+.0%} to {summary['gap_high']:+.0%}" in text
 
     config = yaml.safe_load((run_dir / ".hydra" / "config.yaml").read_text())
     assert config["training"]["regularization"]["dropout"] == 0.3
@@ -76,7 +79,11 @@ def _journal_history_and_mlflow_agree(command_line, run_dir):
     history = json.loads((run_dir / "history.json").read_text())
     for kind, section, names in (
         ("StepMetrics", "steps", ("train_loss", "recon_loss", "kl_loss", "learning_rate")),
-        ("EpochMetrics", "epochs", ("train_loss", "val_loss", "kl_divergence", "overfitting_gap")),
+        (
+            "EpochMetrics",
+            "epochs",
+            ("train_loss", "val_loss", "kl_divergence", "overfitting_gap", "gap_low", "gap_high"),
+        ),
     ):
         events = command_line.events(run_dir, kind)
         prefix, axis = {"StepMetrics": ("step", "step"), "EpochMetrics": ("epoch", "epoch")}[kind]
@@ -202,6 +209,12 @@ def test_stopped_in_mid_epoch_and_continued_it_is_the_run_that_never_stopped(com
     for name in ("train_loss", "recon_loss", "learning_rate", "gradient_norm"):
         curves = [[e[name] for e in command_line.events(run, "StepMetrics")] for run in (whole, broken)]
         assert curves[0] == curves[1], name
+    for name in ("val_loss", "is_best", "gap_low", "gap_high", "gap_slope", "verdict"):
+        curves_of_epochs = [[e[name] for e in command_line.events(run, "EpochMetrics")] for run in (whole, broken)]
+        assert curves_of_epochs[0] == curves_of_epochs[1], name
+    ends = [open_checkpoint(run / "checkpoints" / "epoch_0004").progress | {"elapsed_s": 0} for run in (whole, broken)]
+    assert ends[0] == ends[1]
+    assert len(ends[0]["best_replicates"]) == 1000
     tensors = [load_file(run / "checkpoints" / "epoch_0004" / "tensors.safetensors") for run in (whole, broken)]
     assert all(torch.equal(tensor, tensors[1][name]) for name, tensor in tensors[0].items())
     steps = [

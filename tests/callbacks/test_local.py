@@ -3,7 +3,7 @@
 import errno
 import io
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -309,6 +309,20 @@ def test_plain_lines_say_what_a_person_needs():
     assert lines[0].endswith("*best")
     assert "overfitting: [bold] 30 %" in lines[1]
     assert "\x1b" not in text.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "gap +10%  KL"),
+        ({"gap_low": -0.03, "gap_high": 0.25, "trend": "steady"}, "gap +10% (-3% to +25%)  KL"),
+        ({"gap_low": -0.03, "gap_high": 0.25, "trend": "widening"}, "gap +10% (-3% to +25%, widening)  KL"),
+    ],
+)
+def test_the_gap_is_shown_with_its_interval_and_where_it_is_going(fields, expected):
+    text = io.StringIO()
+    ConsoleCallback(Console(file=text, width=200))(replace(epoch(1), **fields))
+    assert expected in text.getvalue()
 
 
 def test_a_terminal_shows_the_live_line():

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from sda.losses.elbo import Elbo, gaussian_nll, kl_to_standard_normal
+from sda.losses.elbo import Elbo, Errors, gaussian_nll, kl_to_standard_normal
 from sda.models.mel_vae import Posterior, Reconstruction, Standardise
 
 N_CELLS = 32 * 10
@@ -71,6 +71,34 @@ def test_the_level_term_sees_a_lost_peak_that_the_cells_hardly_see():
     peak_lost, hiss_lost = (_result(output, target) for output in (quiet, hiss))
     assert cells.score(cells.measure(peak_lost)).recon == cells.score(cells.measure(hiss_lost)).recon
     assert level.score(level.measure(peak_lost)).recon > level.score(level.measure(hiss_lost)).recon + 1.0
+
+
+def test_the_errors_of_chunks_average_to_those_of_the_batch():
+    torch.manual_seed(0)
+    result = _result(torch.randn(5, 32, 10), torch.randn(5, 32, 10), torch.randn(5, 4), torch.randn(5, 4))
+    elbo = _elbo(free_bits=0.1, energy_weight=0.3)
+    errors, each = elbo.measure(result), elbo.measure_each(result)
+    torch.testing.assert_close(errors.cell, (result.output - result.target).square().mean())
+    torch.testing.assert_close(errors.kl_by_dimension, kl_to_standard_normal(result.posterior).mean(dim=0))
+    alone = [elbo.measure(Reconstruction(*(part[n : n + 1] for part in result[:2]), _one(result, n))) for n in range(5)]
+    for whole, apart, single in zip(errors, each, zip(*alone, strict=True), strict=True):
+        torch.testing.assert_close(apart, torch.stack(single))
+        torch.testing.assert_close(apart.mean(dim=0), whole)
+
+
+def _one(result, number):
+    return Posterior(*(part[number : number + 1] for part in result.posterior))
+
+
+def test_many_errors_are_scored_as_each_of_them():
+    torch.manual_seed(0)
+    result = _result(torch.randn(5, 32, 10), torch.randn(5, 32, 10), torch.randn(5, 4), torch.randn(5, 4))
+    elbo = _elbo(free_bits=0.5, energy_weight=0.3)
+    each = elbo.measure_each(result)
+    together = elbo.score(each).total(0.7)
+    for number in range(5):
+        alone = elbo.score(Errors(*(values[number] for values in each))).total(0.7)
+        torch.testing.assert_close(together[number], alone)
 
 
 def test_perfect_silence_has_a_finite_gradient():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sda.app.builders import number_files
 from sda.audio.augmentation import Augmentation
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
@@ -35,18 +36,26 @@ class Miniature:
     train_loader: TrainLoader
     probe: list[torch.Tensor]
     held_out: list[torch.Tensor]
+    probe_blocks: list[int]
+    held_out_blocks: list[int]
     events: list[Event] = field(default_factory=list)
     ask: Callable[[], Request] = lambda: Request.NOTHING
+
+    @property
+    def objective(self) -> Elbo:
+        return Elbo(self.model.standardise, 32 * self.model.n_frames, self.config.free_bits, 0.2)
 
     def run(self, stop_after: float = math.inf, block_steps: int = 1) -> bool:
         return train(
             self.state,
             features=self.features,
             mask=SpectrogramMask(time_probability=0.5, band_probability=0.5),
-            objective=Elbo(self.model.standardise, 32 * self.model.n_frames, self.config.free_bits, 0.2),
+            objective=self.objective,
             train_loader=self.train_loader,
             probe=self.probe,
+            probe_blocks=self.probe_blocks,
             held_out=self.held_out,
+            held_out_blocks=self.held_out_blocks,
             config=self.config,
             device=torch.device("cpu"),
             autocast=None,
@@ -84,6 +93,7 @@ def make_miniature(make_sounds):
         fit_standardise(model.standardise, training)
         state = TrainState(model, build_optimizer(model, config.learning_rate, config.regularization.weight_decay))
         held_out = [features(batch) for batch in val_loader]
-        return Miniature(config, features, model, state, loader, training, held_out)
+        blocks = [number_files(dataset, range(dataset.n_chunks)) for dataset in (chunks, val_loader.dataset)]
+        return Miniature(config, features, model, state, loader, training, held_out, *blocks)
 
     return make

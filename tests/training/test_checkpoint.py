@@ -19,6 +19,7 @@ from sda.training.checkpoint import (
     open_newest,
 )
 from sda.training.saving import CheckpointWriter, abandon_best, draft_checkpoint, remove_leftovers
+from sda.training.state import Progress
 
 
 @pytest.fixture
@@ -205,3 +206,40 @@ def test_a_checkpoint_of_the_first_version_is_read(run, tmp_path):
     _reseal(folder, schema_version=1, progress=progress)
     read = open_checkpoint(folder).progress
     assert (read["n_rollbacks"], read["learning_rate_scale"], read["n_parts"]) == (0, 1.0, 1)
+    assert Progress(**read).best_replicates == []
+
+
+def test_a_checkpoint_of_the_second_version_is_read(run, tmp_path):
+    folder = _save(run, tmp_path, 1)
+    content = json.loads((folder / STATE).read_text())
+    del content["progress"]["best_replicates"]
+    for name in ("gap_low", "gap_high", "gap_slope", "gap_slope_error", "verdict", "trend"):
+        del content["history"]["epochs"][name]
+    _reseal(folder, schema_version=2, progress=content["progress"], history=content["history"])
+    checkpoint = open_checkpoint(folder)
+    progress = Progress(**checkpoint.progress)
+    assert progress.best_replicates == []
+    assert progress.best_val_loss == run.state.progress.best_val_loss
+    assert [epoch.verdict for epoch in checkpoint.history.epochs] == [""]
+
+
+def test_what_the_best_epoch_was_like_comes_back_to_the_last_digit(run, tmp_path):
+    saved = run.state.progress.best_replicates
+    assert len(set(saved)) > 1
+    assert Progress(**open_checkpoint(_save(run, tmp_path, 1)).progress).best_replicates == saved
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"best_replicates": [math.nan]},
+        {"best_replicates": ["0.5"]},
+        {"best_replicates": 3},
+        {"best_val_loss": math.inf},
+    ],
+)
+def test_a_loss_that_is_none_is_refused(run, tmp_path, wrong):
+    folder = _save(run, tmp_path, 1)
+    _reseal(folder, progress=json.loads((folder / STATE).read_text())["progress"] | wrong)
+    with pytest.raises(CheckpointError, match=r"a loss that is none|not iterable|must be an iterable"):
+        open_checkpoint(folder)

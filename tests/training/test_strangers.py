@@ -142,8 +142,8 @@ STATES = {
     "no JSON": b"\x80\x04",
     "a list": b"[]",
     "nested without end": b"[" * 200_000,
-    "no progress": b'{"schema_version": 2}',
-    "a count that is text": b'{"schema_version": 2, "progress": {"epoch": "../../x"}}',
+    "no progress": b'{"schema_version": 3}',
+    "a count that is text": b'{"schema_version": 3, "progress": {"epoch": "../../x"}}',
     "history that is text": None,
     "a count without end": None,
 }
