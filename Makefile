@@ -7,10 +7,10 @@ PORT ?= 5000
 N ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scan train ui sync test check lint format lock bench torture clean clean-cache
+.PHONY: help setup demo scan train ui sync test check lint format lock bench torture eval-selftest clean clean-cache
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 setup: .venv/.ready ## create .venv with the pinned, hashed requirements
 
@@ -50,8 +50,11 @@ bench: setup ## how fast it is, as ratios measured side by side; see experiments
 torture: setup ## kill trainings in every way, continue them, compare bit by bit: make torture N=200
 	$(RUN) -m experiments.torture --n $(N)
 
+eval-selftest: setup ## does the evaluation say of known sound what must be said of it? about a quarter of an hour
+	$(RUN) -m experiments.selftest
+
 lock: .uv/bin/uv ## pin the newest requirements that fit pyproject.toml
-	.uv/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+	.uv/bin/uv pip compile pyproject.toml --extra dev --extra eval --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" --upgrade --output-file requirements.txt
 
 clean-cache: setup ## remove decoded sound from the cache; it is made again when it is needed
@@ -62,7 +65,7 @@ clean: ## remove what setup and the tools made; runs and MLflow's store stay
 
 .venv/.ready: requirements.txt pyproject.toml | $(UV)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	$(UV) pip install --quiet --python $(RUN) --require-hashes -r requirements.txt
+	$(UV) pip install --quiet --python $(RUN) --no-deps --require-hashes -r requirements.txt
 	$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation -e . && touch $@
 
 .uv/bin/uv:

@@ -30,6 +30,7 @@ SETTINGS = (
     "augmentation.time_mask_probability=0.5",
     "preset.kl_warmup_fraction=0.2",
     "evaluation.max_clips=4",
+    "evaluation.at_end=none",
     "deterministic=true",
 )
 """A training of seconds in which everything that is drawn at random is drawn."""

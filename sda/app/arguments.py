@@ -4,7 +4,20 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-PATH_KEYS = frozenset({"data.root", "data.cache_dir", "data.group_by", "output", "resume", "run"})
+PATH_KEYS = frozenset(
+    {
+        "cache_dir",
+        "data.cache_dir",
+        "data.group_by",
+        "data.root",
+        "generated",
+        "held_out",
+        "output",
+        "reference",
+        "resume",
+        "run",
+    }
+)
 """Keys whose value is always a path, a pattern or a plain name, never a Hydra expression."""
 
 AUTOMATIC_BATCH = "training.batch_size=auto"
@@ -36,6 +49,17 @@ def find_value(arguments: Sequence[str], key: str) -> str | None:
     return values[-1] if values else None
 
 
+def split_names(text: str) -> list[str]:
+    """Several runs in one value, with commas; a folder whose own name has commas is one.
+
+    >>> split_names("[last, 3f2a]"), split_names("")
+    (['last', '3f2a'], [])
+    """
+    if Path(text).exists() and text:
+        return [text]
+    return [name.strip() for name in text.strip("[]").split(",") if name.strip()]
+
+
 def _quote_path(argument: str) -> str:
     match = _ASSIGNMENT.fullmatch(argument)
     if match is None:
@@ -46,7 +70,7 @@ def _quote_path(argument: str) -> str:
     if _exists(value):
         return f"{key}={quote_value(_expand(value))}"
     parts = value.split(",")
-    if len(parts) > 1 and all(_exists(part) for part in parts):
+    if len(parts) > 1 and all(_exists(part) for part in parts) and key != "run":
         return f"{key}={','.join(quote_value(_expand(part)) for part in parts)}"
     is_path = key.lstrip("+") in PATH_KEYS
     return f"{key}={quote_value(_expand(value))}" if is_path else argument

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from sda.app.arguments import find_value, prepare_arguments, quote_value
+from sda.app.arguments import find_value, prepare_arguments, quote_value, split_names
 from sda.app.plan import Plan, plan_resume, plan_run
 from sda.app.runs import LOCK, find_run
 from sda.app.survey import scan_once
@@ -136,10 +136,20 @@ def _is_sweep() -> bool:
 
 def _evaluate_task(config: DictConfig) -> None:
     settings = _to_object(config)
-    find_run(settings.run)  # before torch is imported, which takes seconds
-    from sda.app.evaluate import evaluate_run
+    names = split_names(settings.run)
+    folders = {key: getattr(settings, key) for key in ("reference", "generated")}
+    if bool(names) == any(folders.values()) or (not names and not all(folders.values())):
+        raise ConfigError(
+            "give either run=…, such as run=last, or two folders: reference=FOLDER (real sound) and generated=FOLDER."
+        )
+    for name in names:
+        find_run(name)  # before torch is imported, which takes seconds
+    from sda.app.evaluate import evaluate_folders, evaluate_runs
 
-    evaluate_run(settings, Console())
+    if names:
+        evaluate_runs(names, settings, Console())
+    else:
+        evaluate_folders(settings, Console())
 
 
 def _generate_task(config: DictConfig) -> None:

@@ -1,50 +1,213 @@
-"""`evaluate.py`: how close a run's best epoch brings back sound it never trained on."""
+"""`evaluate.py`: what a run learned, and whether what it makes is new; or any two folders of sound, without a run."""
 
-from dataclasses import asdict
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sda.app.builders import count_chunk_samples
-from sda.app.loading import open_run
-from sda.app.report import format_scores, print_lines
-from sda.app.session import score_reconstruction_of
+from sda.app.assessment import Assessment, Effort, Stage, assess_folders, assess_model
+from sda.app.evaluation_page import Report
+from sda.app.evaluation_report import (
+    FOLDER,
+    PAGE,
+    SCHEMA,
+    VALUES,
+    build_report,
+    describe_evaluation,
+    format_values,
+    list_values,
+    write_evaluation,
+)
+from sda.app.loading import TrainedRun, open_run
+from sda.app.report import print_lines
+from sda.app.runs import is_running, lock_run, read_groups
+from sda.app.subject import Subject, collect_pieces
 from sda.app.survey import build_cache
+from sda.callbacks.backlog import SETTINGS
+from sda.callbacks.journal import Journal
+from sda.callbacks.tracking import try_to_deliver
 from sda.config.schema import EvaluateConfig
+from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
-from sda.data.scan import scan_file
-from sda.data.split import split_from_facts
-from sda.durable import write_json
+from sda.data.groups import AUTO, group_files
+from sda.data.measure import LOWEST_DBFS
+from sda.data.scan import Scan, scan_file, scan_folder
+from sda.data.split import split_from_facts, split_scan
 from sda.errors import DataError
-from sda.training.dataset import AudioTrainingDataset
+from sda.evaluation.sounds import Sound
+from sda.evaluation.suite import Material
 
-EVALUATION = "evaluation.json"
+EVALUATIONS_ROOT = "evaluations"
+HELD_OUT_FRACTION = 0.3
+"""Share of a reference folder that the rest of it is compared with, where no held-out sound is given."""
 
 
-def evaluate_run(config: EvaluateConfig, console: Console) -> None:
-    """Measure, print, and write `evaluation.json` into the run's folder.
+def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console) -> None:
+    """Evaluate runs, one after the other; several are put side by side on one more page.
 
     Raises:
         CheckpointError: there is no such run, or it cannot be read.
-        DataError: a held-out file is gone or has changed.
+        DataError: a file is gone or has changed.
     """
-    run = open_run(config.run, config.device)
+    reports = []
+    for name in names:
+        run = open_run(name, config.device, config.checkpoint)
+        folder = Path(config.output).absolute() if config.output and len(names) == 1 else run.run_dir / FOLDER
+        with _show_progress(console) as stage:
+            report = evaluate_run(run, config, folder, stage)
+        weakness = report.values["validation_weakness"]
+        weak = [f"! weak validation: {weakness}"] if weakness else []
+        print_lines(console, [f"{run.run_dir}, epoch {report.values['epoch']}", *weak, *format_values(report.values)])
+        problem = _record(run.run_dir, folder, report.values)
+        if problem:
+            print_lines(console, [f"! MLflow was not told: {problem}"])
+        print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
+        reports.append(report)
+    if len(reports) > 1:
+        folder = _choose_folder(config)
+        write_evaluation(folder, reports, {"schema": SCHEMA, "runs": {one.name: one.values for one in reports}})
+        print_lines(console, [f"side by side: {folder / PAGE}"])
+
+
+def evaluate_run(run: TrainedRun, config: EvaluateConfig, folder: Path, stage: Stage) -> Report:
+    """Evaluate one run in full and write its evaluation into a folder."""
     split = split_from_facts(run.checkpoint.facts["split"])
     known = run.checkpoint.facts["files"]
     cache = build_cache(run.config)
+    _refuse_changed([*split.train_paths, *split.val_paths], known, cache)
+    corpus, groups = Corpus(cache, known), read_groups(run.run_dir)
+    subject = Subject(run.model, run.features, run.config, split, corpus, groups)
+    effort = Effort(config.max_clips, config.n_generated, config.generated_s)
+    assessment = assess_model(subject, effort, config.seed, stage)
+    facts = {
+        "suite": "full",
+        "run": str(run.run_dir),
+        "epoch": run.checkpoint.progress["epoch"],
+        "checkpoint": config.checkpoint.value,
+        "validation_weakness": split.weakness,
+    }
+    stage("writing the page", 0.96)
+    return _write(run.run_dir.name, folder, assessment, facts)
+
+
+def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
+    """Evaluate a folder of generated sound against a folder of real sound, without a model.
+
+    Raises:
+        DataError: a folder is missing or holds no usable sound.
+    """
+    cache = SoundCache(config.cache_dir, config.sample_rate_hz)
+    with _show_progress(console) as stage:
+        stage("looking at every file", 0.0)
+        scans = {key: _scan(key, getattr(config, key), cache) for key in ("reference", "generated", "held_out")}
+        reference, generated = scans["reference"], scans["generated"]
+        assert reference is not None
+        assert generated is not None
+        hash_of = {file.path: file.sha256 for scan in scans.values() if scan is not None for file in scan.usable}
+        corpus = Corpus(cache, hash_of)
+        groups = group_files(reference, cache, AUTO)
+        material = Material(
+            config.sample_rate_hz,
+            train=_open(reference, corpus),
+            held_out=_open(scans["held_out"], corpus),
+            generated=_open(generated, corpus),
+            train_groups=[groups.key_of[file.path] for file in reference.usable],
+        )
+        halves, weakness = material, ""
+        if scans["held_out"] is None:
+            if len(groups.members) < 2:
+                raise DataError(
+                    f"reference={config.reference}: {len(groups.members)} recording alone cannot say what new sound "
+                    "would be like. Add others, or give held_out=FOLDER."
+                )
+            split = split_scan(reference, groups, HELD_OUT_FRACTION, config.seed)
+            weakness = split.weakness
+            halves = replace(
+                material, train=collect_pieces(split.train, corpus), held_out=collect_pieces(split.val, corpus)
+            )
+        assessment = assess_folders(material, halves, config.seed, stage)
+        facts = {
+            "suite": "folders",
+            "reference": reference.root,
+            "generated": generated.root,
+            "held_out": config.held_out,
+            "validation_weakness": weakness,
+        }
+        folder = _choose_folder(config)
+        stage("writing the page", 0.96)
+        report = _write(Path(generated.root).name, folder, assessment, facts)
+    print_lines(console, [f"{generated.root} against {reference.root}", *format_values(report.values)])
+    print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
+
+
+def _write(name: str, folder: Path, assessment: Assessment, facts: dict[str, Any]) -> Report:
+    values = list_values(assessment, facts)
+    lines = [f"{key.replace('_', ' ')}: {value}" for key, value in facts.items() if value not in ("", None)]
+    files = values["n_files"]
+    lines.append(
+        f"{files['train']} training files, {files['held_out']} held out, {files['generated']} generated sounds"
+    )
+    report = build_report(name, lines, assessment, values)
+    write_evaluation(folder, [report], values)
+    return report
+
+
+def _record(run_dir: Path, folder: Path, values: dict[str, Any]) -> str:
+    """Add an evaluation to the run's journal and let MLflow have it; says what went wrong."""
+    if is_running(run_dir):
+        return "the run is being trained; evaluate it again when it has ended"
+    with lock_run(run_dir):
+        journal = Journal(run_dir)
+        journal(describe_evaluation(values, folder))
+        journal.close()
+        if journal.problem:
+            return journal.problem
+    return try_to_deliver(run_dir) if (run_dir / SETTINGS).exists() else ""
+
+
+def _refuse_changed(paths: Sequence[str], known: dict[str, str], cache: SoundCache) -> None:
     changed = [
-        path
-        for path in split.val_paths
-        if not Path(path).is_file() or scan_file(path, cache=cache)[0].sha256 != known[path]
+        path for path in paths if not Path(path).is_file() or scan_file(path, cache=cache)[0].sha256 != known[path]
     ]
     if changed:
-        raise DataError(f"held-out files are gone or changed: {', '.join(changed[:3])}. Put them back as they were.")
-    rate = run.config.audio.sample_rate_hz
-    held_out = AudioTrainingDataset(split.val, count_chunk_samples(run.config), rate, corpus=Corpus(cache, known))
-    epoch = run.checkpoint.progress["epoch"]
-    scores = score_reconstruction_of(run.model, run.features, held_out, config.max_clips, epoch)
-    values = {"reconstruction": {score.source: asdict(score) for score in scores}}
-    write_json(run.run_dir / EVALUATION, {**values, "validation_weakness": split.weakness})
-    title = f"{run.run_dir}, epoch {epoch}"
-    weak = [f"! weak validation: {split.weakness}"] if split.weakness else []
-    print_lines(console, [title, *weak, *format_scores(scores), f"written: {run.run_dir / EVALUATION}"])
+        names = ", ".join(changed[:3])
+        raise DataError(f"files of the run are gone or changed: {names}. Put them back as they were.")
+
+
+def _scan(key: str, root: str, cache: SoundCache) -> Scan | None:
+    if not root:
+        return None
+    try:
+        return scan_folder(root, silence_dbfs=LOWEST_DBFS, cache=cache)
+    except DataError as error:
+        raise DataError(str(error).replace("data.root", key).replace("data.cache_dir", "cache_dir")) from error
+
+
+def _open(scan: Scan | None, corpus: Corpus) -> list[Sound]:
+    return [] if scan is None else [Sound(Path(file.path).name, corpus.get(file.path)) for file in scan.usable]
+
+
+def _choose_folder(config: EvaluateConfig) -> Path:
+    if config.output:
+        return Path(config.output).expanduser().absolute()
+    return Path(EVALUATIONS_ROOT).absolute() / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{secrets.token_hex(2)}"
+
+
+@contextmanager
+def _show_progress(console: Console) -> Iterator[Stage]:
+    """A progress bar in a terminal; nothing where there is none."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("evaluating", total=1.0)
+        yield lambda words, share: bar.update(task, description=words, completed=share)

@@ -7,8 +7,7 @@ from sda.app.loading import open_run
 from sda.app.report import print_lines
 from sda.audio.io import save_wav
 from sda.config.schema import GenerateConfig
-from sda.generation.render import count_points, render_path
-from sda.generation.sample import sample_path
+from sda.generation.render import generate_sound
 
 
 def generate_from_run(config: GenerateConfig, console: Console) -> None:
@@ -23,9 +22,7 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     rate = run.config.audio.sample_rate_hz
     n_samples = round(config.duration_s * rate)
     folder = run.run_dir / "generated" / f"seed_{config.seed}"
-    n_points = count_points(run.model, run.features, n_samples)
     for number in track(range(1, config.n + 1), "generating", console=console):
-        latents = sample_path(run.model, n_points, seed=config.seed * 100_003 + number)
-        sound = render_path(run.model, run.features, latents, n_samples)
+        sound = generate_sound(run.model, run.features, n_samples, seed=config.seed, number=number)
         save_wav(folder / f"sound_{number:03d}.wav", sound.numpy(), rate)
     print_lines(console, [f"written: {config.n} sounds of {config.duration_s:g} s in {folder}"])

@@ -11,9 +11,9 @@ from sda.app.plan import to_schema
 from sda.app.restoring import load_model
 from sda.app.runs import CHECKPOINTS, find_run
 from sda.audio.mel import LogMel
-from sda.config.schema import TrainRunConfig
+from sda.config.schema import TrainRunConfig, WhichCheckpoint
 from sda.models.mel_vae import MelVAE
-from sda.training.checkpoint import Checkpoint, open_best
+from sda.training.checkpoint import Checkpoint, open_best, open_newest
 from sda.training.device import choose_device
 
 
@@ -28,8 +28,8 @@ class TrainedRun:
     model: MelVAE
 
 
-def open_run(name: str, device_name: str) -> TrainedRun:
-    """Open a run's best epoch.
+def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoint.best) -> TrainedRun:
+    """Open a run's best epoch, or its last one that was saved.
 
     Raises:
         CheckpointError: it is no run, or has no usable checkpoint.
@@ -37,7 +37,8 @@ def open_run(name: str, device_name: str) -> TrainedRun:
     """
     device: torch.device = choose_device(device_name)
     run_dir = find_run(name)
-    checkpoint = open_best(run_dir / CHECKPOINTS)
+    folder = run_dir / CHECKPOINTS
+    checkpoint = open_best(folder) if which is WhichCheckpoint.best else open_newest(folder)[0]
     composed = OmegaConf.merge(OmegaConf.structured(TrainRunConfig), checkpoint.config)
     assert isinstance(composed, DictConfig)
     config = to_schema(composed)

@@ -17,12 +17,14 @@ from sda.training.metrics import (
     OVERFITTING,
     OVERFITTING_THRESHOLD,
     EpochMetrics,
+    Evaluated,
     MetricsHistory,
     ReconstructionScored,
     RunStarted,
 )
 
 SHOWN_QUARANTINED = 10
+REPLAY_NAMES = {"replay_rate": "generated seconds", "collage_rate": "quarter seconds"}
 SOURCE_NAMES = {"model": "this model", "mean_mel": "mean mel (knows nothing)", "ceiling": "ceiling (no model)"}
 
 
@@ -35,6 +37,8 @@ class Outcome:
     history: MetricsHistory
     scores: list[ReconstructionScored]
     """Empty unless the run finished."""
+    evaluated: Evaluated | None = None
+    """The evaluation at the end, where there was one."""
     tracking_link: str = ""
     tracking_problem: str = ""
     folds: FoldSummary | None = None
@@ -101,6 +105,8 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
             lines.append(f"  the last epoch's held-out loss is {lower:.3f} lower, which may be noise{kept}")
         lines.append(f"  {units}; trained for {format_duration(last.elapsed_seconds)}")
     lines += format_scores(outcome.scores)
+    if outcome.evaluated is not None:
+        lines += _describe_evaluation(outcome.evaluated)
     if outcome.folds is not None:
         lines.append(f"  {outcome.folds}")
     previews = sorted((plan.run_dir / PREVIEWS).glob("epoch_*"))
@@ -133,6 +139,15 @@ def format_scores(scores: list[ReconstructionScored]) -> list[str]:
         f"    {SOURCE_NAMES[score.source]:<40} {score.log_mel_l1_db:7.2f} dB  {score.mr_stft:8.3f}  "
         f"{score.loudness_error_db:11.2f} dB"
         for score in scores
+    ]
+
+
+def _describe_evaluation(evaluated: Evaluated) -> list[str]:
+    figures = evaluated.figures
+    rates = [f"{figures[f'memorisation.{name}']:.0%} of {what}" for name, what in REPLAY_NAMES.items()]
+    return [
+        f"  evaluation: {evaluated.label}; replays of training sound: {', '.join(rates)} (1 % would be chance)",
+        f"  read: {evaluated.report_path}",
     ]
 
 

@@ -55,6 +55,15 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
     return values
 
 
+def read_groups(run_dir: Path) -> dict[str, str]:
+    """The recording that each of a run's files belongs to, by path; empty where the manifest is gone."""
+    try:
+        files = json.loads((run_dir / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except OSError:
+        return {}
+    return {file["path"]: file["group"] for file in files if file["group"]}
+
+
 def update_summary(run_dir: Path, **values: Any) -> None:
     """Add to or replace parts of a run's summary, durably."""
     known = read_summary(run_dir) if (run_dir / SUMMARY).exists() else {}

@@ -17,29 +17,27 @@ from sda.app.builders import (
     build_objective,
     check_fit,
     compute_fixed_chunks,
-    spread,
 )
 from sda.app.plan import Plan
 from sda.app.precision import AUTOCAST, settle_precision
-from sda.app.restoring import load_model, load_state, restore
+from sda.app.restoring import load_state, restore
 from sda.app.runs import CHECKPOINTS, PREVIEWS
 from sda.app.survey import build_cache
 from sda.app.versions import describe_changes, list_versions
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.errors import CheckpointError, DivergedError, TrainingError
-from sda.evaluation.reconstruction import score_held_out
 from sda.generation.previews import PreviewRenderer
 from sda.generation.sample import fit_density
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
-from sda.training.checkpoint import open_best, open_newest
+from sda.training.checkpoint import open_newest
 from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
 from sda.training.loader import TrainLoader
 from sda.training.loop import Request, train
-from sda.training.metrics import MetricsCallback, ReconstructionScored, RolledBack, RunStarted
+from sda.training.metrics import MetricsCallback, RolledBack, RunStarted
 from sda.training.saving import CheckpointWriter, abandon_best, draft_checkpoint, remove_leftovers
 from sda.training.state import TrainState, build_optimizer
 from sda.training.statistics import fit_standardise
@@ -187,23 +185,6 @@ class Session:
             ]
         )
 
-    def score_best(self) -> list[ReconstructionScored]:
-        """Take the best epoch's weights and measure how close held-out sound comes back.
-
-        Where the disk took no checkpoint at all, the last epoch's are measured.
-        """
-        epoch = self.state.progress.epoch
-        try:
-            checkpoint = open_best(self.writer.folder)
-        except CheckpointError:
-            if not self.writer.owes:
-                raise
-        else:
-            load_model(self.model, checkpoint)
-            epoch = checkpoint.progress["epoch"]
-        max_clips = self.plan.config.evaluation.max_clips
-        return score_reconstruction_of(self.model, self.features, self.held_out, max_clips, epoch)
-
 
 def build_session(plan: Plan) -> Session:
     """Build everything a run is made of; a plan with a checkpoint continues it.
@@ -246,16 +227,6 @@ def build_session(plan: Plan) -> Session:
         held_out=held_out,
         fixed=fixed,
     )
-
-
-def score_reconstruction_of(
-    model: MelVAE, features: LogMel, held_out: AudioTrainingDataset, max_clips: int, epoch: int
-) -> list[ReconstructionScored]:
-    """Scores of a model, of the mean mel and of the ceiling, on clips spread over the held-out chunks."""
-    chosen = spread(held_out.judged, max_clips)
-    clips = torch.stack([held_out.grid_chunk(index)[0] for index in chosen]).to(features.window.device)
-    scores = score_held_out(model, features, clips)
-    return [ReconstructionScored(epoch=epoch, source=source, **asdict(score)) for source, score in scores.items()]
 
 
 def choose_loudest_chunks(dataset: AudioTrainingDataset, n_files: int) -> Tensor:

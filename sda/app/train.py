@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from sda.app.final_evaluation import evaluate_at_end
 from sda.app.interrupt import Requests
 from sda.app.plan import Plan
 from sda.app.report import Outcome, describe_verdict, find_best, print_lines, print_outcome, print_plan
@@ -26,7 +27,7 @@ from sda.config.schema import TrackingBackend
 from sda.durable import write_json, write_text
 from sda.errors import DivergedError
 from sda.training.config import get_effective_preview_interval
-from sda.training.metrics import Event, MetricsCallback, ReconstructionScored, RunEnded
+from sda.training.metrics import Evaluated, Event, MetricsCallback, ReconstructionScored, RunEnded
 
 CONFIG_FILE = ".hydra/config.yaml"
 LAYERS_FILE = ".hydra/layers.yaml"
@@ -72,14 +73,15 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
             print_lines(console, [lines])
         emit = Emitter()
         record = _connect(session, emit, requests, console, stack)
-        status, reason, scores = "failed", "", list[ReconstructionScored]()
+        status, reason, told = "failed", "", list[Event]()
         try:
             emit(session.describe())
             finished = _train(session, emit, requests)
             if finished:
-                scores = session.score_best()
-                for score in scores:
-                    emit(score)
+                print_lines(console, ["evaluating the best epoch"])
+                told = evaluate_at_end(session, lambda: requests.signal_number != 0)
+                for event in told:
+                    emit(event)
             status = "finished" if finished else "stopped"
         except KeyboardInterrupt:
             status, reason = "stopped", "stopped at once, without saving"
@@ -89,13 +91,15 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
         finally:
             progress = session.state.progress
             record.checkpoints.try_again(progress.epoch)
-            unsaved = _record_end(session, status, scores)
+            scores = [event for event in told if isinstance(event, ReconstructionScored)]
+            evaluated = next((event for event in told if isinstance(event, Evaluated)), None)
+            unsaved = _record_end(session, status, scores, evaluated)
             emit(RunEnded(status, progress.epoch, progress.step, reason))
             stack.pop_all().close()
             unsaved = [*record.problems, *unsaved]
             problem, link = _close_tracking(record.tracking, plan.run_dir)
             folds = None if plan.sweep_dir is None else summarise_folds(plan.sweep_dir)
-            outcome = Outcome(status, session.state.history, scores, link, problem, folds, unsaved)
+            outcome = Outcome(status, session.state.history, scores, evaluated, link, problem, folds, unsaved)
             print_outcome(console, plan, outcome)
     best = progress.best_val_loss
     return (float("nan") if best is None else best), _choose_exit_code(status, reason, unsaved, requests.signal_number)
@@ -226,7 +230,9 @@ def _record_start(session: Session, layers: str | None) -> int:
     return n_damaged
 
 
-def _record_end(session: Session, status: str, scores: list[ReconstructionScored]) -> list[str]:
+def _record_end(
+    session: Session, status: str, scores: list[ReconstructionScored], evaluated: Evaluated | None
+) -> list[str]:
     """Write history and summary, whatever the end; says what the disk did not take."""
     plan, history, progress = session.plan, session.state.history, session.state.progress
     values: dict[str, object] = {"status": status, "active_at": time.time()}
@@ -250,6 +256,8 @@ def _record_end(session: Session, status: str, scores: list[ReconstructionScored
         }
     names = ("log_mel_l1_db", "mr_stft", "loudness_error_db", "n_clips")
     values["reconstruction"] = {score.source: {name: getattr(score, name) for name in names} for score in scores}
+    if evaluated is not None:
+        values["evaluation"] = {"label": evaluated.label, **evaluated.figures}
     try:
         write_json(plan.run_dir / HISTORY, history.to_dict())
         update_summary(plan.run_dir, **values)

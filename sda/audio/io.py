@@ -31,6 +31,9 @@ MAX_CHANNELS = 64
 SAMPLE_RATES_HZ = (1000, 768000)
 """Rates of real recordings; a header that says anything else is damaged, and resampling from it would never end."""
 
+MP3_RATES_HZ = (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+"""Rates that an MP3 may have; sound at others is resampled to the first."""
+
 LOUDEST = 1000.0
 """Largest sample, where full scale is 1, that can be sound (+60 dBFS): beyond it lie damaged floats, whose sums
 overflow, and integers that were written as floats without being scaled."""
@@ -206,6 +209,20 @@ def save_wav(path: str | os.PathLike[str], waveform: FloatArray, sample_rate_hz:
     encoded = BytesIO()
     soundfile.write(encoded, waveform / max(peak, 1.0), sample_rate_hz, subtype="PCM_16", format="WAV")
     path.write_bytes(encoded.getvalue())  # Python's own error where the disk refuses, not the codec's
+
+
+def encode_mp3(waveform: FloatArray, sample_rate_hz: int) -> bytes:
+    """A mono waveform as an MP3, which every browser plays; louder than full scale is turned down as a whole.
+
+    Shape:
+        waveform `[T]`, float.
+    """
+    if sample_rate_hz not in MP3_RATES_HZ:
+        waveform, sample_rate_hz = soxr.resample(waveform, sample_rate_hz, MP3_RATES_HZ[0]), MP3_RATES_HZ[0]
+    peak = float(np.abs(waveform).max(initial=0.0))
+    encoded = BytesIO()
+    soundfile.write(encoded, waveform / max(peak, 1.0), sample_rate_hz, format="MP3")
+    return encoded.getvalue()
 
 
 def explain_failure(error: BaseException) -> str:

@@ -94,18 +94,18 @@ class LogMel(nn.Module):
             waveform = waveform.squeeze(1)
         # A few items at a time: what lies between waveform and mel then fits into the processor's cache.
         at_once = ITEMS_AT_ONCE if waveform.device.type == "cpu" else len(waveform)
-        mel = torch.cat([self._to_mel(items) for items in torch.split(waveform, at_once)])
-        return mel.clamp(min=MIN_MAGNITUDE).log().transpose(1, 2)
-
-    def _to_mel(self, waveform: Tensor) -> Tensor:
-        """Mel magnitudes, frames first: `[B, T]` → `[B, F, M]`."""
         margin = self.n_fft // 2
         padded = nn.functional.pad(waveform[:, None], (margin, margin), mode="reflect")[:, 0]
-        spectrum = torch.fft.rfft(padded.unfold(1, self.n_fft, self.hop_length) * self.window)
+        mel = torch.cat([self.mel(items) for items in torch.split(padded, at_once)])
+        return mel.clamp(min=MIN_MAGNITUDE).log().transpose(1, 2)
+
+    def mel(self, padded: Tensor) -> Tensor:
+        """Mel magnitudes, frames first, of all whole frames: `[…, T]` → `[…, (T - n_fft) // hop_length + 1, M]`."""
+        spectrum = torch.fft.rfft(padded.unfold(-1, self.n_fft, self.hop_length) * self.window)
         magnitude = torch.addcmul(spectrum.real.square() + NO_POWER, spectrum.imag, spectrum.imag).sqrt()
         # Every filter is zero outside a few bins: neighbouring bands are summed over theirs alone.
         bands = zip(self._bins, torch.split(self.filters, BANDS_AT_ONCE), strict=True)
-        return torch.cat([magnitude[..., bins] @ rows[:, bins].T for bins, rows in bands], dim=2)
+        return torch.cat([magnitude[..., bins] @ rows[:, bins].T for bins, rows in bands], dim=-1)
 
 
 def _find_bins(filters: Tensor) -> slice:

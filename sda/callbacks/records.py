@@ -89,23 +89,34 @@ def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivere
         if values["epoch"] > state.last_epoch and values["epoch"] not in delivered.epochs:
             batch.metrics += _metrics("epoch", EPOCH_METRICS, values, values["epoch"])
         state.last_epoch = max(state.last_epoch, values["epoch"])
-    elif kind == "RolledBack":
+    elif kind == "PreviewEvent":
+        folder = f"previews/{Path(values['audio_path']).parent.name}"
+        batch.artifacts += [(path, folder) for path in (values["audio_path"], values["picture_path"]) if path]
+    elif kind == "ReconstructionScored":
+        batch.metrics += _metrics(f"heldout.{values['source']}", RECONSTRUCTION_METRICS, values, values["epoch"])
+    elif kind == "Evaluated":
+        batch.metrics += _metrics("evaluation", values["figures"], values | values["figures"], values["epoch"])
+        batch.artifacts += [(values[name], "evaluation") for name in ("values_path", "report_path")]
+    elif kind == "TrainingCompleteEvent":
+        batch.metrics += _metrics("final", FINAL_METRICS, values, values["total_epochs"])
+    _collect_words(values, batch)
+
+
+def _collect_words(values: dict[str, Any], batch: Batch) -> None:
+    """What an event says in words: tags, and the run's status."""
+    kind = values["event"]
+    if kind == "RolledBack":
         words = f"at step {values['step']}, to {values['checkpoint']}: {values['reason']}"
         batch.tags[f"rolled_back.{values['n_rollbacks']}"] = words
     elif kind == "RunStarted":
         batch.status = "RUNNING"
         batch.tags |= {key: str(values[key]) for key in ("device", "precision", "n_parameters", "total_steps")}
-    elif kind == "PreviewEvent":
-        folder = f"previews/{Path(values['audio_path']).parent.name}"
-        batch.artifacts += [(path, folder) for path in (values["audio_path"], values["picture_path"]) if path]
     elif kind == "CheckpointSaved":
         batch.tags["checkpoint.best" if values["is_best"] else "checkpoint.last"] = values["path"]
     elif kind == "Warned":
         batch.tags[f"warning.{values['kind']}"] = values["message"]
-    elif kind == "ReconstructionScored":
-        batch.metrics += _metrics(f"heldout.{values['source']}", RECONSTRUCTION_METRICS, values, values["epoch"])
-    elif kind == "TrainingCompleteEvent":
-        batch.metrics += _metrics("final", FINAL_METRICS, values, values["total_epochs"])
+    elif kind == "Evaluated":
+        batch.tags["evaluation"] = f"{values['label']} ({values['suite']} suite, epoch {values['epoch']})"
     elif kind == "RunEnded":
         batch.status = MLFLOW_STATUS[values["status"]]
         batch.tags |= {"status": values["status"], "reason": values["reason"] or values["status"]}

@@ -188,10 +188,28 @@ class CheckpointConfig:
         check_settings(self, "checkpoint")
 
 
+class Suite(Enum):
+    """How much is evaluated at the end of a training."""
+
+    none = "none"
+    small = "small"
+    full = "full"
+
+
+class WhichCheckpoint(Enum):
+    """The state of a run that is evaluated."""
+
+    best = "best"
+    last = "last"
+
+
 @dataclass
 class EvaluationConfig:
-    """What is measured on held-out sound."""
+    """What is measured at the end of a training."""
 
+    at_end: Suite = setting(
+        Suite.small, "small takes a fraction of the time of evaluate.py, full is the same; none only reconstructs."
+    )
     max_clips: int = setting(
         64, "Held-out chunks turned back into sound and compared, spread over the files.", unit="chunks", at_least=1
     )
@@ -238,10 +256,26 @@ class ScanConfig(TrainRunConfig):
 class EvaluateConfig:
     """Everything `evaluate.py` can be told."""
 
-    run: str = setting(MISSING, "The run: its folder, its MLflow run id, or `last`.")
+    run: str = setting("", "The run: its folder, its MLflow run id, or `last`; several, with commas, side by side.")
+    reference: str = setting("", "Without a run: folder of real sound that generated sound is compared with.")
+    generated: str = setting("", "Without a run: folder of generated sound.")
+    held_out: str = setting("", "Without a run: folder of real sound that the generator never heard.")
+    output: str = setting(
+        "", "Folder for evaluation.json and report.html; empty for `evaluation` in the run's, or evaluations/<time>."
+    )
+    checkpoint: WhichCheckpoint = setting(WhichCheckpoint.best, "The state of the run that is evaluated.")
     max_clips: int = setting(
         64, "Held-out chunks turned back into sound and compared, spread over the files.", unit="chunks", at_least=1
     )
+    n_generated: int = setting(48, "Sounds generated to be judged.", unit="sounds", at_least=1)
+    generated_s: float = setting(2.0, "Length of each.", unit="s", at_least=1, at_most=60)
+    sample_rate_hz: int = setting(
+        48000, "Without a run: everything is resampled to this rate.", unit="Hz", at_least=8000, at_most=192000
+    )
+    cache_dir: str = setting(
+        "", "Without a run: where decoded sound is kept; empty for $SDA_CACHE_DIR or the system's folder for caches."
+    )
+    seed: int = setting(0, "Decides what is generated and which files are drawn for the intervals.", at_least=0)
     device: str = setting("auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.")
 
     def __post_init__(self) -> None:

@@ -99,7 +99,7 @@ _SCHEMAS: dict[str, type] = {
 _PURPOSE = {
     "scan": "Look at a folder of sounds before training: what is in it, and what train.py would make of it.",
     "train": "Train a generative model on a folder of your own sounds.",
-    "evaluate": "Measure what a run learned, on sound it never trained on.",
+    "evaluate": "Measure what a run learned, on sound it never trained on, and whether it replays what it trained on.",
     "generate": "Write new sounds from a trained run.",
 }
 _EXAMPLES = {
@@ -113,7 +113,10 @@ _EXAMPLES = {
   python train.py -m data.root=~/sounds preset=conservative,balanced
   python train.py resume=last                                      continue the last run
   python train.py data.root=~/sounds --cfg job                     the layers; --resolve shows the numbers""",
-    "evaluate": "  python evaluate.py run=last",
+    "evaluate": """\
+  python evaluate.py run=last                                      numbers here, a page with players in the run's folder
+  python evaluate.py run=runs/…/one,runs/…/two                     several runs side by side
+  python evaluate.py reference=~/sounds generated=~/new            any two folders of sound, without a model""",
     "generate": "  python generate.py run=last n=8 duration_s=10 seed=7",
 }
 

@@ -1,46 +1,68 @@
-"""How close a reconstruction sounds to its original, in three numbers that fail differently.
+"""How close a reconstruction sounds to its original, in numbers that fail differently.
 
-Log-mel L1 hears timbre but forgives a loss of level; the multi-resolution STFT distance hears attacks and
-partials; the loudness error hears level alone. A model is only as good as all three.
+Log-mel L1 hears timbre but forgives a loss of level; the multi-resolution STFT distance hears attacks and partials; the
+log-spectral distance says in which part of the spectrum something is wrong; the loudness error hears level alone;
+Zimtohrli hears as people do. A model is only as good as all of them.
+
+Every measure is a function from two batches of clips to one number a clip, so that intervals can be taken over files.
 
 Letters in the shapes: `B` clips, `T` samples.
 """
 
-from dataclasses import dataclass
+import importlib.util
+import warnings
+from collections.abc import Callable
+from functools import cache
 
+import numpy as np
+import soxr
 import torch
+import torchaudio
 from torch import Tensor
 
-from sda.audio.inversion import log_mel_to_waveform
 from sda.audio.mel import LogMel, log_to_db
-from sda.models.mel_vae import MelVAE
 
 STFT_RESOLUTIONS = ((512, 50, 240), (1024, 120, 600), (2048, 240, 1200))
 """`(n_fft, hop, window)` in samples, the three of Yamamoto et al. 2020."""
 
+MEL_WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
+"""Windows of the multi-scale mel distance, samples; each has a mel band for every 6.4 samples."""
+
+BANDS_HZ = {"0_4k": (0.0, 4000.0), "4_12k": (4000.0, 12000.0), "12_24k": (12000.0, 24000.0)}
+"""Parts of the spectrum that the log-spectral distance is told for."""
+
 MIN_STFT_MAGNITUDE = 1e-5
 MIN_RMS = 1e-4
 """−80 dBFS: below it two clips are equally silent."""
+ZIMTOHRLI_RATE_HZ = 48000
+CLIPS_AT_ONCE = 16
 
-
-@dataclass(frozen=True)
-class ReconstructionScores:
-    """Mean distances between originals and reconstructions; 0 is perfect, lower is better."""
-
-    log_mel_l1_db: float
-    """Mean absolute difference of the log-mel spectrograms, dB."""
-    mr_stft: float
-    """Multi-resolution STFT distance (spectral convergence + log magnitude), no unit."""
-    loudness_error_db: float
-    """Mean absolute difference of the clips' RMS levels, dB."""
-    n_clips: int = 0
-    """Clips the means were taken over."""
+Measure = Callable[[Tensor, Tensor], Tensor]
+"""Originals and reconstructions, both `[B, T]`, to distances `[B]`; 0 is perfect."""
 
 
 def log_mel_l1_db(original: Tensor, reconstruction: Tensor, features: LogMel) -> Tensor:
     """Mean absolute difference of log-mel spectrograms in dB. Two `[B, T]` → `[B]`."""
     difference = features(original) - features(reconstruction)
     return log_to_db(difference.abs()).mean(dim=(1, 2))
+
+
+def multi_scale_mel_l1_db(original: Tensor, reconstruction: Tensor, sample_rate_hz: int) -> Tensor:
+    """Mean absolute difference of log-mel spectrograms in dB, averaged over seven windows. → `[B]`.
+
+    Reference:
+        Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN", NeurIPS 2023, section 3.4.
+    """
+    distances = []
+    for n_fft in MEL_WINDOWS:
+        window = torch.hann_window(n_fft, device=original.device)
+        pair = torch.cat([original, reconstruction])
+        spectrum = torch.stft(pair, n_fft, n_fft // 4, window=window, pad_mode="constant", return_complex=True)
+        mel = _build_filters(sample_rate_hz, n_fft).to(original.device) @ spectrum.abs()
+        log_mel = mel.clamp(min=MIN_STFT_MAGNITUDE).log()
+        reference, estimate = log_mel.chunk(2)
+        distances.append(log_to_db((reference - estimate).abs()).mean(dim=(1, 2)))
+    return torch.stack(distances).mean(dim=0)
 
 
 def mr_stft_distance(original: Tensor, reconstruction: Tensor) -> Tensor:
@@ -70,6 +92,30 @@ def mr_stft_distance(original: Tensor, reconstruction: Tensor) -> Tensor:
     return torch.stack(distances).mean(dim=0)
 
 
+def log_spectral_distance_db(
+    original: Tensor, reconstruction: Tensor, sample_rate_hz: int, band_hz: tuple[float, float]
+) -> Tensor:
+    """Root mean square over the band's frequencies of the difference of spectra in dB, averaged over time. → `[B]`.
+
+    Raises:
+        ValueError: the band lies above half the sample rate.
+
+    Reference:
+        Gray & Markel, "Distance Measures for Speech Processing", 1976, section III.
+    """
+    n_fft = 2048
+    frequencies_hz = torch.fft.rfftfreq(n_fft, 1 / sample_rate_hz)
+    inside = ((frequencies_hz >= band_hz[0]) & (frequencies_hz < band_hz[1])).to(original.device)
+    if not inside.any():
+        raise ValueError(f"a band of {band_hz} Hz has no place below {sample_rate_hz / 2} Hz")
+    window = torch.hann_window(n_fft, device=original.device)
+    pair = torch.stft(
+        torch.cat([original, reconstruction]), n_fft, 512, window=window, pad_mode="constant", return_complex=True
+    )
+    reference, estimate = pair[:, inside].abs().clamp(min=MIN_STFT_MAGNITUDE).log().chunk(2)
+    return log_to_db((reference - estimate).square().mean(dim=1).sqrt()).mean(dim=1)
+
+
 def loudness_error_db(original: Tensor, reconstruction: Tensor) -> Tensor:
     """Absolute difference of RMS levels in dB. Two `[B, T]` → `[B]`.
 
@@ -81,43 +127,74 @@ def loudness_error_db(original: Tensor, reconstruction: Tensor) -> Tensor:
     return log_to_db((rms[0].log() - rms[1].log()).abs())
 
 
-def score_reconstruction(original: Tensor, reconstruction: Tensor, features: LogMel) -> ReconstructionScores:
-    """All three measures over a batch of clips, both `[B, T]`.
+def zimtohrli_distance(original: Tensor, reconstruction: Tensor, sample_rate_hz: int) -> Tensor:
+    """How different two sounds are to a listener; 0 is the same, 0.005 is plain to hear, blind to level. → `[B]`.
+
+    Raises:
+        ModuleNotFoundError: the package `zimtohrli` is not installed.
+
+    Reference:
+        Alakuijala et al., "Zimtohrli: An Efficient Psychoacoustic Audio Similarity Metric", 2025.
+    """
+    from zimtohrli import Pyohrli
+
+    judge = Pyohrli()
+    pairs = [clips.cpu().numpy().astype(np.float32) for clips in (original, reconstruction)]
+    if sample_rate_hz != ZIMTOHRLI_RATE_HZ:
+        pairs = [soxr.resample(clips.T, sample_rate_hz, ZIMTOHRLI_RATE_HZ).T for clips in pairs]
+    distances = [
+        judge.distance(np.ascontiguousarray(first), np.ascontiguousarray(second))
+        for first, second in zip(*pairs, strict=True)
+    ]
+    return torch.tensor(distances, dtype=torch.float32)
+
+
+def has_zimtohrli() -> bool:
+    """Whether the package `zimtohrli` is installed."""
+    return importlib.util.find_spec("zimtohrli") is not None
+
+
+def list_measures(features: LogMel) -> dict[str, Measure]:
+    """Every measure that can be taken at the features' sample rate, by name."""
+    rate_hz = features.sample_rate_hz
+    measures: dict[str, Measure] = {
+        "log_mel_l1_db": lambda a, b: log_mel_l1_db(a, b, features),
+        "multi_scale_mel_l1_db": lambda a, b: multi_scale_mel_l1_db(a, b, rate_hz),
+        "mr_stft": mr_stft_distance,
+    }
+    for name, band_hz in BANDS_HZ.items():
+        if band_hz[0] < rate_hz / 2:
+            measures[f"lsd_{name}_db"] = lambda a, b, band_hz=band_hz: log_spectral_distance_db(  # type: ignore[misc]
+                a, b, rate_hz, band_hz
+            )
+    measures["loudness_error_db"] = loudness_error_db
+    if has_zimtohrli():
+        measures["zimtohrli"] = lambda a, b: zimtohrli_distance(a, b, rate_hz)
+    return measures
+
+
+@torch.no_grad()
+def measure_reconstruction(original: Tensor, reconstruction: Tensor, features: LogMel) -> dict[str, Tensor]:
+    """All measures of `list_measures`, one number a clip. Two `[B, T]` → `[B]` each.
 
     Raises:
         ValueError: the two differ in shape, or there is no clip.
     """
     if original.shape != reconstruction.shape or original.dim() != 2 or len(original) == 0:
         raise ValueError(f"expected two [B, T] of one shape, got {original.shape} and {reconstruction.shape}")
-    return ReconstructionScores(
-        log_mel_l1_db=log_mel_l1_db(original, reconstruction, features).mean().item(),
-        mr_stft=mr_stft_distance(original, reconstruction).mean().item(),
-        loudness_error_db=loudness_error_db(original, reconstruction).mean().item(),
-        n_clips=len(original),
-    )
+    batches = list(zip(torch.split(original, CLIPS_AT_ONCE), torch.split(reconstruction, CLIPS_AT_ONCE), strict=True))
+    return {
+        name: torch.cat([measure(first, second).cpu() for first, second in batches])
+        for name, measure in list_measures(features).items()
+    }
 
 
-@torch.no_grad()
-def score_held_out(model: MelVAE, features: LogMel, clips: Tensor) -> dict[str, ReconstructionScores]:
-    """Judge a model on held-out clips beside what knows nothing and what cannot be beaten.
-
-    Returns:
-        scores of `model`; of `mean_mel`, the average training spectrogram for every clip; and of `ceiling`, each
-        clip's own spectrogram turned back into sound without a model.
-
-    Shape:
-        clips `[B, T]`, on the model's device.
-    """
-    model.eval()
-    sounds: dict[str, list[Tensor]] = {"model": [], "mean_mel": [], "ceiling": []}
-    for batch in torch.split(clips, 8):
-        log_mel = features(batch)
-        result = model(log_mel)
-        candidates = {
-            "model": model.standardise.invert(result.output),
-            "mean_mel": model.standardise.mean.expand_as(log_mel),
-            "ceiling": log_mel,
-        }
-        for name, candidate in candidates.items():
-            sounds[name].append(log_mel_to_waveform(candidate, features, clips.shape[1]))
-    return {name: score_reconstruction(clips, torch.cat(parts), features) for name, parts in sounds.items()}
+@cache
+def _build_filters(sample_rate_hz: int, n_fft: int) -> Tensor:
+    """Mel filters of a scale, without those that no frequency falls into. → `[M, n_fft // 2 + 1]`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of empty filters, which are dropped
+        filters: Tensor = torchaudio.functional.melscale_fbanks(
+            n_fft // 2 + 1, 0.0, sample_rate_hz / 2, round(n_fft / 6.4), sample_rate_hz, "slaney", "slaney"
+        ).T
+    return filters[filters.sum(dim=1) > 0].contiguous()

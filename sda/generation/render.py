@@ -8,6 +8,7 @@ from torch import Tensor
 
 from sda.audio.inversion import log_mel_to_waveform
 from sda.audio.mel import LogMel
+from sda.generation.sample import sample_path
 from sda.models.mel_vae import MelVAE
 
 
@@ -16,6 +17,12 @@ def count_points(model: MelVAE, features: LogMel, n_samples: int) -> int:
     hop = model.n_frames // 2
     n_frames = features.n_frames(n_samples)
     return 1 + max(0, -(-(n_frames - model.n_frames) // hop))
+
+
+def generate_sound(model: MelVAE, features: LogMel, n_samples: int, *, seed: int, number: int) -> Tensor:
+    """New sound: number `number`, from 1, of those that a seed gives. → `[n_samples]` on the CPU."""
+    latents = sample_path(model, count_points(model, features, n_samples), seed=seed * 100_003 + number)
+    return render_path(model, features, latents, n_samples)
 
 
 @torch.no_grad()

@@ -169,8 +169,8 @@ class Warned:
     """Something the user should know; the run goes on."""
 
     kind: str
-    """`overfitting`, `posterior_collapse`, `step_skipped`, `out_of_memory`, `preview_failed`, `checkpoint_failed` or
-    `record_failed`."""
+    """`overfitting`, `posterior_collapse`, `step_skipped`, `out_of_memory`, `preview_failed`, `checkpoint_failed`,
+    `evaluation_failed` or `record_failed`."""
     message: str
     epoch: int = 0
     step: int = 0
@@ -187,6 +187,21 @@ class ReconstructionScored:
     mr_stft: float
     loudness_error_db: float
     n_clips: int
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A run's best epoch, or its last, was evaluated."""
+
+    epoch: int
+    suite: str
+    """`small`, as at the end of a training, or `full`."""
+    label: str
+    """The verdict: `learned`, `underfit`, `overfit`, `replaying` or `cannot tell`."""
+    figures: dict[str, float]
+    """By the key that they have in `evaluation.json`, such as `memorisation.replay_rate`; all finite."""
+    values_path: str
+    report_path: str
 
 
 @dataclass(frozen=True)
@@ -226,6 +241,7 @@ Event = (
     | CheckpointSaved
     | Warned
     | ReconstructionScored
+    | Evaluated
     | TrainingCompleteEvent
     | RunEnded
 )
@@ -242,6 +258,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         CheckpointSaved,
         Warned,
         ReconstructionScored,
+        Evaluated,
         TrainingCompleteEvent,
         RunEnded,
     )

@@ -24,6 +24,7 @@ TINY = (
     "regularization.augmentation_expansion=1",
     "preview.n_samples=1",
     "evaluation.max_clips=4",
+    "evaluation.at_end=none",
 )
 """Settings under which an epoch takes a moment."""
 

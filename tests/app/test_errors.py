@@ -94,10 +94,12 @@ def test_cfg_shows_the_layers_and_resolve_the_numbers(command_line, sounds):
     assert "file_count: 6" in resolved
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "generate"])
-def test_the_other_verbs_ask_for_a_run(command_line, verb):
-    assert "run is not set" in command_line.run(verb, code=1)
-    assert "is no run" in command_line.run(verb, "run=/nowhere", code=1)
+def test_the_other_verbs_ask_for_a_run(command_line):
+    assert "run is not set" in command_line.run("generate", code=1)
+    assert "is no run" in command_line.run("generate", "run=/nowhere", code=1)
+    assert "is no run" in command_line.run("evaluate", "run=/nowhere", code=1)
+    for arguments in ([], ["reference=/tmp"], ["run=last", "generated=/tmp"]):
+        assert "give either run=" in command_line.run("evaluate", *arguments, code=1)
 
 
 @pytest.mark.slow

@@ -30,7 +30,13 @@ def _store(command_line, query):
 
 def test_a_run_and_what_it_leaves(command_line, sounds):
     text = command_line.run(
-        "train", sounds, "preset=conservative", "regularization.dropout=0.3", "training.max_epochs=3", *TINY
+        "train",
+        sounds,
+        "preset=conservative",
+        "regularization.dropout=0.3",
+        "training.max_epochs=3",
+        *TINY,
+        "evaluation.at_end=small",
     )
     (run_dir,) = command_line.runs()
     for words in (
@@ -41,6 +47,7 @@ def test_a_run_and_what_it_leaves(command_line, sounds):
         "log-mel L1",
         "make ui",
         "verdict",
+        "replays of training sound",
         f"it goes on with: python train.py resume={run_dir}",
     ):
         assert words in text
@@ -103,12 +110,33 @@ def _journal_history_and_mlflow_agree(command_line, run_dir):
 
 
 def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
-    text = command_line.run("evaluate", "run=last", "max_clips=4")
-    evaluation = json.loads((run_dir / "evaluation.json").read_text())["reconstruction"]
-    summary = json.loads((run_dir / "summary.json").read_text())["reconstruction"]
-    for source, scores in summary.items():  # the same checkpoint, the same clips: the same numbers
-        assert scores["log_mel_l1_db"] == pytest.approx(evaluation[source]["log_mel_l1_db"], rel=1e-4)
-        assert f"{scores['log_mel_l1_db']:.2f} dB" in text
+    at_end = json.loads((run_dir / "evaluation" / "evaluation.json").read_text())
+    assert at_end["suite"] == "small"
+    assert (run_dir / "evaluation" / "report.html").stat().st_size > 10_000
+    text = command_line.run("evaluate", "run=last", "max_clips=4", "n_generated=8")
+    values = json.loads((run_dir / "evaluation" / "evaluation.json").read_text())
+    assert values["suite"] == "full"
+    summary = json.loads((run_dir / "summary.json").read_text())
+    for source, scores in summary["reconstruction"].items():  # the same checkpoint, the same clips: the same numbers
+        found = values["reconstruction"]["held_out"][source]["log_mel_l1_db"]
+        assert scores["log_mel_l1_db"] == pytest.approx(found, rel=1e-4)
+        assert f"{found:.2f} (" in text
+    assert set(values["reconstruction"]["held_out"]["model"]) >= {"mr_stft", "zimtohrli", "zimtohrli_interval"}
+    assert set(values["memorisation"]["controls"]) == {"copies", "augmented", "reconstructed"}
+    assert values["memorisation"]["controls"]["copies"]["rate"] == 1.0
+    assert set(values["distribution"]) == {"hand_made", "aisfx"}
+    assert values["distribution"]["aisfx"]["too_few"].startswith("too few to tell")
+    assert len(values["latents"]["kl_by_dimension"]) == 8
+    assert summary["evaluation"]["memorisation.replay_rate"] == at_end["memorisation"]["replay_rate"]
+
+    # MLflow has both evaluations: the second was told after the run had ended.
+    replay = "SELECT value FROM metrics WHERE key = 'evaluation/memorisation.replay_rate'"
+    told = sorted(value for (value,) in _store(command_line, replay))
+    assert told == sorted(one["memorisation"]["replay_rate"] for one in (at_end, values))
+    (tag,) = _store(command_line, "SELECT value FROM tags WHERE key = 'evaluation'")[0]
+    assert tag.startswith(values["verdict"]["label"])
+    assert "full suite" in tag
+    assert list((command_line.folder / "mlartifacts").glob("*/*/artifacts/evaluation/report.html"))
 
     command_line.run("generate", "run=last", "n=2", "duration_s=0.7", "seed=7")
     folder = run_dir / "generated" / "seed_7"
@@ -175,8 +203,10 @@ def test_one_recording_is_split_in_time_and_marked_as_weak_everywhere(command_li
     assert "weak validation" in summary["verdict"]
     tags = dict(_store(command_line, "SELECT key, value FROM tags"))
     assert tags["validation"] == f"weak: {weakness}"
-    assert "weak validation" in command_line.run("evaluate", "run=last", "max_clips=2")
-    assert json.loads((run_dir / "evaluation.json").read_text())["validation_weakness"] == weakness
+    assert "weak validation" in command_line.run("evaluate", "run=last", "max_clips=2", "n_generated=4")
+    values = json.loads((run_dir / "evaluation" / "evaluation.json").read_text())
+    assert values["validation_weakness"] == weakness
+    assert values["verdict"]["label"] not in ("learned", "overfit"), "weak validation proves nothing"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -4,67 +4,101 @@ import pytest
 import torch
 
 from sda.audio.mel import LogMel
-from sda.evaluation.reconstruction import score_held_out, score_reconstruction
-from sda.models.mel_vae import MelVAE
+from sda.evaluation.reconstruction import (
+    list_measures,
+    log_spectral_distance_db,
+    measure_reconstruction,
+    zimtohrli_distance,
+)
 
-RATE_HZ = 16000
+RATE_HZ = 48000
 
 
 @pytest.fixture(scope="module")
 def features():
-    return LogMel(RATE_HZ, n_fft=1024, hop_length=256, n_mels=32)
+    return LogMel(RATE_HZ, n_fft=2048, hop_length=512, n_mels=64)
 
 
 @pytest.fixture(scope="module")
-def clips():
-    time_s = torch.arange(8000) / RATE_HZ
-    tones = [0.3 * torch.sin(2 * math.pi * hz * time_s) * torch.exp(-3 * time_s) for hz in (300.0, 700.0, 1900.0)]
-    return torch.stack(tones)
+def noise():
+    """No cell of it is at the floor of any measure."""
+    return 0.3 * torch.randn(2, 24000, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_same_sound_scores_nothing(clips, features):
-    scores = score_reconstruction(clips, clips, features)
-    assert (scores.log_mel_l1_db, scores.mr_stft, scores.loudness_error_db) == (0.0, 0.0, 0.0)
-    assert scores.n_clips == 3
+@pytest.fixture(scope="module")
+def tones():
+    time_s = torch.arange(24000) / RATE_HZ
+    return torch.stack(
+        [0.3 * torch.sin(2 * math.pi * hz * time_s) * torch.exp(-3 * time_s) for hz in (300.0, 700.0, 1900.0)]
+    )
 
 
-def test_half_the_level_is_six_decibel_everywhere(clips, features):
-    noise = 0.3 * torch.randn(clips.shape, generator=torch.Generator().manual_seed(0))  # no cell is at the floor
-    scores = score_reconstruction(noise, noise / 2, features)
-    assert scores.loudness_error_db == pytest.approx(6.02, abs=0.01)
-    assert scores.log_mel_l1_db == pytest.approx(6.02, abs=0.01)
-    assert scores.mr_stft == pytest.approx(
-        0.5 + math.log(2), abs=0.01
-    )  # half is missing; the logarithm differs by ln 2
+def test_the_same_sound_scores_nothing_in_every_measure(tones, features):
+    scores = measure_reconstruction(tones, tones, features)
+    assert set(scores) == set(list_measures(features))
+    for name, values in scores.items():
+        assert values.tolist() == pytest.approx([0.0] * 3, abs=1e-6), name
 
 
-def test_another_pitch_is_heard_by_the_spectrum_and_not_by_the_level(clips, features):
-    scores = score_reconstruction(clips, clips.roll(1, dims=0), features)
-    assert scores.loudness_error_db < 0.1
-    assert scores.log_mel_l1_db > 10
-    assert scores.mr_stft > 1
+def test_half_the_level_is_six_decibel_where_level_counts(noise, features):
+    scores = measure_reconstruction(noise, noise / 2, features)
+    for name in ("loudness_error_db", "log_mel_l1_db", "lsd_0_4k_db", "lsd_4_12k_db", "lsd_12_24k_db"):
+        assert scores[name].tolist() == pytest.approx([6.02] * 2, abs=0.02), name
+    assert scores["multi_scale_mel_l1_db"].tolist() == pytest.approx([6.02] * 2, abs=0.05)
+    # Half is missing, and the logarithm differs by ln 2.
+    assert scores["mr_stft"].tolist() == pytest.approx([0.5 + math.log(2)] * 2, abs=0.01)
+    assert scores["zimtohrli"].max() < 1e-3, "a listener hears the same sound"
 
 
-def test_silence_is_a_finite_disaster(clips, features):
-    scores = score_reconstruction(clips, torch.zeros_like(clips), features)
-    assert scores.loudness_error_db > 40
-    assert math.isfinite(scores.mr_stft)
-    assert scores.mr_stft > 1
+@pytest.mark.parametrize(
+    ("low_hz", "high_hz", "name"), [(0, 4000, "0_4k"), (4000, 12000, "4_12k"), (12000, 24000, "12_24k")]
+)
+def test_what_is_wrong_in_a_band_shows_in_that_band(noise, features, low_hz, high_hz, name):
+    spectrum = torch.fft.rfft(noise)
+    hz = torch.fft.rfftfreq(noise.shape[1], 1 / RATE_HZ)
+    changed = torch.fft.irfft(torch.where((hz >= low_hz) & (hz < high_hz), spectrum / 10, spectrum), noise.shape[1])
+    scores = measure_reconstruction(noise, changed, features)
+    for other in ("0_4k", "4_12k", "12_24k"):
+        value = scores[f"lsd_{other}_db"].mean().item()
+        assert value == pytest.approx(20.0, abs=0.8) if other == name else value < 1.5
 
 
-def test_baseline_and_ceiling_enclose_what_a_model_can_do(clips):
-    torch.manual_seed(0)
-    features = LogMel(RATE_HZ, n_fft=1024, hop_length=256, n_mels=128)
-    model = MelVAE(128, features.n_frames(8000), 8)
-    log_mel = features(clips)
-    model.standardise.fit(log_mel.mean(dim=(0, 2)), log_mel.std(dim=(0, 2)))
-    scores = score_held_out(model, features, clips)
-    assert set(scores) == {"model", "mean_mel", "ceiling"}
-    assert scores["ceiling"].log_mel_l1_db < 0.25 * scores["mean_mel"].log_mel_l1_db
-    assert scores["ceiling"].loudness_error_db < 1.0
+def test_another_pitch_is_heard_by_the_spectrum_and_not_by_the_level(tones, features):
+    scores = measure_reconstruction(tones, tones.roll(1, dims=0), features)
+    assert scores["loudness_error_db"].max() < 0.1
+    assert scores["log_mel_l1_db"].min() > 5
+    assert scores["mr_stft"].min() > 1
+    assert scores["zimtohrli"].min() > 0.003
+
+
+def test_silence_is_a_finite_disaster(tones, features):
+    scores = measure_reconstruction(tones, torch.zeros_like(tones), features)
+    assert all(values.isfinite().all() for values in scores.values())
+    assert scores["loudness_error_db"].min() > 40
+    assert scores["mr_stft"].min() > 1
+
+
+def test_a_measure_of_one_clip_does_not_depend_on_the_others(noise, tones, features):
+    together = measure_reconstruction(torch.cat([noise, tones]), torch.cat([tones[:2], noise[:1], tones[:2]]), features)
+    alone = measure_reconstruction(noise[:1], tones[:1], features)
+    for name, values in alone.items():
+        assert values.item() == pytest.approx(together[name][0].item(), rel=1e-4), name
+
+
+def test_at_a_low_rate_the_upper_bands_are_left_out():
+    names = set(list_measures(LogMel(16000, n_fft=1024, hop_length=256, n_mels=32)))
+    assert {"lsd_0_4k_db", "lsd_4_12k_db"} <= names
+    assert "lsd_12_24k_db" not in names
+    with pytest.raises(ValueError, match="no place below"):
+        log_spectral_distance_db(torch.zeros(1, 8000), torch.zeros(1, 8000), 16000, (12000.0, 24000.0))
+
+
+def test_zimtohrli_hears_the_same_at_another_rate(tones):
+    at_48k = zimtohrli_distance(tones[:1], tones[1:2], 48000)
+    assert zimtohrli_distance(tones[:1, ::2], tones[1:2, ::2], 24000).item() == pytest.approx(at_48k.item(), rel=0.1)
 
 
 @pytest.mark.parametrize(("a", "b"), [((2, 8000), (3, 8000)), ((0, 8000), (0, 8000)), ((8000,), (8000,))])
 def test_what_cannot_be_compared_is_refused(features, a, b):
     with pytest.raises(ValueError, match="one shape"):
-        score_reconstruction(torch.zeros(a), torch.zeros(b), features)
+        measure_reconstruction(torch.zeros(a), torch.zeros(b), features)

@@ -1,0 +1,505 @@
+"""The report of `evaluate.py` as one HTML file that needs nothing else: numbers, pictures and players inside."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from sda.app.listing import make_printable
+from sda.evaluation.verdict import LEAST_SKILL, MOST_OVERFIT, MOST_REPLAYED
+from sda.losses.elbo import ACTIVE_UNIT_VARIANCE
+
+
+@dataclass(frozen=True)
+class Point:
+    """A window of sound on the map."""
+
+    kind: str
+    """`train`, `held_out` or `generated`."""
+    title: str
+    """Name of the file and where in it."""
+    spread: tuple[float, float]
+    """Place in the two directions of largest variance."""
+    neighbours: tuple[float, float]
+    """Place where neighbours stay neighbours (t-SNE)."""
+    clip: str
+    """Key of its sound among the report's clips."""
+
+
+@dataclass(frozen=True)
+class NearestRow:
+    """A generated window beside the training sound that it is closest to."""
+
+    title: str
+    source_title: str
+    """Name of the training file, and where in it."""
+    correlation: float
+    is_replay: bool
+    clip: str
+    source_clip: str
+
+
+@dataclass(frozen=True)
+class ListeningRow:
+    """A held-out sound beside what the model makes of it."""
+
+    title: str
+    original: str
+    reconstruction: str
+    ceiling: str
+    """Key of the original through the spectrogram and back, without a model."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One evaluation, as the page shows it; several of them are shown side by side."""
+
+    name: str
+    facts: list[str]
+    """What was evaluated: the epoch, how many files, the suite, a line each."""
+    values: dict[str, Any]
+    """What `evaluation.json` holds."""
+    points: list[Point] = field(default_factory=list)
+    variance_share: float = 0.0
+    """Share of the variance that the two directions of `Point.spread` hold."""
+    nearest: list[NearestRow] = field(default_factory=list)
+    listening: list[ListeningRow] = field(default_factory=list)
+    clips: dict[str, str] = field(default_factory=dict)
+    """Sounds as data URIs (MP3) by key; keys are unique within the report."""
+
+
+Place = tuple[float, float]
+
+MAP_WIDTH, MAP_HEIGHT, MAP_MARGIN = 720, 440, 16
+"""Of the map, in its own units."""
+MOST_DOTS = 400
+"""Of a row of the strip plot; of more windows, some spread evenly over their correlations are drawn."""
+DOT_ROWS_PX = (7, 15, 11, 19)
+"""Heights that neighbouring dots take in turn, so that they hide each other less."""
+KINDS = {"train": "training", "held_out": "held-out", "generated": "generated"}
+SETS = {
+    "generated": "generated",
+    "unheard": "unheard (the null)",
+    "copies": "plain copies",
+    "augmented": "varied copies",
+    "reconstructed": "reconstructions",
+}
+CONTROLS = {
+    "copies": "plain copies of training sound, cut a little later",
+    "augmented": "training sound, varied as training varies it",
+    "reconstructed": "training sound, through the model",
+}
+MEASURES = {
+    "log_mel_l1_db": ("Mel spectrum, dB", "log-mel L1: timbre and dynamics"),
+    "multi_scale_mel_l1_db": ("Mel spectrum at seven time scales, dB", "multi-scale mel L1"),
+    "mr_stft": ("Attacks and partials", "multi-resolution STFT distance, no unit"),
+    "lsd_0_4k_db": ("Spectrum, 0–4 kHz, dB", "log-spectral distance"),
+    "lsd_4_12k_db": ("Spectrum, 4–12 kHz, dB", "log-spectral distance"),
+    "lsd_12_24k_db": ("Spectrum, 12–24 kHz, dB", "log-spectral distance"),
+    "loudness_error_db": ("Loudness, dB", "difference of level"),
+    "zimtohrli": ("As people hear it", "Zimtohrli, no unit: 0.005 is plain to hear"),
+}
+"""Names and explanations of what is measured on reconstructions."""
+SOURCES = {
+    ("held_out", "model"): "model, held-out sound",
+    ("train", "model"): "model, training sound",
+    ("held_out", "mean_mel"): "mean mel (knows nothing)",
+    ("held_out", "ceiling"): "ceiling (no model)",
+}
+EMBEDDINGS = {"hand_made": "timbre and movement", "aisfx": "sound-effect network"}
+
+
+class Scale(NamedTuple):
+    """How figures of a kind are written, and the axis of their bars."""
+
+    factor: float = 1.0
+    digits: int = 2
+    unit: str = ""
+    top: float | None = None
+    """End of the axis, which starts at 0; None where the largest figure sets it."""
+    limit: float | None = None
+    """Where the verdict draws its line."""
+
+    def write(self, *numbers: float) -> str:
+        """One number, or the ends of a range.
+
+        >>> Scale(100, 0, " %").write(0.1, 0.25)
+        '10 to 25 %'
+        """
+        text = " to ".join(f"{self.factor * number:.{self.digits}f}" for number in numbers) + self.unit
+        return text.replace("-", "−")
+
+
+SHARE = Scale(factor=100, digits=0, unit=" %", top=1.0)
+RATE = SHARE._replace(limit=MOST_REPLAYED)
+NUMBER = Scale()
+COUNT = Scale(digits=0)
+SCALES = {
+    "memorisation.replay_rate": RATE,
+    "memorisation.collage_rate": RATE,
+    "reconstruction.skill_train": SHARE._replace(limit=LEAST_SKILL),
+    "reconstruction.skill_held_out": SHARE,
+    "reconstruction.error_ratio": Scale(unit="×", limit=MOST_OVERFIT),
+}
+"""Of the figures that findings stand on."""
+COMPARED = {
+    "memorisation.replay_rate": ("replays, of seconds", RATE),
+    "memorisation.collage_rate": ("collage, of quarter seconds", RATE),
+    "reconstruction.skill_held_out": ("error taken away, held-out sound", SHARE),
+    "reconstruction.skill_train": ("error taken away, training sound", SCALES["reconstruction.skill_train"]),
+    "reconstruction.error_ratio": ("held-out over training error", SCALES["reconstruction.error_ratio"]),
+    "reconstruction.held_out.model.log_mel_l1_db": ("mel spectrum, held-out sound, dB", NUMBER),
+    "reconstruction.held_out.model.zimtohrli": ("Zimtohrli, held-out sound", Scale(digits=4)),
+    "distribution.hand_made.ratio": ("distance ratio, timbre and movement", Scale(unit="×")),
+    "distribution.hand_made.coverage": ("coverage, timbre and movement", SHARE),
+    "distribution.aisfx.ratio": ("distance ratio, sound-effect network", Scale(unit="×")),
+    "distribution.aisfx.coverage": ("coverage, sound-effect network", SHARE),
+    "latents.active_units": ("active latent dimensions", COUNT),
+    "latents.information": ("information, nats a chunk", COUNT),
+}
+"""Main figures by their key in `evaluation.json`: what stands beside each other when there are several reports."""
+
+
+class Bar(NamedTuple):
+    """A figure on its axis, in percent of the axis' length."""
+
+    value: float
+    low: float | None
+    high: float | None
+    limit: float | None
+
+
+class Figure(NamedTuple):
+    """A number as it is written; all of it is empty where there is none."""
+
+    text: str
+    bounds: str = ""
+    bar: Bar | None = None
+
+
+class StripRow(NamedTuple):
+    """The correlations of a set of windows."""
+
+    name: str
+    label: str
+    n_windows: int
+    dots: list[Place]
+    """Along the axis in percent, and down the row in pixels."""
+    median: float
+    above: str
+    """Share above the threshold."""
+
+
+class PlacedPoint(NamedTuple):
+    """A point of the map and the sound it plays."""
+
+    kind: str
+    label: str
+    place: Place
+    sound: int
+
+
+class LatentChart(NamedTuple):
+    """What is drawn of a latent space, all lengths and places in percent."""
+
+    heights: list[tuple[float, bool]]
+    """KL by dimension, largest first, each with whether the dimension is active."""
+    largest: str
+    means: list[Place]
+    deviations: list[Place]
+    ticks: list[tuple[float, str]]
+    """Axis of means and deviations."""
+    zero: float
+    one: float
+    """Where the prior puts all means and all deviations on it."""
+
+
+class SoundList:
+    """What the page's script may play: sounds in the order in which buttons and points ask for them."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[int, str, str]] = []
+
+    def add(self, report_number: int, clip: str, title: str) -> int:
+        """The sound's number."""
+        self.entries.append((report_number, clip, title))
+        return len(self.entries) - 1
+
+
+def draw_page(reports: Sequence[Report]) -> str:
+    """The whole page: several reports side by side first, then each for itself.
+
+    Raises:
+        ValueError: there is no report.
+    """
+    if not reports:
+        raise ValueError("there is no report to draw")
+    environment = Environment(
+        loader=PackageLoader("sda.app"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    sounds = SoundList()
+    maps = [_place_points(report.points) for report in reports]
+    views = [_view(report, number, sounds, maps[number]) for number, report in enumerate(reports)]
+    return environment.get_template("evaluation.html.j2").render(
+        views=views,
+        compared=compare_reports(reports) if len(reports) > 1 else [],
+        kinds=KINDS,
+        map_width=MAP_WIDTH,
+        map_height=MAP_HEIGHT,
+        most_dots=MOST_DOTS,
+        data={"clips": [report.clips for report in reports], "sounds": sounds.entries, "maps": maps},
+    )
+
+
+def compare_reports(reports: Sequence[Report]) -> list[tuple[str, list[Figure]]]:
+    """Main figures, a row each with a column for every report; bars of a row share their axis."""
+    rows = []
+    for key, (label, scale) in COMPARED.items():
+        path, _, name = key.rpartition(".")
+        sections = [_find(report.values, path) for report in reports]
+        shared = scale._replace(top=scale.top or _find_top(sections, name, scale.limit))
+        figures = [show_figure(section, name, shared) for section in sections]
+        if any(figure.text for figure in figures):
+            rows.append((label, figures))
+    return rows
+
+
+def show_figure(section: dict[str, Any], name: str, scale: Scale = NUMBER, interval: str = "") -> Figure:
+    """A figure of a section of `evaluation.json` with its interval.
+
+    Args:
+        interval: key of the interval, `…_interval` unless said otherwise.
+
+    >>> show_figure({"rate": 0.25, "rate_interval": [0.1, 0.4]}, "rate", SHARE)
+    Figure(text='25 %', bounds='10 to 40 %', bar=Bar(value=25.0, low=10.0, high=40.0, limit=None))
+    """
+    value = _number(section.get(name))
+    if value is None:
+        return Figure("")
+    low, high = (_number(bound) for bound in section.get(interval or f"{name}_interval") or (None, None))
+    top = scale.top or 1.1 * max(value, high or 0.0, scale.limit or 0.0) or 1.0
+
+    def place(number: float | None) -> float | None:
+        return None if number is None else _percent(number / top)
+
+    bar = Bar(_percent(value / top), place(low), place(high), place(scale.limit))
+    bounds = "" if low is None or high is None else scale.write(low, high)
+    return Figure(scale.write(value), bounds, bar)
+
+
+def draw_strip(correlations: dict[str, list[float]], threshold: float) -> list[StripRow]:
+    """A row of dots for each set of windows."""
+    rows = []
+    for name, label in SETS.items():
+        values = np.sort(np.asarray(correlations.get(name, []), dtype=np.float64))
+        if len(values) == 0:
+            continue
+        chosen = values[np.linspace(0, len(values) - 1, min(len(values), MOST_DOTS)).round().astype(int)]
+        dots = [(_percent(value), float(DOT_ROWS_PX[n % len(DOT_ROWS_PX)])) for n, value in enumerate(chosen)]
+        above = SHARE.write(float((values > threshold).mean()))
+        rows.append(StripRow(name, label, len(values), dots, _percent(float(np.median(values))), above))
+    return rows
+
+
+def draw_latents(latents: dict[str, Any]) -> LatentChart:
+    """The charts of a latent space."""
+    kl, variance = np.asarray(latents["kl_by_dimension"]), np.asarray(latents["variance_of_means"])
+    largest = max(float(kl.max()), 1e-9)
+    heights = [
+        (_percent(float(kl[n]) / largest), bool(variance[n] > ACTIVE_UNIT_VARIANCE))
+        for n in np.argsort(-kl, kind="stable")
+    ]
+    means, deviations = latents["aggregate_mean"], latents["aggregate_deviation"]
+    low = min(-1.0, float(np.floor(min(means))))
+    high = max(2.0, float(np.ceil(max(*means, *deviations))))
+
+    def place(number: float) -> float:
+        return _percent((number - low) / (high - low))
+
+    def scatter(numbers: list[float]) -> list[Place]:
+        return [(place(number), float(DOT_ROWS_PX[n % len(DOT_ROWS_PX)])) for n, number in enumerate(sorted(numbers))]
+
+    step = max(1, round((high - low) / 8))
+    ticks = [(place(tick), f"{tick:g}".replace("-", "−")) for tick in np.arange(low, high + 0.5, step)]
+    return LatentChart(heights, f"{largest:.1f}", scatter(means), scatter(deviations), ticks, place(0.0), place(1.0))
+
+
+def _view(report: Report, number: int, sounds: SoundList, places: dict[str, list[Place]]) -> dict[str, Any]:
+    """One report as the template shows it; what was not measured is empty."""
+    values = report.values
+    memorisation, latents = values.get("memorisation", {}), values.get("latents")
+    reconstruction = values.get("reconstruction", {})
+    threshold = memorisation.get("threshold", 0.0)
+
+    def add(clip: str, title: str) -> int:
+        return sounds.add(number, clip, title)
+
+    return {
+        "number": number,
+        "name": make_printable(report.name),
+        "facts": [make_printable(fact) for fact in report.facts],
+        "values": values,
+        "findings": [
+            (finding["text"], show_figure(finding, "value", SCALES.get(finding["key"], NUMBER), "interval"))
+            for finding in values["verdict"]["findings"]
+        ],
+        "memorisation": memorisation,
+        "threshold": _percent(threshold),
+        "replay": show_figure(memorisation, "replay_rate", RATE),
+        "collage": show_figure(memorisation, "collage_rate", RATE),
+        "strip": draw_strip(memorisation.get("correlations", {}), threshold),
+        "thinned": any(len(values) > MOST_DOTS for values in memorisation.get("correlations", {}).values()),
+        "controls": _list_controls(memorisation),
+        "nearest": [
+            {
+                "title": make_printable(row.title),
+                "source_title": make_printable(row.source_title),
+                "correlation": show_figure({"r": row.correlation}, "r", Scale(top=1.0, limit=threshold)),
+                "is_replay": row.is_replay,
+                "sounds": (
+                    add(row.clip, f"A, generated: {make_printable(row.title)}"),
+                    add(row.source_clip, f"B, training: {make_printable(row.source_title)}"),
+                ),
+            }
+            for row in report.nearest
+        ],
+        "points": [
+            PlacedPoint(point.kind, label, place, add(point.clip, label))
+            for point, place in zip(_order_points(report.points), places["spread"], strict=True)
+            for label in [f"{KINDS[point.kind]}: {make_printable(point.title)}"]
+        ],
+        "n_points": {kind: sum(point.kind == kind for point in report.points) for kind in KINDS},
+        "variance_share": SHARE.write(report.variance_share),
+        "sources": [label for place, label in SOURCES.items() if _find(reconstruction, ".".join(place))],
+        "measures": _list_measures(reconstruction),
+        "measured": _tell_counts(reconstruction),
+        "listening": [
+            (
+                make_printable(row.title),
+                {
+                    name: add(clip, f"{name}: {make_printable(row.title)}")
+                    for name, clip in (
+                        ("original", row.original),
+                        ("reconstruction", row.reconstruction),
+                        ("ceiling", row.ceiling),
+                    )
+                },
+            )
+            for row in report.listening
+        ],
+        "distribution": _list_resemblances(values.get("distribution", {})),
+        "latents": latents,
+        "chart": draw_latents(latents) if latents else None,
+        "information": show_figure(latents or {}, "information", COUNT),
+        "aggregate_kl": show_figure(latents or {}, "aggregate_kl", COUNT),
+    }
+
+
+def _list_controls(memorisation: dict[str, Any]) -> list[dict[str, Any]]:
+    """The controls, recognised in whole seconds and in pieces."""
+    pieces = memorisation.get("collage_controls", {})
+    return [
+        {
+            "label": CONTROLS.get(name, name),
+            "n_windows": control["n_windows"],
+            "median": show_figure(control, "median").text,
+            "rate": show_figure(control, "rate", SHARE).text,
+            "piece_rate": show_figure(pieces.get(name, {}), "rate", SHARE).text,
+        }
+        for name, control in memorisation.get("controls", {}).items()
+    ]
+
+
+def _list_measures(reconstruction: dict[str, Any]) -> list[tuple[str, str, list[Figure]]]:
+    """What was measured on reconstructions: name, explanation, and a figure for each source that there is."""
+    columns = [_find(reconstruction, ".".join(place)) for place in SOURCES]
+    columns = [column for column in columns if column]
+    names = dict.fromkeys(name for column in columns for name in column if not name.endswith("_interval"))
+    rows = []
+    for name in sorted(names, key=lambda name: list(MEASURES).index(name) if name in MEASURES else len(MEASURES)):
+        label, hint = MEASURES.get(name, (name, ""))
+        scale = Scale(digits=4) if name == "zimtohrli" else NUMBER
+        rows.append((label, hint, [show_figure(column, name, scale) for column in columns]))
+    return rows
+
+
+def _tell_counts(reconstruction: dict[str, Any]) -> str:
+    """How much was measured, in words."""
+    clips, files = (reconstruction.get(key, {}) for key in ("n_clips", "n_files"))
+    return ", ".join(f"{clips[side]} {KINDS[side]} clips of {files.get(side, '?')} files" for side in clips)
+
+
+def _list_resemblances(distribution: dict[str, Any]) -> list[dict[str, Any]]:
+    """How like unheard sound generated sound is, by each embedding."""
+    rows = []
+    for name, section in distribution.items():
+        figures = {key: show_figure(section, key, Scale(digits=3)) for key in ("mmd2", "mmd2_train")}
+        figures |= {key: show_figure(section, key) for key in ("density", "density_train")}
+        figures |= {key: show_figure(section, key, SHARE) for key in ("coverage", "coverage_train")}
+        label = EMBEDDINGS.get(name, name)
+        ratio = show_figure(section, "ratio", Scale(unit="×"))
+        too_few = section.get("too_few") or ("" if ratio.text else "not measured")
+        rows.append({"label": label, "section": section, "too_few": too_few, "ratio": ratio, **figures})
+    return rows
+
+
+def _order_points(points: Sequence[Point]) -> list[Point]:
+    """Generated ones last, so that they lie on top."""
+    return sorted(points, key=lambda point: list(KINDS).index(point.kind))
+
+
+def _place_points(points: Sequence[Point]) -> dict[str, list[Place]]:
+    """Both layouts of the map in its own units, in the order in which points are drawn."""
+    ordered = _order_points(points)
+    return {
+        "spread": fit_places([point.spread for point in ordered]),
+        "neighbours": fit_places([point.neighbours for point in ordered]),
+    }
+
+
+def fit_places(places: Sequence[Place]) -> list[Place]:
+    """Places scaled into the map and centred, both directions by the same factor; up stays up.
+
+    >>> fit_places([(0.0, 0.0), (0.0, 1.0)])
+    [(360.0, 424.0), (360.0, 16.0)]
+    """
+    if not places:
+        return []
+    found = np.asarray(places, dtype=np.float64)
+    size = np.array([MAP_WIDTH, MAP_HEIGHT], dtype=np.float64)
+    extent = np.maximum(np.ptp(found, axis=0), 1e-9)
+    factor = float(((size - 2 * MAP_MARGIN) / extent).min())
+    centre = (found.max(axis=0) + found.min(axis=0)) / 2
+    fitted = size / 2 + (found - centre) * factor * np.array([1.0, -1.0])
+    return [(float(x), float(y)) for x, y in fitted.round(1)]
+
+
+def _find(values: dict[str, Any], path: str) -> dict[str, Any]:
+    """The section at a dotted path; empty where there is none."""
+    for key in path.split("."):
+        values = values.get(key) or {}
+    return values
+
+
+def _find_top(sections: Sequence[dict[str, Any]], name: str, limit: float | None) -> float:
+    """The end of an axis that holds every section's figure and interval."""
+    numbers = [section.get(name) for section in sections]
+    numbers += [bound for section in sections for bound in section.get(f"{name}_interval") or ()]
+    return 1.1 * max([limit or 0.0, *(found for number in numbers if (found := _number(number)) is not None)]) or 1.0
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or nothing."""
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _percent(share: float) -> float:
+    """A share of an axis, what lies beyond an end put there."""
+    return round(100 * min(max(float(share), 0.0), 1.0), 2)

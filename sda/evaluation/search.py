@@ -1,0 +1,254 @@
+"""Where in hours of sound a short sound occurs: normalised correlation of log-mel patches at every lag.
+
+A patch is the log-mel spectrogram of a window, its bands decorrelated over the corpus (whitened), its mean taken away:
+a louder or quieter copy has the same patch. The correlation of two patches is 1 for a copy and near 0 for unrelated
+sounds. Without whitening, what all sounds of a corpus share would dominate it, and their smooth average would seem
+closer to each of them than any real sound is to another.
+
+Cost for `Q` patches of `F` frames and `M` bands against `N` frames of sound: transforms of blocks of `L` frames turn
+the `Q · N · M · F` products of the plain sum into `Q · N · M · L / (L − F)` complex ones and one inverse transform a
+patch and block, `Q · N · log L`. The sound is gone through file by file, in blocks: memory does not grow with it.
+
+Letters in the shapes: `Q` patches, `S` sounds, `M` mel bands, `F` frames of a patch, `N` frames of a sound,
+`T` samples, `L` frames of a block.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
+
+import soxr
+import torch
+from torch import Tensor, nn
+
+from sda.audio.mel import LogMel
+from sda.evaluation.sounds import QUIETEST_DBFS, Sound
+
+HIGHEST_RATE_HZ = 48000
+"""Sound at a higher rate is searched at this one."""
+WINDOW_S = 0.085
+"""About how long a frame listens: long enough that a shift by half a hop changes little."""
+HOP_S = 0.010
+N_MELS = 64
+FLOOR = 1e-2
+"""Added to every mel magnitude, relative to its frame (−40 dB): what lies far below what is heard makes no pattern."""
+MIN_MAGNITUDE = 1e-7
+"""Magnitudes below this count as this: what is left where there is nothing at all."""
+LOG_OF_NOTHING = math.log(2 * MIN_MAGNITUDE)
+RIDGE = 0.1
+"""Added to every eigenvalue of the bands' covariance before it is inverted, relative to their mean."""
+LEAST_DEVIATION = 0.05
+"""Patches of sound whose whitened cells vary less than this are too plain to be told apart; they match less."""
+BLOCK_FRAMES = 1024
+BLOCKS_AT_ONCE = 16
+SECONDS_AT_ONCE = 60
+TRANSFORMED_AT_ONCE = 200
+"""Frames whose unfolded samples fit into the processor's cache."""
+
+
+class Matches(NamedTuple):
+    """For every patch and every sound, the best place."""
+
+    correlation: Tensor
+    """`[Q, S]`, in [−1, 1]."""
+    start_s: Tensor
+    """Where the best match begins in the sound, seconds, `[Q, S]`."""
+
+
+class PatchFeatures:
+    """Log-mel spectrograms on a grid of 10 ms, their bands decorrelated over a corpus.
+
+    Args:
+        sample_rate_hz: rate of all sounds.
+    """
+
+    def __init__(self, sample_rate_hz: int):
+        self.sample_rate_hz = sample_rate_hz
+        self.rate_hz = min(HIGHEST_RATE_HZ, sample_rate_hz)
+        """Rate at which they are looked at."""
+        self.hop_length = round(HOP_S * self.rate_hz)
+        n_fft = 2 ** round(math.log2(WINDOW_S * self.rate_hz))
+        self.log_mel = LogMel(self.rate_hz, n_fft, self.hop_length, N_MELS)
+        # The frames at either end of what is transformed reach beyond it, into what is mirrored there.
+        self.n_edge = math.ceil(n_fft / 2 / self.hop_length)
+        self.mean = torch.zeros(N_MELS, 1)
+        self.whitening = torch.eye(N_MELS)
+
+    @torch.no_grad()
+    def fit(self, sounds: Sequence[Sound], most_s: float = 600.0) -> Self:
+        """Decorrelate over stretches of `most_s` seconds in all, spread over the sounds.
+
+        Raises:
+            ValueError: there is no sound.
+        """
+        if not sounds:
+            raise ValueError("there is no sound to fit to")
+        each = max(round(most_s * self.sample_rate_hz / len(sounds)), self.sample_rate_hz)
+        total, square, n_frames = torch.zeros(N_MELS), torch.zeros(N_MELS, N_MELS), 0
+        for sound in sounds:
+            first = max(0, (len(sound.waveform) - each) // 2)
+            frames = self._frames(sound.waveform[first : first + each])
+            frames = frames[:, frames.amax(dim=0) > LOG_OF_NOTHING]
+            total += frames.sum(dim=1)
+            square += frames @ frames.T
+            n_frames += frames.shape[1]
+        if n_frames == 0:
+            raise ValueError("there is no sound to fit to: all of it is digital silence")
+        self.mean = (total / n_frames)[:, None]
+        covariance = square / n_frames - self.mean @ self.mean.T
+        deviation = covariance.diagonal().clamp(min=0.01).sqrt()
+        values, vectors = torch.linalg.eigh(covariance / torch.outer(deviation, deviation))
+        scales = (values.clamp(min=0.0) + RIDGE * values.mean()).rsqrt()
+        self.whitening = _level_out(vectors @ torch.diag(scales) @ vectors.T / deviation)
+        return self
+
+    def count_frames(self, n_samples: int) -> int:
+        """Frames of the patch of a window of so many samples at `sample_rate_hz`."""
+        n_own_samples = round(n_samples * self.rate_hz / self.sample_rate_hz)
+        return int(n_own_samples // self.hop_length + 1 - 2 * self.n_edge)
+
+    @torch.no_grad()
+    def patches(self, clips: Tensor) -> Tensor:
+        """Patches of windows, of mean 0 and length 1. `[Q, T]` → `[Q, M, F]`.
+
+        Raises:
+            ValueError: the windows are too short for a single frame.
+        """
+        if self.count_frames(clips.shape[1]) < 1:
+            raise ValueError(f"windows of {clips.shape[1]} samples are too short; one frame takes {WINDOW_S} s")
+        frames = torch.stack([self.whitened(clip)[:, self.n_edge : -self.n_edge] for clip in clips])
+        frames = frames - frames.mean(dim=(1, 2), keepdim=True)
+        patches: Tensor = frames / frames.flatten(1).norm(dim=1).clamp(min=1e-6)[:, None, None]
+        return patches
+
+    @torch.no_grad()
+    def whitened(self, waveform: Tensor) -> Tensor:
+        """Whitened frames of one sound, the ends too; digital silence counts as the average. `[T]` → `[M, N]`."""
+        frames = self._frames(waveform)
+        is_sound = frames.amax(dim=0) > LOG_OF_NOTHING
+        whitened: Tensor = (self.whitening @ (frames - self.mean)) * is_sound
+        return whitened
+
+    def _frames(self, waveform: Tensor) -> Tensor:
+        if self.rate_hz < self.sample_rate_hz:
+            waveform = torch.from_numpy(soxr.resample(waveform.numpy(), self.sample_rate_hz, self.rate_hz))
+        hop, margin = self.hop_length, self.log_mel.n_fft // 2
+        n_frames = len(waveform) // hop + 1
+        missing = max(0, margin + 1 - len(waveform))  # what is mirrored at the ends must be there
+        padded = nn.functional.pad(nn.functional.pad(waveform, (0, missing))[None], (margin, margin), mode="reflect")[0]
+        mel = torch.cat(
+            [
+                self.log_mel.mel(
+                    padded[first * hop : (min(n_frames, first + TRANSFORMED_AT_ONCE) - 1) * hop + 2 * margin]
+                )
+                for first in range(0, n_frames, TRANSFORMED_AT_ONCE)
+            ]
+        ).T
+        floor = FLOOR * mel.square().mean(dim=0).sqrt()
+        return (mel + floor).clamp(min=MIN_MAGNITUDE).log()
+
+
+@torch.no_grad()
+def find_nearest(
+    patches: Sequence[Tensor],
+    sounds: Sequence[Sound],
+    features: PatchFeatures,
+    advance: Callable[[float], None] = lambda _: None,
+) -> list[Matches]:
+    """Search for patches of one or several lengths in all sounds, at every lag.
+
+    Args:
+        patches: for each length, patches of mean 0 and length 1, `[Q, M, F]`.
+        advance: told how many seconds of sound have been gone through since it was last told.
+    """
+    found = [(torch.full((len(group), len(sounds)), -1.0), torch.zeros(len(group), len(sounds))) for group in patches]
+    spectra = [_transform_patches(group) for group in patches]
+    # Stretches of a file overlap by the longest patch, and by the frames that are spoilt at their ends.
+    n_overlap = max(group.shape[2] for group in patches) + 2 * features.n_edge
+    overlap = math.ceil(n_overlap * HOP_S * features.sample_rate_hz)
+    stretch = SECONDS_AT_ONCE * features.sample_rate_hz
+    for index, sound in enumerate(sounds):
+        for start in range(0, max(1, len(sound.waveform) - overlap), stretch):
+            waveform = sound.waveform[start : start + stretch + overlap]
+            # A sound shorter than a patch ends in silence, as windows that are cut beyond its end do.
+            waveform = nn.functional.pad(waveform, (0, max(0, overlap - len(waveform))))
+            frames = features.whitened(waveform)
+            is_loud = _find_loud(waveform, frames.shape[1], features)
+            for group, spectrum, (best, place) in zip(patches, spectra, found, strict=True):
+                correlation, lag = _correlate(frames, is_loud, spectrum, group.shape[2])
+                better = correlation > best[:, index]
+                best[better, index] = correlation[better]
+                place[better, index] = (
+                    start / features.sample_rate_hz + (lag[better] - features.n_edge).clamp(min=0) * HOP_S
+                )
+            advance(len(waveform) / features.sample_rate_hz)
+    starts = torch.tensor([sound.start_s for sound in sounds])
+    return [Matches(best, place + starts) for best, place in found]
+
+
+def _level_out(whitening: Tensor) -> Tensor:
+    """Turn whitened frames so that a change of level adds one number to all bands, and so is taken away with the mean.
+
+    `[M, M]` → `[M, M]`, the same up to a reflection.
+    """
+    level = whitening.sum(dim=1)
+    even = torch.full_like(level, len(level) ** -0.5)
+    normal = level / level.norm() - even
+    if normal.norm() < 1e-6:
+        return whitening
+    turned: Tensor = whitening - torch.outer(normal, normal @ whitening) * (2.0 / normal.square().sum())
+    return turned
+
+
+def _find_loud(waveform: Tensor, n_frames: int, features: PatchFeatures) -> Tensor:
+    """Which frames are not near-silent. `[T]` → `[N]`."""
+    hop = round(HOP_S * features.sample_rate_hz)
+    squares = nn.functional.pad(waveform.square(), (0, max(0, n_frames * hop - len(waveform))))[: n_frames * hop]
+    is_loud: Tensor = squares.view(n_frames, hop).mean(dim=1) > 10 ** (QUIETEST_DBFS / 10)
+    return is_loud
+
+
+def _transform_patches(patches: Tensor) -> Tensor:
+    """Spectra over time, ready for the product. `[Q, M, F]` → `[L // 2 + 1, Q, M]`."""
+    spectra: Tensor = torch.fft.rfft(patches, BLOCK_FRAMES).conj().permute(2, 0, 1).contiguous()
+    return spectra
+
+
+def _correlate(frames: Tensor, is_loud: Tensor, spectra: Tensor, n_frames: int) -> tuple[Tensor, Tensor]:
+    """The best correlation over all lags, and the lag in frames.
+
+    Shape:
+        frames `[M, N]`, is_loud `[N]`, spectra `[L // 2 + 1, Q, M]` → two `[Q]`.
+    """
+    n_mels = frames.shape[0]
+    n_lags = frames.shape[1] - n_frames + 1
+    norm = _norm_of_windows(frames, n_frames)
+    loud = is_loud.float()[None, None]
+    share_loud = nn.functional.avg_pool1d(loud, n_frames, 1)[0, 0]
+    scale = torch.where(share_loud >= 0.5, 1.0 / norm.clamp(min=LEAST_DEVIATION * math.sqrt(n_mels * n_frames)), 0.0)
+    step = BLOCK_FRAMES - n_frames + 1
+    n_blocks = -(-n_lags // step)
+    padded = nn.functional.pad(frames, (0, n_blocks * step + n_frames - 1 - frames.shape[1]))
+    scale = nn.functional.pad(scale, (0, n_blocks * step - n_lags), value=0.0)
+    blocks = padded.unfold(1, BLOCK_FRAMES, step)  # [M, n_blocks, L]
+    n_patches = spectra.shape[1]
+    best, lag = torch.full((n_patches,), -1.0), torch.zeros(n_patches, dtype=torch.long)
+    for first in range(0, n_blocks, BLOCKS_AT_ONCE):
+        some = torch.fft.rfft(blocks[:, first : first + BLOCKS_AT_ONCE]).permute(2, 0, 1)  # [L // 2 + 1, M, n]
+        products = torch.fft.irfft((spectra @ some).permute(1, 2, 0), BLOCK_FRAMES)[..., :step]  # [Q, n, step]
+        some_scale = scale[first * step : first * step + products.shape[1] * step]
+        correlation, place = (products.flatten(1) * some_scale).max(dim=1)
+        better = correlation > best
+        best = torch.where(better, correlation, best)
+        lag = torch.where(better, place + first * step, lag)
+    return best, lag
+
+
+def _norm_of_windows(frames: Tensor, n_frames: int) -> Tensor:
+    """Length of every window of `n_frames` frames after its mean is taken away. `[M, N]` → `[N − n_frames + 1]`."""
+    n_cells = frames.shape[0] * n_frames
+    columns = torch.stack([frames.double().sum(dim=0), frames.double().square().sum(dim=0)])
+    sums = nn.functional.pad(columns.cumsum(dim=1), (1, 0))
+    total, square = sums[:, n_frames:] - sums[:, :-n_frames]
+    norm: Tensor = (square - total.square() / n_cells).clamp(min=0.0).sqrt().float()
+    return norm

@@ -1,0 +1,159 @@
+"""The evaluation as a whole, on sound alone: what is generated against what was trained on and what was held out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sda.evaluation.aisfx import SoundEffectEmbedding, find_weights
+from sda.evaluation.distribution import Labels, Likeness, Sample, compare, find_shortage
+from sda.evaluation.embedding import Embedding, HandMadeEmbedding, standardise
+from sda.evaluation.memorisation import (
+    PIECE_S,
+    WINDOW_S,
+    Replay,
+    Similarity,
+    join,
+    measure_replay,
+    summarise_matches,
+)
+from sda.evaluation.search import PatchFeatures, find_nearest
+from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread_windows
+
+MOST_WINDOWS = 240
+"""Windows of a set that are looked at, spread evenly."""
+MOST_CONTROLS = 60
+MOST_EMBEDDED = 256
+SHIFT_S = 0.005
+"""Copies are cut this much off the grid that sound is searched on: as bad as it gets."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """The sound that an evaluation is made from, all at one rate."""
+
+    sample_rate_hz: int
+    train: Sequence[Sound]
+    held_out: Sequence[Sound]
+    """Real sound that nothing was trained on; may be empty where only replays are looked for."""
+    generated: Sequence[Sound]
+    train_groups: Sequence[str] = ()
+    """The recording that each training sound belongs to; each is its own by default."""
+    controls: dict[str, Sequence[Sound]] = field(default_factory=dict)
+    """Sound that is known to be training sound in another guise, by name."""
+
+
+@dataclass(frozen=True)
+class Memorisation:
+    """Whether generated sound is training sound, in whole seconds and in quarters."""
+
+    replay: Replay
+    collage: Replay
+    similarities: dict[str, Similarity]
+    """By set: `generated`, `unheard`, `copies` and the material's controls; whole seconds."""
+
+
+@dataclass(frozen=True)
+class Resemblance:
+    """Whether generated sound is like unheard sound, by one embedding."""
+
+    likeness: Likeness | None
+    too_few: str = ""
+    """Why there is no figure."""
+
+
+def assess_memorisation(
+    material: Material, seed: int = 0, advance: Callable[[float], None] = lambda _: None
+) -> Memorisation:
+    """Search all training sound for what was generated, for unheard sound, and for copies of itself.
+
+    Unheard are held-out sound and, because that is often little, training sound whose own recording is passed over: to
+    the rest of the training sound, it is as new as any.
+
+    Args:
+        advance: told how many seconds of training sound have been gone through since it was last told.
+
+    Raises:
+        ValueError: there is no training sound, or no unheard sound to compare with.
+    """
+    rate_hz = material.sample_rate_hz
+    features = PatchFeatures(rate_hz).fit(material.train)
+    groups = list(material.train_groups) or [str(number) for number in range(len(material.train))]
+    sets = {
+        "generated": material.generated,
+        "held_out": material.held_out,
+        "others": material.train if len(set(groups)) > 1 else [],
+        "copies": _shift(material.train, round(SHIFT_S * rate_hz)),
+        **material.controls,
+    }
+    lengths = [round(WINDOW_S * rate_hz), round(PIECE_S * rate_hz)]
+    windows = [{name: _choose_windows(name, sounds, n, lengths[0]) for name, sounds in sets.items()} for n in lengths]
+    patches = [
+        torch.cat([features.patches(cut(sets[name], chosen, n)) for name, chosen in of_length.items() if chosen])
+        for of_length, n in zip(windows, lengths, strict=True)
+    ]
+    found = []
+    for matches, of_length in zip(find_nearest(patches, material.train, features, advance), windows, strict=True):
+        first, similarities = 0, {}
+        for name, chosen in of_length.items():
+            rows = slice(first, first + len(chosen))
+            first += len(chosen)
+            own = [groups[window.sound] for window in chosen] if name == "others" else []
+            part = type(matches)(matches.correlation[rows], matches.start_s[rows])
+            similarities[name] = summarise_matches(part, chosen, groups, own)
+        similarities["unheard"] = join(similarities.pop("held_out"), similarities.pop("others"))
+        found.append(similarities)
+    replays = []
+    for similarities in found:
+        controls = {name: one for name, one in similarities.items() if name not in ("generated", "unheard")}
+        replays.append(measure_replay(similarities["unheard"], similarities["generated"], controls, seed))
+    return Memorisation(replays[0], replays[1], found[0])
+
+
+def list_embeddings(sample_rate_hz: int) -> dict[str, Embedding]:
+    """The embeddings that can be computed here, by name: `hand_made` always, `aisfx` where it is installed."""
+    embeddings: dict[str, Embedding] = {"hand_made": HandMadeEmbedding(sample_rate_hz)}
+    if find_weights() is not None:
+        embeddings["aisfx"] = SoundEffectEmbedding(sample_rate_hz)
+    return embeddings
+
+
+def assess_resemblance(material: Material, name: str, embedding: Embedding, seed: int = 0) -> Resemblance:
+    """Compare generated with held-out sound, and training with held-out sound, by an embedding."""
+    sides = (material.generated, material.held_out, material.train)
+    vectors, files = [], []
+    for sounds in sides:
+        found, labels = embed(sounds, material.sample_rate_hz, embedding)
+        vectors.append(found)
+        files.append(labels)
+    samples = [Sample(one.double().numpy(), labels) for one, labels in zip(vectors, files, strict=True)]
+    shortage = find_shortage(*samples)
+    if shortage:
+        return Resemblance(None, shortage)
+    n_parts = HandMadeEmbedding.n_parts if name == "hand_made" else ()
+    scaled = standardise(torch.cat(vectors[1:]), *vectors, n_parts=n_parts)
+    generated, held_out, train = (
+        Sample(one.double().numpy(), labels) for one, labels in zip(scaled, files, strict=True)
+    )
+    return Resemblance(compare(generated, held_out, train, seed))
+
+
+def embed(sounds: Sequence[Sound], sample_rate_hz: int, embedding: Embedding) -> tuple[Tensor, Labels]:
+    """Vectors of half-overlapping seconds `[B, D]`, and the index of the sound that each was cut from `[B]`."""
+    n_samples = round(WINDOW_S * sample_rate_hz)
+    windows = spread_windows(list_windows(sounds, n_samples, n_samples // 2), MOST_EMBEDDED)
+    return embedding(cut(sounds, windows, n_samples)), np.array([window.sound for window in windows], dtype=np.intp)
+
+
+def _choose_windows(name: str, sounds: Sequence[Sound], n_samples: int, longest: int) -> list[Window]:
+    """Windows of a set: overlapping by half where they are whole seconds, end to end where they are pieces."""
+    hop = n_samples // 2 if n_samples == longest else n_samples
+    most = MOST_WINDOWS if name in ("generated", "held_out", "others") else MOST_CONTROLS
+    return spread_windows(list_windows(sounds, n_samples, hop), most)
+
+
+def _shift(sounds: Sequence[Sound], n_samples: int) -> list[Sound]:
+    """The same sounds from a little later on."""
+    return [Sound(sound.name, sound.waveform[n_samples:], sound.start_s) for sound in sounds]

@@ -1,0 +1,114 @@
+"""`evaluate.py` as a user runs it: folders without a model, several runs, wrong input."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.app.conftest import TINY
+
+pytestmark = pytest.mark.slow
+
+RATE_HZ = 16000
+WORDS = (
+    "ash birch cedar elm fir hazel ivy juniper larch maple oak pine rowan sorrel thyme vine willow yew sedge moss fern"
+)
+NAMES = WORDS.split()
+
+
+@pytest.fixture
+def textures(tmp_path):
+    """Writes files of chirps and noise that share nothing, and gives the folder."""
+
+    def write(name, n_files, first_seed=0):
+        folder = tmp_path / name
+        folder.mkdir()
+        for seed in range(first_seed, first_seed + n_files):
+            rng = np.random.default_rng(seed)
+            time_s = np.arange(3 * RATE_HZ) / RATE_HZ
+            sound = 0.02 * rng.standard_normal(len(time_s))
+            for hz, start_s in zip(rng.uniform(200, 5000, 12), rng.uniform(0, 3, 12), strict=True):
+                since = np.clip(time_s - start_s, 0, None)
+                sound += 0.1 * np.sin(2 * np.pi * hz * since) * np.exp(-6 * since) * (since > 0)
+            soundfile.write(folder / f"{NAMES[seed]}.wav", sound.astype(np.float32), RATE_HZ)
+        return folder
+
+    return write
+
+
+def _evaluate(command_line, *arguments):
+    text = command_line.run("evaluate", "output=out", f"sample_rate_hz={RATE_HZ}", *arguments)
+    return text, json.loads((command_line.folder / "out" / "evaluation.json").read_text())
+
+
+def test_two_folders_need_no_model(command_line, textures):
+    real, new = textures("real", 12), textures("new", 6, first_seed=12)
+    text, values = _evaluate(command_line, f"reference={real}", f"generated={new}")
+    assert values["suite"] == "folders"
+    assert "reconstruction" not in values
+    assert values["n_files"] == {"train": 12, "held_out": 0, "generated": 6}
+    assert values["memorisation"]["replay_rate"] < 0.1
+    assert values["memorisation"]["controls"]["copies"]["rate"] == 1.0
+    assert "replays: 0.0" in text
+
+    replayed = command_line.folder / "replayed"
+    replayed.mkdir()
+    for path in sorted(real.iterdir())[:6]:
+        sound, _ = soundfile.read(path)
+        soundfile.write(replayed / path.name, 0.5 * sound[800:], RATE_HZ)
+    text, values = _evaluate(command_line, f"reference={real}", f"generated={replayed}")
+    assert values["memorisation"]["replay_rate"] == 1.0
+    assert values["verdict"]["label"] == "replaying"
+    nearest = values["memorisation"]["nearest"]
+    assert {row["generated"] for row in nearest} == {row["source"] for row in nearest}, "each is its own source"
+    assert all(abs(row["source_start_s"] - row["start_s"] - 0.05) < 0.011 for row in nearest)
+    page = (command_line.folder / "out" / "report.html").read_text()
+    assert "ash.wav" in page
+    assert "data:audio/mpeg" in page
+
+
+def test_held_out_sound_of_the_users_own_is_the_null(command_line, textures):
+    real, held_out, new = textures("real", 8), textures("held out", 6, 8), textures("new", 4, 14)
+    _, values = _evaluate(command_line, f"reference={real}", f"held_out={held_out}", f"generated={new}")
+    assert values["memorisation"]["n_null_files"] == 6
+    assert values["distribution"]["hand_made"]["too_few"].startswith("too few to tell") is False
+
+
+def test_silence_cannot_be_judged_and_that_is_said(command_line, textures, tmp_path):
+    silent = tmp_path / "silent"
+    silent.mkdir()
+    for number in range(3):
+        soundfile.write(silent / f"{number}.wav", np.full(RATE_HZ * 2, 1e-5), RATE_HZ, subtype="FLOAT")
+    text, values = _evaluate(command_line, f"reference={textures('real', 6)}", f"generated={silent}")
+    assert "near-silent" in values["memorisation"]["doubt"]
+    assert values["verdict"]["label"] == "cannot tell"
+    assert values["distribution"]["hand_made"]["too_few"]
+    assert "nan" not in text.lower().split("near-silent")[0]
+
+
+def test_wrong_folders_are_named(command_line, textures, tmp_path):
+    real = textures("real", 2)
+    text = command_line.run("evaluate", f"reference={real}", "generated=/nowhere", code=1)
+    assert "generated=/nowhere: there is no such folder" in text
+    (tmp_path / "empty").mkdir()
+    text = command_line.run("evaluate", f"reference={tmp_path / 'empty'}", f"generated={real}", code=1)
+    assert "reference=" in text
+    assert "no usable sound file" in text
+    one = textures("one", 1, 20)
+    text = command_line.run("evaluate", f"reference={one}", f"generated={real}", code=1)
+    assert "give held_out=FOLDER" in text
+
+
+def test_several_runs_are_put_side_by_side(command_line, sounds):
+    for number in (1, 2):
+        command_line.run(
+            "train", sounds, "training.max_epochs=1", f"hydra.run.dir=runs/{number}", "tracking=none", *TINY
+        )
+    text = command_line.run("evaluate", "run=runs/1,runs/2", "max_clips=2", "n_generated=4", "output=both")
+    assert "side by side" in text
+    values = json.loads((command_line.folder / "both" / "evaluation.json").read_text())
+    assert set(values["runs"]) == {"1", "2"}
+    for number in ("1", "2"):
+        own = command_line.folder / "runs" / number / "evaluation" / "evaluation.json"
+        assert json.loads(own.read_text()) == values["runs"][number]

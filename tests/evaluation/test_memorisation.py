@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import torch
+
+from sda.evaluation.memorisation import Similarity, measure_replay, measure_separation, summarise_matches
+from sda.evaluation.search import Matches
+from sda.evaluation.sounds import Window
+
+
+def _similarity(correlation, n_sounds):
+    correlation = np.asarray(correlation, dtype=np.float64)
+    sound = np.arange(len(correlation)) * n_sounds // max(1, len(correlation))
+    zeros = np.zeros(len(correlation), dtype=np.intp)
+    return Similarity(correlation, zeros, zeros.astype(float), sound, zeros)
+
+
+@pytest.fixture
+def null():
+    return _similarity(np.random.default_rng(0).uniform(0.1, 0.5, 120), n_sounds=12)
+
+
+def test_copies_are_replays_and_unheard_sound_is_not(null):
+    replay = measure_replay(null, _similarity(np.full(40, 0.95), 20), {"copies": _similarity(np.full(30, 0.97), 10)})
+    assert replay.rate.value == replay.rate.low == 1.0
+    assert replay.controls["copies"].rate == 1.0
+    assert replay.doubt == ""
+    fresh = measure_replay(null, _similarity(np.random.default_rng(1).uniform(0.1, 0.5, 400), 20), {})
+    assert fresh.rate.value == pytest.approx(0.01, abs=0.02)
+    assert fresh.rate.high < 0.1
+
+
+def test_one_odd_file_among_few_makes_the_rate_uncertain():
+    """The null's upper end is one file: with or without it, everything or nothing is a replay."""
+    null = _similarity([*([0.2] * 40), *([0.9] * 10)], n_sounds=5)
+    replay = measure_replay(null, _similarity(np.full(40, 0.5), 20), {})
+    assert replay.rate.value == 0.0
+    assert replay.rate.high > 0.5
+
+
+def test_too_little_to_compare_with_is_said(null):
+    few = _similarity(np.full(20, 0.3), 2)
+    assert "too few to tell: 20 windows of 2 files" in measure_replay(few, few, {}).doubt
+    blind = {"copies": _similarity(np.full(10, 0.2), 5)}
+    assert "only 0% of plain copies" in measure_replay(null, _similarity([0.3] * 9, 3), blind).doubt
+    assert "near-silent" in measure_replay(null, _similarity([], 1), {}).doubt
+    with pytest.raises(ValueError, match="no window of unheard sound"):
+        measure_replay(_similarity([], 1), null, {})
+
+
+def test_the_nearest_source_is_named_with_its_place_and_its_own_recording_passed_over():
+    matches = Matches(torch.tensor([[0.9, 0.4, 0.6]]), torch.tensor([[1.0, 2.0, 3.0]]))
+    nearest = summarise_matches(matches, [Window(7, 480)])
+    assert (nearest.source.item(), nearest.start_s.item(), nearest.sound.item(), nearest.window_start.item()) == (
+        0,
+        1.0,
+        7,
+        480,
+    )
+    other = summarise_matches(matches, [Window(0, 0)], ["a", "a", "b"], ["a"])
+    assert (other.source.item(), other.start_s.item()) == (2, 3.0)
+    assert other.correlation.item() == pytest.approx(0.6)
+
+
+def test_separation_is_a_half_for_the_same_and_one_for_the_different():
+    values = np.random.default_rng(0).normal(size=50)
+    assert measure_separation(values, values) == 0.5
+    assert measure_separation(values + 100, values) == 1.0
