@@ -24,6 +24,7 @@ MEMORISE = (
     "augmentation.probability=0",
     "training.learning_rate=1e-3",
     "training.preview_interval=100000",
+    "training.preview_interval_short=100000",
     "training.checkpoint_interval=1000",
     "preset.kl_warmup_fraction=0.1",
     "evaluation.at_end=none",

@@ -122,11 +122,9 @@ def list_expectations(rows: Sequence[Row]) -> list[tuple[str, bool]]:
 
 def print_rows(rows: Sequence[Row]) -> list[str]:
     """The table, as Markdown."""
-    lines = [
-        "| sound | log-mel L1 to held-out, dB | MMD² ratio, hand-made | MMD² ratio, aisfx | coverage | replay rate "
-        "| collage rate |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    heads = ["sound", "log-mel L1 to held-out, dB", "MMD² ratio, hand-made", "MMD² ratio, aisfx", "coverage"]
+    heads += ["replay rate", "collage rate"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in rows:
         ratios = [str(row.ratio[key]) if key in row.ratio else "too few to tell" for key in ("hand_made", "aisfx")]
         coverage = "" if row.coverage is None else f"{row.coverage:.2f}"

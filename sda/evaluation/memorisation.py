@@ -1,9 +1,9 @@
 """New, or a replay? How close generated sound comes to training sound, beside how close real new sound comes.
 
 A generated window counts as a replay when it correlates with some place of the training sound more than 99 % of the
-windows of real, unheard sound do (the null), and by no less than 0.3. Sound that is known to be a copy (the controls) says whether a replay
-would have been noticed at all. Windows of a second find whole passages; windows of a quarter of a second find
-collages, made of short pieces.
+windows of real, unheard sound do (the null), and by no less than 0.3. Sound that is known to be a copy (the controls)
+says whether a replay would have been noticed at all. Windows of a second find whole passages; windows of a quarter of a
+second find collages, made of short pieces.
 
 Letters in the shapes: `Q` windows, `S` sounds.
 """
