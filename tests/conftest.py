@@ -36,6 +36,33 @@ def make_sounds(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+TEXTURE_NAMES = (
+    *("ash", "birch", "cedar", "elm", "fir", "hazel", "ivy", "juniper", "larch", "maple", "oak", "pine", "rowan"),
+    *("sorrel", "thyme", "vine", "willow", "yew", "sedge", "moss", "fern"),
+)
+"""Names that do not look like takes of one recording."""
+
+
+@pytest.fixture
+def make_textures(tmp_path: Path) -> Callable[..., Path]:
+    """Writes files of noise and ringing tones that share nothing into a folder, one for each seed, and returns it."""
+
+    def make(folder: str, n_files: int, first_seed: int = 0, duration_s: float = 3.0) -> Path:
+        root = tmp_path / folder
+        root.mkdir()
+        for seed in range(first_seed, first_seed + n_files):
+            rng = np.random.default_rng(seed)
+            time_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
+            sound = 0.02 * rng.standard_normal(len(time_s))
+            for hz, start_s in zip(rng.uniform(200, 5000, 12), rng.uniform(0, duration_s, 12), strict=True):
+                since_s = np.clip(time_s - start_s, 0, None)
+                sound += 0.1 * np.sin(2 * np.pi * hz * since_s) * np.exp(-6 * since_s) * (since_s > 0)
+            soundfile.write(root / f"{TEXTURE_NAMES[seed]}.wav", sound.astype(np.float32), RATE_HZ)
+        return root
+
+    return make
+
+
 @pytest.fixture(autouse=True)
 def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own for every test, and for the processes it starts."""

@@ -85,7 +85,7 @@ def compare(generated: Sample, held_out: Sample, train: Sample, seed: int = 0) -
     bandwidth = median_distance(np.concatenate([held_out.vectors, train.vectors]))
     of_generated = replicate_mmd2(generated, held_out, bandwidth, seed)
     of_train = replicate_mmd2(train, held_out, bandwidth, seed)
-    noise = float(of_train[1].std())
+    noise = float(np.nanstd(of_train[1]))
     density, coverage = density_and_coverage(generated, held_out)
     density_train, coverage_train = density_and_coverage(train, held_out)
     fewest = min(generated.n_files, held_out.n_files, train.n_files)
@@ -126,7 +126,7 @@ def mmd2(x: Sample, y: Sample, bandwidth: float) -> float:
 def replicate_mmd2(
     x: Sample, y: Sample, bandwidth: float, seed: int = 0, n_replicates: int = 400
 ) -> tuple[float, NDArray[np.float64]]:
-    """`mmd2`, and its values over draws of the files of both sides `[R]`."""
+    """`mmd2`, and its values over draws of the files of both sides `[R]`; NaN where one file alone was drawn."""
     if x.n_files < 2 or y.n_files < 2:
         raise ValueError(f"MMD² needs two files on either side: {x.n_files} and {y.n_files}")
     places = [np.unique(sample.files, return_inverse=True)[1] for sample in (x, y)]
@@ -154,9 +154,10 @@ def replicate_mmd2(
 
     value = evaluate(np.ones((1, x.n_files)), np.ones((1, y.n_files)))[0]
     weights = [draw_weights(sample.n_files, seed + number, n_replicates) for number, sample in enumerate((x, y))]
-    possible = (weights[0] > 0).sum(axis=1) > 1  # of one file alone, nothing can be said
-    possible &= (weights[1] > 0).sum(axis=1) > 1
-    return float(value), evaluate(weights[0][possible], weights[1][possible])
+    replicates = evaluate(weights[0], weights[1])
+    for drawn in weights:
+        replicates[(drawn > 0).sum(axis=1) < 2] = np.nan
+    return float(value), replicates
 
 
 def density_and_coverage(generated: Sample, real: Sample, k: int = NEIGHBOURS) -> tuple[float, float]:

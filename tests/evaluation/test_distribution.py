@@ -51,6 +51,13 @@ def test_real_sound_scores_as_training_sound_does_and_other_sound_worse():
     assert other.density < 0.1 < same.density
 
 
+def test_draws_of_one_file_alone_are_left_out():
+    """With four files, one draw in 64 is of one file alone."""
+    four = compare(*(_sample(n_files=4, n_each=10, seed=seed) for seed in (1, 2, 3)))
+    assert np.isfinite([four.ratio.low, four.ratio.high, four.mmd2.low, four.mmd2.high]).all()
+    assert four.mmd2.low < four.mmd2.value < four.mmd2.high
+
+
 def test_one_sound_over_and_over_has_no_coverage():
     held_out = _sample(seed=1)
     stuck = Sample(np.repeat(held_out.vectors[:1], 60, axis=0), np.repeat(np.arange(10), 6))
