@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from sda.app.assessment import Assessment, MapPoint
-from sda.app.evaluation_page import ListeningRow, NearestRow, Point, Report, draw_page
+from sda.app.evaluation_page import EMBEDDINGS, ListeningRow, NearestRow, Point, Report, draw_page
 from sda.app.subject import Reconstruction
 from sda.audio.io import encode_mp3
 from sda.bootstrap import Estimate
@@ -39,7 +39,6 @@ MEASURE_NAMES = {
     "loudness_error_db": "loudness error, dB",
     "zimtohrli": "Zimtohrli",
 }
-EMBEDDING_NAMES = {"hand_made": "timbre and movement", "aisfx": "sound-effect network"}
 
 
 def list_values(assessment: Assessment, facts: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +151,7 @@ def format_values(values: dict[str, Any]) -> list[str]:
     lines.append(f"  try next: {verdict['advice']}")
     lines += _format_reconstruction(values.get("reconstruction"))
     for name, figures in values["distribution"].items():
-        title = f"  likeness to unheard sound, {EMBEDDING_NAMES.get(name, name)}: "
+        title = f"  likeness to unheard sound, {EMBEDDINGS.get(name, name)}: "
         if figures["too_few"]:
             lines.append(title + figures["too_few"])
             continue

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import soundfile
 
-from sda.app.evaluation_page import MAP_HEIGHT, MAP_WIDTH, ListeningRow, NearestRow, Point, Report, draw_page
+from sda.app.evaluation_figures import MAP_HEIGHT, MAP_WIDTH
+from sda.app.evaluation_page import ListeningRow, NearestRow, Point, Report, draw_page
 from sda.app.listing import make_printable
 from tests.conftest import RATE_HZ, tone
 
