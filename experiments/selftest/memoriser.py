@@ -13,7 +13,7 @@ from sda.evaluation.memorisation import measure_separation
 
 PROJECT = Path(__file__).parents[2]
 N_FILES = 5
-LATE_EPOCHS, EARLY_EPOCHS = 2000, 20
+LATE_EPOCHS, EARLY_EPOCHS = 2000, 5
 
 MEMORISE = (
     "data.group_by=",

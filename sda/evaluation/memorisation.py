@@ -127,17 +127,15 @@ def join(first: Similarity, second: Similarity) -> Similarity:
 def measure_replay(null: Similarity, generated: Similarity, controls: dict[str, Similarity], seed: int = 0) -> Replay:
     """The replay rate of generated sound, with its interval, and what the controls say of the test.
 
-    Raises:
-        ValueError: there is no window of unheard sound.
+    Without unheard sound nothing counts as a replay, and `doubt` says why.
     """
-    if len(null.correlation) == 0:
-        raise ValueError("there is no window of unheard sound to compare with")
-    threshold = max(float(np.quantile(null.correlation, NULL_QUANTILE)), LEAST_CORRELATION)
+    quantile = float(np.quantile(null.correlation, NULL_QUANTILE)) if len(null.correlation) else 1.0
+    threshold = max(quantile, LEAST_CORRELATION)
     n_null_files = len(set(null.sound.tolist()))
     return Replay(
         rate=_estimate_rate(null, generated, threshold, seed),
         threshold=threshold,
-        null_median=float(np.median(null.correlation)),
+        null_median=float(np.median(null.correlation)) if len(null.correlation) else 0.0,
         n_null_windows=len(null.correlation),
         n_null_files=n_null_files,
         n_windows=len(generated.correlation),
@@ -155,7 +153,7 @@ def measure_replay(null: Similarity, generated: Similarity, controls: dict[str, 
 
 def _estimate_rate(null: Similarity, generated: Similarity, threshold: float, seed: int) -> Estimate:
     """The share of generated windows above the threshold, over draws of unheard files and of generated sounds."""
-    if len(generated.correlation) == 0:
+    if len(generated.correlation) == 0 or len(null.correlation) == 0:
         return Estimate(0.0, float("nan"), float("nan"))
     rate = float((generated.correlation > threshold).mean())
     null_files, null_place = np.unique(null.sound, return_inverse=True)

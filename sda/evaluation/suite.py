@@ -76,7 +76,7 @@ def assess_memorisation(
         advance: told how many seconds of training sound have been gone through since it was last told.
 
     Raises:
-        ValueError: there is no training sound, or no unheard sound to compare with.
+        ValueError: there is no training sound.
     """
     rate_hz = material.sample_rate_hz
     features = PatchFeatures(rate_hz).fit(material.train)
