@@ -12,7 +12,7 @@ from sda.bootstrap import Estimate
 from sda.evaluation.baselines import draw_noise, make_silence, play_back, shuffle_grains
 from sda.evaluation.reconstruction import log_mel_l1_db
 from sda.evaluation.search import PatchFeatures, find_nearest
-from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread_windows
+from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread
 from sda.evaluation.suite import Material, assess_memorisation, assess_resemblance, list_embeddings
 
 LENGTH_S = 2.0
@@ -51,12 +51,12 @@ def judge_baselines(parts: Parts, tell: Callable[[str], None] = lambda _: None) 
     """Every baseline through the whole evaluation."""
     rate_hz = parts.sample_rate_hz
     clip_samples, n_samples = rate_hz, round(LENGTH_S * rate_hz)
-    windows = spread_windows(list_windows(parts.held_out, clip_samples, clip_samples), N_CLIPS)
+    windows = spread(list_windows(parts.held_out, clip_samples, clip_samples), N_CLIPS)
     originals = cut(parts.held_out, windows, clip_samples)
     nearest = _find_nearest_places(originals, parts.train, rate_hz)
     features = LogMel(rate_hz, n_fft=2048 if rate_hz > 24000 else 1024, hop_length=rate_hz // 94, n_mels=64)
     mean_mel = _sound_mean_mel(parts.train, features, n_samples)
-    train_windows = spread_windows(list_windows(parts.train, n_samples, n_samples // 2), N_SOUNDS)
+    train_windows = spread(list_windows(parts.train, n_samples, n_samples // 2), N_SOUNDS)
     candidates: dict[str, tuple[Sequence[Sound], Tensor]] = {}
     fresh = [Sound(one.name, one.waveform[: 4 * n_samples]) for one in parts.fresh]
     replayed = play_back(parts.train, [(one.sound, one.start) for one in train_windows], n_samples)
@@ -75,7 +75,7 @@ def judge_baselines(parts: Parts, tell: Callable[[str], None] = lambda _: None) 
         tell(name)
         material = Material(rate_hz, parts.train, parts.held_out, sounds)
         memorisation = assess_memorisation(material)
-        found = {key: assess_resemblance(material, key, one) for key, one in list_embeddings(rate_hz).items()}
+        found = {key: assess_resemblance(material, one) for key, one in list_embeddings(rate_hz).items()}
         scored = {key: one.likeness for key, one in found.items() if one.likeness is not None}
         rows.append(
             Row(

@@ -1,6 +1,6 @@
 """A trained model, or a folder of sound, assessed: everything that `evaluate.py` measures, as data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,10 +10,11 @@ from torch import Tensor
 
 from sda.app.builders import count_chunk_samples
 from sda.app.subject import Reconstruction, Subject, collect_pieces, encode_clips, reconstruct, vary
+from sda.bootstrap import Estimate
 from sda.evaluation.embedding import HandMadeEmbedding, standardise
 from sda.evaluation.latents import LatentSpace, arrange_neighbours, describe_latents, project
 from sda.evaluation.memorisation import WINDOW_S
-from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread_windows
+from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread
 from sda.evaluation.suite import (
     Material,
     Memorisation,
@@ -42,8 +43,6 @@ class Effort:
     n_generated: int
     generated_s: float
     with_map: bool = True
-    with_training: bool = True
-    """Whether training sound is reconstructed too."""
 
 
 @dataclass(frozen=True)
@@ -80,24 +79,22 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
     """
     rate_hz = subject.features.sample_rate_hz
     train, held_out = (collect_pieces(pieces, subject.corpus) for pieces in (subject.split.train, subject.split.val))
-    stage("reconstructing", 0.0)
-    reconstruction, rebuilt = reconstruct(subject, effort.max_clips, effort.with_training)
-    stage("generating", 0.4)
+    reconstruction, rebuilt = reconstruct(
+        subject, effort.max_clips, advance=lambda share: stage("reconstructing", 0.4 * share)
+    )
     n_samples = round(effort.generated_s * rate_hz)
     generated = []
     for number in range(1, effort.n_generated + 1):
         waveform = generate_sound(subject.model, subject.features, n_samples, seed=seed, number=number)
         generated.append(Sound(f"generated {number}", waveform))
         stage("generating", 0.4 + 0.25 * number / effort.n_generated)
-    controls: dict[str, Sequence[Sound]] = {"augmented": vary(train, subject.config, seed)}
-    if rebuilt:
-        controls["reconstructed"] = rebuilt
+    controls = {"augmented": vary(train, subject.config, seed), "reconstructed": rebuilt}
     groups = [subject.group_of.get(piece.path, piece.path) for piece in subject.split.train]
     material = Material(rate_hz, train, held_out, generated, groups, controls)
     memorisation, resemblance = _assess_sound(material, material, seed, stage)
     stage("looking at the latent space", 0.92)
     n_chunk = count_chunk_samples(subject.config)
-    windows = spread_windows(list_windows(train, n_chunk, n_chunk), MOST_ENCODED)
+    windows = spread(list_windows(train, n_chunk, n_chunk), MOST_ENCODED)
     latents = describe_latents(encode_clips(subject, cut(train, windows, n_chunk))) if len(windows) > 1 else None
     points, share = (
         draw_map(material, n_chunk, lambda _, clips: encode_clips(subject, clips).mean, seed)
@@ -111,6 +108,7 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
         skill_train=reconstruction.skill.get("train"),
         skill_held_out=reconstruction.skill.get("held_out"),
         error_ratio=reconstruction.error_ratio,
+        likeness=_list_ratios(resemblance),
         n_held_out_files=reconstruction.n_files["held_out"],
         weakness=subject.split.weakness,
     )
@@ -130,13 +128,14 @@ def assess_folders(material: Material, halves: Material, seed: int, stage: Stage
     embedding = HandMadeEmbedding(material.sample_rate_hz)
 
     def encode(reference: Tensor, clips: Tensor) -> Tensor:
-        return standardise(embedding(reference), embedding(clips), n_parts=HandMadeEmbedding.n_parts)[0]
+        return standardise(embedding(reference), embedding(clips), n_parts=embedding.n_parts)[0]
 
     points, share = draw_map(material, window, encode, seed)
     evidence = Evidence(
         replay_rate=memorisation.replay.rate,
         collage_rate=memorisation.collage.rate,
         replay_doubt=memorisation.replay.doubt,
+        likeness=_list_ratios(resemblance),
         n_held_out_files=memorisation.replay.n_null_files,
     )
     return Assessment(material, memorisation, resemblance, judge(evidence), points=points, variance_share=share)
@@ -157,8 +156,12 @@ def _assess_sound(
     resemblance = {}
     for name, embedding in list_embeddings(material.sample_rate_hz).items():
         stage(f"comparing distributions ({name})", 0.85)
-        resemblance[name] = assess_resemblance(halves, name, embedding, seed)
+        resemblance[name] = assess_resemblance(halves, embedding, seed)
     return memorisation, resemblance
+
+
+def _list_ratios(resemblance: dict[str, Resemblance]) -> dict[str, Estimate]:
+    return {name: one.likeness.ratio for name, one in resemblance.items() if one.likeness is not None}
 
 
 def draw_map(
@@ -173,7 +176,7 @@ def draw_map(
     chosen: list[tuple[str, Sound, Window]] = []
     clips: list[Tensor] = []
     for kind, sounds in kinds.items():
-        windows = spread_windows(list_windows(sounds, n_samples, n_samples), MOST_POINTS[kind])
+        windows = spread(list_windows(sounds, n_samples, n_samples), MOST_POINTS[kind])
         chosen += [(kind, sounds[window.sound], window) for window in windows]
         clips += list(cut(sounds, windows, n_samples))
     if len(clips) < 8:

@@ -14,6 +14,7 @@ from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.config.schema import ModelName, TrainRunConfig
 from sda.data.corpus import Corpus
+from sda.evaluation.sounds import spread
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
 from sda.training.checkpoint import Checkpoint
@@ -174,16 +175,6 @@ def number_files(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[
     paths = dict.fromkeys(chunk.path for chunk in dataset.chunks)
     numbers = {path: number for number, path in enumerate(paths)}
     return [numbers[dataset.chunks[index].path] for index in indices]
-
-
-def spread(items: Sequence[int], n_chosen: int) -> list[int]:
-    """Up to `n_chosen` of the items, spread evenly.
-
-    >>> spread(range(10), 4)
-    [0, 2, 5, 7]
-    """
-    n_chosen = min(len(items), n_chosen)
-    return [items[index * len(items) // n_chosen] for index in range(n_chosen)]
 
 
 def count_chunk_samples(config: TrainRunConfig) -> int:

@@ -11,19 +11,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sda.app.assessment import Assessment, Effort, Stage, assess_folders, assess_model
+from sda.app.assessment import Effort, Stage, assess_folders, assess_model
+from sda.app.evaluation_lines import format_values
 from sda.app.evaluation_page import Report
-from sda.app.evaluation_report import (
-    FOLDER,
-    PAGE,
-    SCHEMA,
-    VALUES,
-    build_report,
-    describe_evaluation,
-    format_values,
-    list_values,
-    write_evaluation,
-)
+from sda.app.evaluation_report import FOLDER, write_assessment, write_evaluation
+from sda.app.evaluation_values import PAGE, SCHEMA, VALUES, describe_evaluation, describe_subject
 from sda.app.loading import TrainedRun, open_run
 from sda.app.report import print_lines
 from sda.app.runs import is_running, lock_run, read_groups
@@ -85,15 +77,10 @@ def evaluate_run(run: TrainedRun, config: EvaluateConfig, folder: Path, stage: S
     subject = Subject(run.model, run.features, run.config, split, corpus, groups)
     effort = Effort(config.max_clips, config.n_generated, config.generated_s)
     assessment = assess_model(subject, effort, config.seed, stage)
-    facts = {
-        "suite": "full",
-        "run": str(run.run_dir),
-        "epoch": run.checkpoint.progress["epoch"],
-        "checkpoint": config.checkpoint.value,
-        "validation_weakness": split.weakness,
-    }
+    epoch = run.checkpoint.progress["epoch"]
+    facts = describe_subject(run.run_dir, "full", epoch, config.checkpoint.value, split.weakness)
     stage("writing the page", 0.96)
-    return _write(run.run_dir.name, folder, assessment, facts)
+    return write_assessment(run.run_dir.name, folder, assessment, facts)
 
 
 def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
@@ -141,21 +128,9 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
         }
         folder = _choose_folder(config)
         stage("writing the page", 0.96)
-        report = _write(Path(generated.root).name, folder, assessment, facts)
+        report = write_assessment(Path(generated.root).name, folder, assessment, facts)
     print_lines(console, [f"{generated.root} against {reference.root}", *format_values(report.values)])
     print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
-
-
-def _write(name: str, folder: Path, assessment: Assessment, facts: dict[str, Any]) -> Report:
-    values = list_values(assessment, facts)
-    lines = [f"{key.replace('_', ' ')}: {value}" for key, value in facts.items() if value not in ("", None)]
-    files = values["n_files"]
-    lines.append(
-        f"{files['train']} training files, {files['held_out']} held out, {files['generated']} generated sounds"
-    )
-    report = build_report(name, lines, assessment, values)
-    write_evaluation(folder, [report], values)
-    return report
 
 
 def _record(run_dir: Path, folder: Path, values: dict[str, Any]) -> str:
@@ -168,7 +143,8 @@ def _record(run_dir: Path, folder: Path, values: dict[str, Any]) -> str:
         journal.close()
         if journal.problem:
             return journal.problem
-    return try_to_deliver(run_dir) if (run_dir / SETTINGS).exists() else ""
+    problem = try_to_deliver(run_dir) if (run_dir / SETTINGS).exists() else ""
+    return f"{problem}; `make sync` does it later" if problem else ""
 
 
 def _refuse_changed(paths: Sequence[str], known: dict[str, str], cache: SoundCache) -> None:

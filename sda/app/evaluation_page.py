@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from sda.app.evaluation_figures import (
     COUNT,
     MAP_HEIGHT,
@@ -24,8 +22,10 @@ from sda.app.evaluation_figures import (
     show_figure,
     to_percent,
 )
+from sda.app.evaluation_words import MEASURES, Wording
 from sda.app.listing import make_printable
-from sda.evaluation.verdict import LEAST_SKILL, MOST_OVERFIT
+from sda.app.page import render_page
+from sda.evaluation.verdict import EMBEDDINGS, LEAST_SKILL, MOST_OVERFIT, MOST_UNLIKE
 
 
 @dataclass(frozen=True)
@@ -92,32 +92,19 @@ CONTROLS = {
     "augmented": "training sound, varied as training varies it",
     "reconstructed": "training sound, through the model",
 }
-MEASURES = {
-    "log_mel_l1_db": ("Mel spectrum, dB", "log-mel L1: timbre and dynamics"),
-    "multi_scale_mel_l1_db": ("Mel spectrum at seven time scales, dB", "multi-scale mel L1"),
-    "mr_stft": ("Attacks and partials", "multi-resolution STFT distance, no unit"),
-    "lsd_0_4k_db": ("Spectrum, 0–4 kHz, dB", "log-spectral distance"),
-    "lsd_4_12k_db": ("Spectrum, 4–12 kHz, dB", "log-spectral distance"),
-    "lsd_12_24k_db": ("Spectrum, 12–24 kHz, dB", "log-spectral distance"),
-    "loudness_error_db": ("Loudness, dB", "difference of level"),
-    "zimtohrli": ("As people hear it", "Zimtohrli, no unit: 0.005 is plain to hear"),
-}
-"""Names and explanations of what is measured on reconstructions."""
 SOURCES = {
     ("held_out", "model"): "model, held-out sound",
     ("train", "model"): "model, training sound",
     ("held_out", "mean_mel"): "mean mel (knows nothing)",
     ("held_out", "ceiling"): "ceiling (no model)",
 }
-EMBEDDINGS = {"hand_made": "timbre and movement", "aisfx": "sound-effect network"}
-
-
 SCALES = {
     "memorisation.replay_rate": RATE,
     "memorisation.collage_rate": RATE,
     "reconstruction.skill_train": SHARE._replace(limit=LEAST_SKILL),
     "reconstruction.skill_held_out": SHARE,
     "reconstruction.error_ratio": Scale(unit="×", limit=MOST_OVERFIT),
+    **{f"distribution.{name}.ratio": Scale(unit="×", limit=MOST_UNLIKE) for name in EMBEDDINGS},
 }
 """Of the figures that findings stand on."""
 COMPARED = {
@@ -128,9 +115,9 @@ COMPARED = {
     "reconstruction.error_ratio": ("held-out over training error", SCALES["reconstruction.error_ratio"]),
     "reconstruction.held_out.model.log_mel_l1_db": ("mel spectrum, held-out sound, dB", NUMBER),
     "reconstruction.held_out.model.zimtohrli": ("Zimtohrli, held-out sound", Scale(digits=4)),
-    "distribution.hand_made.ratio": ("distance ratio, timbre and movement", Scale(unit="×")),
+    "distribution.hand_made.ratio": ("distance ratio, timbre and movement", SCALES["distribution.hand_made.ratio"]),
     "distribution.hand_made.coverage": ("coverage, timbre and movement", SHARE),
-    "distribution.aisfx.ratio": ("distance ratio, sound-effect network", Scale(unit="×")),
+    "distribution.aisfx.ratio": ("distance ratio, sound-effect network", SCALES["distribution.aisfx.ratio"]),
     "distribution.aisfx.coverage": ("coverage, sound-effect network", SHARE),
     "latents.active_units": ("active latent dimensions", COUNT),
     "latents.information": ("information, nats a chunk", COUNT),
@@ -167,17 +154,11 @@ def draw_page(reports: Sequence[Report]) -> str:
     """
     if not reports:
         raise ValueError("there is no report to draw")
-    environment = Environment(
-        loader=PackageLoader("sda.app"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     sounds = SoundList()
     maps = [_place_points(report.points) for report in reports]
     views = [_view(report, number, sounds, maps[number]) for number, report in enumerate(reports)]
-    return environment.get_template("evaluation.html.j2").render(
+    return render_page(
+        "evaluation.html.j2",
         views=views,
         compared=compare_reports(reports) if len(reports) > 1 else [],
         kinds=KINDS,
@@ -294,9 +275,9 @@ def _list_measures(reconstruction: dict[str, Any]) -> list[tuple[str, str, list[
     names = dict.fromkeys(name for column in columns for name in column if not name.endswith("_interval"))
     rows = []
     for name in sorted(names, key=lambda name: list(MEASURES).index(name) if name in MEASURES else len(MEASURES)):
-        label, hint = MEASURES.get(name, (name, ""))
-        scale = Scale(digits=4) if name == "zimtohrli" else NUMBER
-        rows.append((label, hint, [show_figure(column, name, scale) for column in columns]))
+        measure = MEASURES.get(name, Wording(name, name, ""))
+        figures = [show_figure(column, name, Scale(digits=measure.digits)) for column in columns]
+        rows.append((measure.words, measure.hint, figures))
     return rows
 
 

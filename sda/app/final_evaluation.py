@@ -1,21 +1,21 @@
 """The evaluation at the end of a training: the best epoch's weights, judged with a small effort."""
 
 from collections.abc import Callable
-from typing import Any
 
-from sda.app.assessment import Assessment, Effort, assess_model
-from sda.app.evaluation_report import FOLDER, build_report, describe_evaluation, list_values, write_evaluation
+from sda.app.assessment import Effort, assess_model
+from sda.app.evaluation_report import FOLDER, write_assessment
+from sda.app.evaluation_values import describe_evaluation, describe_subject
 from sda.app.restoring import load_model
 from sda.app.session import Session
 from sda.app.subject import Reconstruction, Subject, reconstruct
-from sda.config.schema import Suite
+from sda.app.survey import build_cache
+from sda.config.schema import EvaluateConfig, Suite
+from sda.data.corpus import Corpus
 from sda.errors import CheckpointError
 from sda.training.checkpoint import open_best
 from sda.training.metrics import Event, ReconstructionScored, Warned
 
 SMALL_N_GENERATED = 16
-FULL_N_GENERATED = 48
-GENERATED_S = 2.0
 SCORED = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
 
 
@@ -34,36 +34,33 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
     Returns:
         what there is to tell of it.
     """
-    epoch = _load_best(session)
-    plan = session.plan
+    epoch, plan = _load_best(session), session.plan
     config = plan.config.evaluation
-    corpus = session.held_out.corpus
+    # Mapped from the cache: the session's own waveforms may lie on a GPU.
+    corpus = Corpus(build_cache(plan.config), {file.path: file.sha256 for file in plan.scan.usable})
     subject = Subject(session.model.eval(), session.features, plan.config, plan.split, corpus, plan.groups.key_of)
     if config.at_end is Suite.none:
-        reconstruction, _ = reconstruct(subject, config.max_clips, with_training=False)
-        return [*_describe_reconstruction(reconstruction, epoch)]
+        return [*_describe_reconstruction(reconstruct(subject, config.max_clips, sides=("held_out",))[0], epoch)]
 
     def stage(words: str, share: float) -> None:
         if is_stop_asked():
             raise _Stopped
 
+    full = EvaluateConfig()
     is_full = config.at_end is Suite.full
-    effort = Effort(config.max_clips, FULL_N_GENERATED if is_full else SMALL_N_GENERATED, GENERATED_S, with_map=is_full)
+    n_generated = full.n_generated if is_full else SMALL_N_GENERATED
+    effort = Effort(config.max_clips, n_generated, full.generated_s, with_map=is_full)
     try:
         assessment = assess_model(subject, effort, plan.config.seed, stage)
     except _Stopped:
         return [_warn(f"the evaluation was stopped; make it up for: python evaluate.py run={plan.run_dir}", epoch)]
     assert assessment.reconstruction is not None
     events: list[Event] = [*_describe_reconstruction(assessment.reconstruction, epoch)]
-    facts = {
-        "suite": config.at_end.value,
-        "run": str(plan.run_dir),
-        "epoch": epoch,
-        "checkpoint": "best",
-        "validation_weakness": plan.split.weakness,
-    }
+    facts = describe_subject(plan.run_dir, config.at_end.value, epoch, "best", plan.split.weakness)
+    folder = plan.run_dir / FOLDER
     try:
-        events.append(_write(session, assessment, facts))
+        report = write_assessment(plan.run_dir.name, folder, assessment, facts)
+        events.append(describe_evaluation(report.values, folder))
     except OSError as error:
         events.append(_warn(f"the evaluation could not be written ({error.strerror or error})", epoch))
     return events
@@ -80,14 +77,6 @@ def _load_best(session: Session) -> int:
     load_model(session.model, checkpoint)
     epoch: int = checkpoint.progress["epoch"]
     return epoch
-
-
-def _write(session: Session, assessment: Assessment, facts: dict[str, Any]) -> Event:
-    values = list_values(assessment, facts)
-    folder = session.plan.run_dir / FOLDER
-    lines = [f"epoch {facts['epoch']}, at the end of the training ({facts['suite']} suite)"]
-    write_evaluation(folder, [build_report(session.plan.run_dir.name, lines, assessment, values)], values)
-    return describe_evaluation(values, folder)
 
 
 def _describe_reconstruction(reconstruction: Reconstruction, epoch: int) -> list[ReconstructionScored]:

@@ -143,12 +143,17 @@ def format_scores(scores: list[ReconstructionScored]) -> list[str]:
 
 
 def _describe_evaluation(evaluated: Evaluated) -> list[str]:
-    figures = evaluated.figures
-    rates = [f"{figures[f'memorisation.{name}']:.0%} of {what}" for name, what in REPLAY_NAMES.items()]
+    rates = [_describe_rate(evaluated.figures, f"memorisation.{name}", what) for name, what in REPLAY_NAMES.items()]
     return [
-        f"  evaluation: {evaluated.label}; replays of training sound: {', '.join(rates)} (1 % would be chance)",
+        f"  evaluation: {evaluated.label}; replays of training sound: {', '.join(rates)}; 1% would be chance",
         f"  read: {evaluated.report_path}",
     ]
+
+
+def _describe_rate(figures: dict[str, float], key: str, what: str) -> str:
+    low, high = figures.get(f"{key}_low"), figures.get(f"{key}_high")
+    bounds = "" if low is None or high is None else f" ({low:.0%} to {high:.0%})"
+    return f"{figures[key]:.0%} of {what}{bounds}"
 
 
 def find_best(history: MetricsHistory) -> EpochMetrics | None:

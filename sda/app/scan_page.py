@@ -6,12 +6,12 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import colormaps
 from PIL import Image
 
 from sda.app.listing import LIMITS, SIDES, Entry, format_cells, make_printable
 from sda.app.outlook import describe_split, describe_steps
+from sda.app.page import render_page
 from sda.app.scan_report import FolderReport
 from sda.audio.io import FloatArray
 from sda.audio.thumbnail import RANGE_DB, sketch_spectrogram, trace_outline
@@ -61,15 +61,9 @@ def draw_page(report: FolderReport, cache: SoundCache) -> str:
     Args:
         cache: holds the waveforms of all files that could be decoded.
     """
-    environment = Environment(
-        loader=PackageLoader("sda.app"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     outlook = report.outlook
-    return environment.get_template("scan.html.j2").render(
+    return render_page(
+        "scan.html.j2",
         report=report,
         folder=make_printable(Path(report.root).name or report.root),
         outlook=outlook,

@@ -1,6 +1,6 @@
 """A trained model put to work: sound through it and back, training sound in other guises, its latents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,21 +9,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sda.app.builders import build_augmentation, count_chunk_samples, number_files, spread
+from sda.app.builders import build_augmentation, count_chunk_samples, number_files
 from sda.audio.inversion import log_mel_to_waveform
 from sda.audio.mel import LogMel
-from sda.bootstrap import Estimate, estimate_mean, estimate_ratio, estimate_ratio_of_means
+from sda.bootstrap import Estimate, FloatArray, estimate_mean, estimate_ratio, estimate_ratio_of_means
 from sda.config.schema import TrainRunConfig
 from sda.data.corpus import Corpus
 from sda.data.split import Piece, Split
 from sda.evaluation.memorisation import WINDOW_S
 from sda.evaluation.reconstruction import measure_reconstruction
-from sda.evaluation.sounds import Sound, cut, list_windows, spread_windows
+from sda.evaluation.sounds import Sound, cut, list_windows, spread
 from sda.models.mel_vae import MelVAE, Posterior
 from sda.training.dataset import AudioTrainingDataset
 
+SIDES = ("held_out", "train")
 CLIPS_AT_ONCE = 8
 MOST_CONTROL_WINDOWS = 60
+Advance = Callable[[float], None]
+ERROR = "log_mel_l1_db"
+"""The measure that skill and error ratio are taken from."""
 N_EXAMPLES = 6
 """Held-out clips to listen to."""
 
@@ -69,63 +73,100 @@ def collect_pieces(pieces: Sequence[Piece], corpus: Corpus) -> list[Sound]:
     return sounds
 
 
-@torch.no_grad()
-def reconstruct(subject: Subject, max_clips: int, with_training: bool) -> tuple[Reconstruction, list[Sound]]:
-    """Push clips of both sides through the model, and judge what comes back.
+def reconstruct(
+    subject: Subject, max_clips: int, sides: Sequence[str] = SIDES, advance: Advance = lambda _: None
+) -> tuple[Reconstruction, list[Sound]]:
+    """Push clips of one or both sides through the model, and judge what comes back.
+
+    Args:
+        sides: `held_out`, and `train` or not.
+        advance: told now and then how much of it is done, in [0, 1].
 
     Returns:
         the judgement, and training clips as the model gives them back.
     """
+    rebuilt = {
+        side: _rebuild(subject, side, max_clips, _within(advance, number, len(sides)))
+        for number, side in enumerate(sides)
+    }
+    held_out, train = rebuilt["held_out"], rebuilt.get("train")
+    reconstruction = Reconstruction(
+        held_out=held_out.estimate(),
+        train=train.estimate() if train else {},
+        n_clips={side: len(one.files) for side, one in rebuilt.items()},
+        n_files={side: len(set(one.files)) for side, one in rebuilt.items()},
+        skill={side: one.estimate_skill() for side, one in rebuilt.items()},
+        error_ratio=estimate_ratio_of_means(held_out.errors, train.errors) if train else None,
+        examples=held_out.examples,
+    )
+    return reconstruction, train.sounds if train else []
+
+
+def _within(advance: Advance, part: int, n_parts: int) -> Advance:
+    """Tells of the whole what is told of one of its parts."""
+    return lambda share: advance((part + share) / n_parts)
+
+
+@dataclass(frozen=True)
+class _Rebuilt:
+    """One side, through the model and back."""
+
+    measures: dict[str, dict[str, Tensor]]
+    """By source, then by measure, one number a clip."""
+    files: list[int]
+    """The file of each clip, by number."""
+    sounds: list[Sound]
+    """What the model made of the clips."""
+    examples: list[tuple[str, Tensor, Tensor, Tensor]]
+
+    @property
+    def errors(self) -> tuple[FloatArray, list[int]]:
+        """The model's log-mel error of every clip, and the file of each."""
+        return self.measures["model"][ERROR].double().numpy(), self.files
+
+    def estimate(self) -> dict[str, dict[str, Estimate]]:
+        """Means with their intervals over files."""
+        return {
+            source: {name: estimate_mean(values.double().numpy(), self.files) for name, values in measures.items()}
+            for source, measures in self.measures.items()
+        }
+
+    def estimate_skill(self) -> Estimate:
+        """Share of the mean spectrogram's error that the model takes away."""
+        left = estimate_ratio(self.errors[0], self.measures["mean_mel"][ERROR].double().numpy(), self.files)
+        return Estimate(1.0 - left.value, 1.0 - left.high, 1.0 - left.low)
+
+
+@torch.no_grad()
+def _rebuild(subject: Subject, side: str, max_clips: int, advance: Advance) -> _Rebuilt:
     model, features = subject.model.eval(), subject.features
     n_samples = count_chunk_samples(subject.config)
-    log_mel = model.standardise.mean.expand(-1, model.n_frames)[None]
-    mean_mel = log_mel_to_waveform(log_mel, features, n_samples).cpu()
-    measured: dict[str, dict[str, dict[str, Tensor]]] = {}
-    files: dict[str, list[int]] = {}
-    examples: list[tuple[str, Tensor, Tensor, Tensor]] = []
-    rebuilt: list[Sound] = []
-    for side in ("held_out", "train") if with_training else ("held_out",):
-        pieces = subject.split.val if side == "held_out" else subject.split.train
-        dataset = AudioTrainingDataset(pieces, n_samples, features.sample_rate_hz, corpus=subject.corpus)
-        chosen = spread(dataset.judged, max_clips)
-        clips = torch.cat([dataset.grid_chunk(index) for index in chosen])
-        sources = {"model": _through_model(subject, clips), "mean_mel": mean_mel.expand_as(clips)}
-        names = [Path(dataset.chunks[index].path).name for index in chosen]
+    pieces = subject.split.val if side == "held_out" else subject.split.train
+    dataset = AudioTrainingDataset(pieces, n_samples, features.sample_rate_hz, corpus=subject.corpus)
+    chosen = spread(dataset.judged, max_clips)
+    names = [Path(dataset.chunks[index].path).name for index in chosen]
+    clips = torch.cat([dataset.grid_chunk(index) for index in chosen])
+    mean_mel = model.standardise.mean.expand(-1, model.n_frames)[None]
+    parts: dict[str, list[Tensor]] = {"model": [], "ceiling": []}
+    for number, batch in enumerate(torch.split(clips, CLIPS_AT_ONCE)):
+        advance(number * CLIPS_AT_ONCE / len(clips))
+        log_mel = features(batch.to(features.window.device))
+        parts["model"].append(_to_sound(features, model.standardise.invert(model(log_mel).output), n_samples))
         if side == "held_out":
-            sources["ceiling"] = _to_sound(
-                features, [features(batch) for batch in _batches(clips, features)], n_samples
-            )
-            shown = spread(range(len(clips)), N_EXAMPLES)
-            examples = [(names[i], clips[i], sources["model"][i], sources["ceiling"][i]) for i in shown]
-        else:
-            rebuilt = [Sound(name, clip) for name, clip in zip(names, sources["model"], strict=True)]
-        on_cpu = deepcopy(features).cpu()
-        measured[side] = {name: measure_reconstruction(clips, source, on_cpu) for name, source in sources.items()}
-        files[side] = number_files(dataset, chosen)
-    error = "log_mel_l1_db"
-    of_model = {side: (sources["model"][error].numpy(), files[side]) for side, sources in measured.items()}
-    skill = {
-        side: _complement(estimate_ratio(of_model[side][0], sources["mean_mel"][error].numpy(), files[side]))
-        for side, sources in measured.items()
+            parts["ceiling"].append(_to_sound(features, log_mel, n_samples))
+    sources = {
+        "model": torch.cat(parts["model"]),
+        "mean_mel": _to_sound(features, mean_mel, n_samples).expand_as(clips),
     }
-    estimates = {
-        side: {
-            source: {name: estimate_mean(values.double().numpy(), files[side]) for name, values in measures.items()}
-            for source, measures in sources.items()
-        }
-        for side, sources in measured.items()
-    }
-    return (
-        Reconstruction(
-            held_out=estimates["held_out"],
-            train=estimates.get("train", {}),
-            n_clips={side: len(numbers) for side, numbers in files.items()},
-            n_files={side: len(set(numbers)) for side, numbers in files.items()},
-            skill=skill,
-            error_ratio=estimate_ratio_of_means(of_model["held_out"], of_model["train"]) if "train" in files else None,
-            examples=examples,
-        ),
-        rebuilt,
+    if parts["ceiling"]:
+        sources["ceiling"] = torch.cat(parts["ceiling"])
+    on_cpu = deepcopy(features).cpu()
+    shown = spread(range(len(clips)), N_EXAMPLES) if side == "held_out" else []
+    return _Rebuilt(
+        measures={name: measure_reconstruction(clips, source, on_cpu) for name, source in sources.items()},
+        files=number_files(dataset, chosen),
+        sounds=[Sound(name, clip) for name, clip in zip(names, sources["model"], strict=True)],
+        examples=[(names[i], clips[i], sources["model"][i], sources["ceiling"][i]) for i in shown],
     )
 
 
@@ -136,7 +177,7 @@ def vary(sounds: Sequence[Sound], config: TrainRunConfig, seed: int) -> list[Sou
         build_augmentation(config), probability=1.0, mix_same_file_probability=0.0, mix_corpus_probability=0.0
     )
     n_samples = round(WINDOW_S * rate_hz)
-    windows = spread_windows(list_windows(sounds, n_samples, n_samples), MOST_CONTROL_WINDOWS)
+    windows = spread(list_windows(sounds, n_samples, n_samples), MOST_CONTROL_WINDOWS)
     draws = always.draw(np.random.default_rng(seed), len(windows))
     varied = always(
         cut(sounds, windows, always.read_samples(n_samples)), draws, n_samples, torch.zeros(0, n_samples), rate_hz
@@ -144,30 +185,15 @@ def vary(sounds: Sequence[Sound], config: TrainRunConfig, seed: int) -> list[Sou
     return [Sound(sounds[window.sound].name, clip) for window, clip in zip(windows, varied, strict=True)]
 
 
-def _complement(estimate: Estimate) -> Estimate:
-    return Estimate(1.0 - estimate.value, 1.0 - estimate.high, 1.0 - estimate.low)
-
-
-def _batches(clips: Tensor, features: LogMel) -> list[Tensor]:
-    """A few clips at a time, on the device of the features."""
-    return [batch.to(features.window.device) for batch in torch.split(clips, CLIPS_AT_ONCE)]
-
-
-def _to_sound(features: LogMel, log_mels: Sequence[Tensor], n_samples: int) -> Tensor:
-    """Batches of log-mel spectrograms to waveforms, `[B, n_samples]` on the CPU."""
-    return torch.cat([log_mel_to_waveform(log_mel, features, n_samples).cpu() for log_mel in log_mels])
-
-
-def _through_model(subject: Subject, clips: Tensor) -> Tensor:
-    """What the model makes of windows as long as a chunk. `[B, T]` → `[B, T]` on the CPU."""
-    model, features = subject.model, subject.features
-    outputs = [model.standardise.invert(model(features(batch)).output) for batch in _batches(clips, features)]
-    return _to_sound(features, outputs, clips.shape[1])
-
-
 @torch.no_grad()
 def encode_clips(subject: Subject, clips: Tensor) -> Posterior:
     """Posteriors of windows as long as a chunk, on the CPU. `[B, T]` → two `[B, D]`."""
     model, features = subject.model.eval(), subject.features
-    parts = [model.encode(model.standardise(features(batch))) for batch in _batches(clips, features)]
+    batches = torch.split(clips, CLIPS_AT_ONCE)
+    parts = [model.encode(model.standardise(features(batch.to(features.window.device)))) for batch in batches]
     return Posterior(*(torch.cat(values).cpu() for values in zip(*parts, strict=True)))
+
+
+def _to_sound(features: LogMel, log_mel: Tensor, n_samples: int) -> Tensor:
+    """`[B, M, F]` → `[B, n_samples]` on the CPU."""
+    return log_mel_to_waveform(log_mel, features, n_samples).cpu()

@@ -111,6 +111,8 @@ def _collect_words(values: dict[str, Any], batch: Batch) -> None:
     elif kind == "RunStarted":
         batch.status = "RUNNING"
         batch.tags |= {key: str(values[key]) for key in ("device", "precision", "n_parameters", "total_steps")}
+    elif kind == "EpochMetrics" and values.get("verdict"):
+        batch.tags["overfitting"] = f"{values['verdict']} {values['trend']}".strip()
     elif kind == "CheckpointSaved":
         batch.tags["checkpoint.best" if values["is_best"] else "checkpoint.last"] = values["path"]
     elif kind == "Warned":

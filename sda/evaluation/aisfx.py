@@ -62,6 +62,8 @@ class SoundEffectEmbedding:
         FileNotFoundError: the package `aisfx` is not installed.
     """
 
+    n_parts: tuple[int, ...] = (CHANNELS[-1],)
+
     def __init__(self, sample_rate_hz: int):
         path = find_weights()
         if path is None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sda.bootstrap import Estimate, draw_weights, enclose
+from sda.evaluation.sounds import spread
 
 NEIGHBOURS = 5
 """k of density and coverage."""
@@ -106,8 +107,8 @@ def compare(generated: Sample, held_out: Sample, train: Sample, seed: int = 0) -
 
 def thin_out(sample: Sample, n_windows: int) -> Sample:
     """At most so many windows, spread evenly."""
-    chosen = np.arange(min(n_windows, len(sample.files))) * len(sample.files) // max(1, n_windows)
-    return sample if n_windows >= len(sample.files) else Sample(sample.vectors[chosen], sample.files[chosen])
+    chosen = spread(range(len(sample.files)), n_windows)
+    return Sample(sample.vectors[chosen], sample.files[chosen])
 
 
 def mmd2(x: Sample, y: Sample, bandwidth: float) -> float:

@@ -4,17 +4,14 @@ Letters in the shapes: `B` windows, `T` samples, `D` dimensions, `M` mel bands, 
 """
 
 import math
-from collections.abc import Callable
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from sda.audio.mel import LogMel
 from sda.evaluation.sounds import match_level
-
-Embedding = Callable[[Tensor], Tensor]
-"""From windows `[B, T]` to vectors `[B, D]`."""
 
 N_MELS = 64
 HOP_S = 0.010
@@ -23,6 +20,15 @@ N_GROUPS = 8
 MODULATION_EDGES_HZ = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Octaves of the speed at which loudness goes up and down."""
 WINDOWS_AT_ONCE = 32
+
+
+class Embedding(Protocol):
+    """From windows `[B, T]` to vectors `[B, D]`."""
+
+    n_parts: tuple[int, ...]
+    """Dimensions of each part that weighs as much as any other, see `standardise`."""
+
+    def __call__(self, clips: Tensor) -> Tensor: ...
 
 
 class HandMadeEmbedding:
@@ -34,7 +40,7 @@ class HandMadeEmbedding:
         `[B, T]` → `[B, 168]`.
     """
 
-    n_parts = (N_MELS, N_MELS, N_GROUPS * (len(MODULATION_EDGES_HZ) - 1))
+    n_parts: tuple[int, ...] = (N_MELS, N_MELS, N_GROUPS * (len(MODULATION_EDGES_HZ) - 1))
 
     def __init__(self, sample_rate_hz: int):
         self._hop_length = round(HOP_S * sample_rate_hz)
@@ -63,16 +69,15 @@ class HandMadeEmbedding:
         return torch.cat([log_mel.mean(dim=2), log_mel.std(dim=2), modulation], dim=1)
 
 
-def standardise(reference: Tensor, *others: Tensor, n_parts: tuple[int, ...] = ()) -> list[Tensor]:
+def standardise(reference: Tensor, *others: Tensor, n_parts: tuple[int, ...]) -> list[Tensor]:
     """Bring every dimension to deviation 1 over the reference, and parts of several dimensions to equal weight.
 
     Args:
-        n_parts: dimensions of each part; all are one part by default.
+        n_parts: dimensions of each part.
 
     Shape:
         each `[B, D]`; the others come back in their order.
     """
     mean, deviation = reference.mean(dim=0), reference.std(dim=0).clamp(min=1e-3)
-    sizes = n_parts or (reference.shape[1],)
-    weight = torch.cat([torch.full((size,), size**-0.5) for size in sizes])
+    weight = torch.cat([torch.full((size,), size**-0.5) for size in n_parts])
     return [(other - mean) / deviation * weight for other in others]

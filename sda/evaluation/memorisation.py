@@ -171,17 +171,6 @@ def _estimate_rate(null: Similarity, generated: Similarity, threshold: float, se
     return Estimate(rate, max(0.0, found.low), min(1.0, found.high))
 
 
-def measure_separation(memorised: NDArray[np.float64], fresh: NDArray[np.float64]) -> float:
-    """Area under the ROC curve: the chance that a memorised window scores above a fresh one, ties counting half.
-
-    >>> measure_separation(np.array([0.9, 0.8]), np.array([0.1, 0.8]))
-    0.875
-    """
-    above = memorised[:, None] > fresh[None]
-    ties = memorised[:, None] == fresh[None]
-    return float((above + 0.5 * ties).mean())
-
-
 def cut_match(sound: Sound, start_s: float, n_samples: int, sample_rate_hz: int) -> Tensor:
     """The place that a match points to, to listen to. → `[n_samples]` or shorter at the end of the sound."""
     first = max(0, round((start_s - sound.start_s) * sample_rate_hz))

@@ -12,7 +12,7 @@ Letters in the shapes: `B` clips, `T` samples.
 import importlib.util
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import soxr
@@ -158,18 +158,16 @@ def list_measures(features: LogMel) -> dict[str, Measure]:
     """Every measure that can be taken at the features' sample rate, by name."""
     rate_hz = features.sample_rate_hz
     measures: dict[str, Measure] = {
-        "log_mel_l1_db": lambda a, b: log_mel_l1_db(a, b, features),
-        "multi_scale_mel_l1_db": lambda a, b: multi_scale_mel_l1_db(a, b, rate_hz),
+        "log_mel_l1_db": partial(log_mel_l1_db, features=features),
+        "multi_scale_mel_l1_db": partial(multi_scale_mel_l1_db, sample_rate_hz=rate_hz),
         "mr_stft": mr_stft_distance,
     }
     for name, band_hz in BANDS_HZ.items():
         if band_hz[0] < rate_hz / 2:
-            measures[f"lsd_{name}_db"] = lambda a, b, band_hz=band_hz: log_spectral_distance_db(  # type: ignore[misc]
-                a, b, rate_hz, band_hz
-            )
+            measures[f"lsd_{name}_db"] = partial(log_spectral_distance_db, sample_rate_hz=rate_hz, band_hz=band_hz)
     measures["loudness_error_db"] = loudness_error_db
     if has_zimtohrli():
-        measures["zimtohrli"] = lambda a, b: zimtohrli_distance(a, b, rate_hz)
+        measures["zimtohrli"] = partial(zimtohrli_distance, sample_rate_hz=rate_hz)
     return measures
 
 

@@ -29,6 +29,7 @@ HIGHEST_RATE_HZ = 48000
 WINDOW_S = 0.085
 """About how long a frame listens: long enough that a shift by half a hop changes little."""
 HOP_S = 0.010
+"""Distance of frames, to the next whole sample."""
 N_MELS = 64
 FLOOR = 1e-2
 """Added to every mel magnitude, relative to its frame (−40 dB): what lies far below what is heard makes no pattern."""
@@ -50,7 +51,7 @@ class Matches(NamedTuple):
     """For every patch and every sound, the best place."""
 
     correlation: Tensor
-    """`[Q, S]`, in [−1, 1]."""
+    """`[Q, S]`, in [0, 1]: what is less alike than nothing counts as nothing."""
     start_s: Tensor
     """Where the best match begins in the sound, seconds, `[Q, S]`."""
 
@@ -67,6 +68,7 @@ class PatchFeatures:
         self.rate_hz = min(HIGHEST_RATE_HZ, sample_rate_hz)
         """Rate at which they are looked at."""
         self.hop_length = round(HOP_S * self.rate_hz)
+        self.hop_s = self.hop_length / self.rate_hz
         n_fft = 2 ** round(math.log2(WINDOW_S * self.rate_hz))
         self.log_mel = LogMel(self.rate_hz, n_fft, self.hop_length, N_MELS)
         # The frames at either end of what is transformed reach beyond it, into what is mirrored there.
@@ -116,6 +118,8 @@ class PatchFeatures:
         """
         if self.count_frames(clips.shape[1]) < 1:
             raise ValueError(f"windows of {clips.shape[1]} samples are too short; one frame takes {WINDOW_S} s")
+        if len(clips) == 0:
+            return torch.zeros(0, N_MELS, self.count_frames(clips.shape[1]))
         frames = torch.stack([self.whitened(clip)[:, self.n_edge : -self.n_edge] for clip in clips])
         frames = frames - frames.mean(dim=(1, 2), keepdim=True)
         patches: Tensor = frames / frames.flatten(1).norm(dim=1).clamp(min=1e-6)[:, None, None]
@@ -161,11 +165,15 @@ def find_nearest(
         patches: for each length, patches of mean 0 and length 1, `[Q, M, F]`.
         advance: told how many seconds of sound have been gone through since it was last told.
     """
-    found = [(torch.full((len(group), len(sounds)), -1.0), torch.zeros(len(group), len(sounds))) for group in patches]
-    spectra = [_transform_patches(group) for group in patches]
+    found = [(torch.zeros(len(group), len(sounds)), torch.zeros(len(group), len(sounds))) for group in patches]
+    searched = [
+        (group.shape[2], _transform_patches(group), best, place)
+        for group, (best, place) in zip(patches, found, strict=True)
+        if len(group)
+    ]
     # Stretches of a file overlap by the longest patch, and by the frames that are spoilt at their ends.
     n_overlap = max(group.shape[2] for group in patches) + 2 * features.n_edge
-    overlap = math.ceil(n_overlap * HOP_S * features.sample_rate_hz)
+    overlap = math.ceil(n_overlap * features.hop_s * features.sample_rate_hz)
     stretch = SECONDS_AT_ONCE * features.sample_rate_hz
     for index, sound in enumerate(sounds):
         for start in range(0, max(1, len(sound.waveform) - overlap), stretch):
@@ -174,12 +182,12 @@ def find_nearest(
             waveform = nn.functional.pad(waveform, (0, max(0, overlap - len(waveform))))
             frames = features.whitened(waveform)
             is_loud = _find_loud(waveform, frames.shape[1], features)
-            for group, spectrum, (best, place) in zip(patches, spectra, found, strict=True):
-                correlation, lag = _correlate(frames, is_loud, spectrum, group.shape[2])
+            for n_frames, spectra, best, place in searched:
+                correlation, lag = _correlate(frames, is_loud, spectra, n_frames)
                 better = correlation > best[:, index]
                 best[better, index] = correlation[better]
                 place[better, index] = (
-                    start / features.sample_rate_hz + (lag[better] - features.n_edge).clamp(min=0) * HOP_S
+                    start / features.sample_rate_hz + (lag[better] - features.n_edge).clamp(min=0) * features.hop_s
                 )
             advance(len(waveform) / features.sample_rate_hz)
     starts = torch.tensor([sound.start_s for sound in sounds])
@@ -202,7 +210,7 @@ def _level_out(whitening: Tensor) -> Tensor:
 
 def _find_loud(waveform: Tensor, n_frames: int, features: PatchFeatures) -> Tensor:
     """Which frames are not near-silent. `[T]` → `[N]`."""
-    hop = round(HOP_S * features.sample_rate_hz)
+    hop = round(features.hop_s * features.sample_rate_hz)
     squares = nn.functional.pad(waveform.square(), (0, max(0, n_frames * hop - len(waveform))))[: n_frames * hop]
     is_loud: Tensor = squares.view(n_frames, hop).mean(dim=1) > 10 ** (QUIETEST_DBFS / 10)
     return is_loud
@@ -232,7 +240,7 @@ def _correlate(frames: Tensor, is_loud: Tensor, spectra: Tensor, n_frames: int) 
     scale = nn.functional.pad(scale, (0, n_blocks * step - n_lags), value=0.0)
     blocks = padded.unfold(1, BLOCK_FRAMES, step)  # [M, n_blocks, L]
     n_patches = spectra.shape[1]
-    best, lag = torch.full((n_patches,), -1.0), torch.zeros(n_patches, dtype=torch.long)
+    best, lag = torch.zeros(n_patches), torch.zeros(n_patches, dtype=torch.long)
     for first in range(0, n_blocks, BLOCKS_AT_ONCE):
         some = torch.fft.rfft(blocks[:, first : first + BLOCKS_AT_ONCE]).permute(2, 0, 1)  # [L // 2 + 1, M, n]
         products = torch.fft.irfft((spectra @ some).permute(1, 2, 0), BLOCK_FRAMES)[..., :step]  # [Q, n, step]

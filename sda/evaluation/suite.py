@@ -1,6 +1,6 @@
 """The evaluation as a whole, on sound alone: what is generated against what was trained on and what was held out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,8 +19,8 @@ from sda.evaluation.memorisation import (
     measure_replay,
     summarise_matches,
 )
-from sda.evaluation.search import PatchFeatures, find_nearest
-from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread_windows
+from sda.evaluation.search import Matches, PatchFeatures, find_nearest
+from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread
 
 MOST_WINDOWS = 240
 """Windows of a set that are looked at, spread evenly."""
@@ -41,7 +41,7 @@ class Material:
     generated: Sequence[Sound]
     train_groups: Sequence[str] = ()
     """The recording that each training sound belongs to; each is its own by default."""
-    controls: dict[str, Sequence[Sound]] = field(default_factory=dict)
+    controls: Mapping[str, Sequence[Sound]] = field(default_factory=dict)
     """Sound that is known to be training sound in another guise, by name."""
 
 
@@ -91,7 +91,7 @@ def assess_memorisation(
     lengths = [round(WINDOW_S * rate_hz), round(PIECE_S * rate_hz)]
     windows = [{name: _choose_windows(name, sounds, n, lengths[0]) for name, sounds in sets.items()} for n in lengths]
     patches = [
-        torch.cat([features.patches(cut(sets[name], chosen, n)) for name, chosen in of_length.items() if chosen])
+        torch.cat([features.patches(cut(sets[name], chosen, n)) for name, chosen in of_length.items()])
         for of_length, n in zip(windows, lengths, strict=True)
     ]
     found = []
@@ -101,7 +101,7 @@ def assess_memorisation(
             rows = slice(first, first + len(chosen))
             first += len(chosen)
             own = [groups[window.sound] for window in chosen] if name == "others" else []
-            part = type(matches)(matches.correlation[rows], matches.start_s[rows])
+            part = Matches(matches.correlation[rows], matches.start_s[rows])
             similarities[name] = summarise_matches(part, chosen, groups, own)
         similarities["unheard"] = join(similarities.pop("held_out"), similarities.pop("others"))
         found.append(similarities)
@@ -120,7 +120,7 @@ def list_embeddings(sample_rate_hz: int) -> dict[str, Embedding]:
     return embeddings
 
 
-def assess_resemblance(material: Material, name: str, embedding: Embedding, seed: int = 0) -> Resemblance:
+def assess_resemblance(material: Material, embedding: Embedding, seed: int = 0) -> Resemblance:
     """Compare generated with held-out sound, and training with held-out sound, by an embedding."""
     sides = (material.generated, material.held_out, material.train)
     vectors, files = [], []
@@ -132,8 +132,7 @@ def assess_resemblance(material: Material, name: str, embedding: Embedding, seed
     shortage = find_shortage(*samples)
     if shortage:
         return Resemblance(None, shortage)
-    n_parts = HandMadeEmbedding.n_parts if name == "hand_made" else ()
-    scaled = standardise(torch.cat(vectors[1:]), *vectors, n_parts=n_parts)
+    scaled = standardise(torch.cat(vectors[1:]), *vectors, n_parts=embedding.n_parts)
     generated, held_out, train = (
         Sample(one.double().numpy(), labels) for one, labels in zip(scaled, files, strict=True)
     )
@@ -143,7 +142,7 @@ def assess_resemblance(material: Material, name: str, embedding: Embedding, seed
 def embed(sounds: Sequence[Sound], sample_rate_hz: int, embedding: Embedding) -> tuple[Tensor, Labels]:
     """Vectors of half-overlapping seconds `[B, D]`, and the index of the sound that each was cut from `[B]`."""
     n_samples = round(WINDOW_S * sample_rate_hz)
-    windows = spread_windows(list_windows(sounds, n_samples, n_samples // 2), MOST_EMBEDDED)
+    windows = spread(list_windows(sounds, n_samples, n_samples // 2), MOST_EMBEDDED)
     return embedding(cut(sounds, windows, n_samples)), np.array([window.sound for window in windows], dtype=np.intp)
 
 
@@ -151,7 +150,7 @@ def _choose_windows(name: str, sounds: Sequence[Sound], n_samples: int, longest:
     """Windows of a set: overlapping by half where they are whole seconds, end to end where they are pieces."""
     hop = n_samples // 2 if n_samples == longest else n_samples
     most = MOST_WINDOWS if name in ("generated", "held_out", "others") else MOST_CONTROLS
-    return spread_windows(list_windows(sounds, n_samples, hop), most)
+    return spread(list_windows(sounds, n_samples, hop), most)
 
 
 def _shift(sounds: Sequence[Sound], n_samples: int) -> list[Sound]:

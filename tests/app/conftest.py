@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,11 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
+
+CHROMEDRIVER = shutil.which("chromedriver")
+NEEDS_BROWSER = pytest.mark.skipif(
+    CHROMEDRIVER is None, reason="no chromedriver on this machine: install Debian's chromium-driver"
+)
 
 TINY = (
     "audio.sample_rate_hz=16000",
@@ -79,6 +85,24 @@ def command_line(tmp_path: Path) -> CommandLine:
     folder = tmp_path / "project"
     folder.mkdir()
     return CommandLine(folder)
+
+
+@pytest.fixture
+def browser(tmp_path: Path):
+    """Headless Chromium that keeps what a page writes to its console."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    for flag in (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update", "--window-size=1400,3000",
+        f"--user-data-dir={tmp_path / 'browser'}",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture

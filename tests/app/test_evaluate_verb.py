@@ -55,11 +55,22 @@ def test_silence_cannot_be_judged_and_that_is_said(command_line, make_textures, 
     silent.mkdir()
     for number in range(3):
         soundfile.write(silent / f"{number}.wav", np.full(RATE_HZ * 2, 1e-5), RATE_HZ, subtype="FLOAT")
-    text, values = _evaluate(command_line, f"reference={make_textures('real', 6)}", f"generated={silent}")
+    _, values = _evaluate(command_line, f"reference={make_textures('real', 6)}", f"generated={silent}")
     assert "near-silent" in values["memorisation"]["doubt"]
     assert values["verdict"]["label"] == "cannot tell"
     assert values["distribution"]["hand_made"]["too_few"]
-    assert "nan" not in text.lower().split("near-silent")[0]
+    assert "NaN" not in (command_line.folder / "out" / "evaluation.json").read_text()
+
+
+def test_noise_is_new_to_the_search_and_still_not_called_new(command_line, make_textures, tmp_path):
+    noise = tmp_path / "noise"
+    noise.mkdir()
+    for seed in range(6):
+        sound = 0.1 * np.random.default_rng(seed).standard_normal(3 * RATE_HZ)
+        soundfile.write(noise / f"{seed}.wav", sound, RATE_HZ)
+    _, values = _evaluate(command_line, f"reference={make_textures('real', 16)}", f"generated={noise}")
+    assert values["memorisation"]["replay_rate"] == 0.0
+    assert values["verdict"]["label"] == "unlike"
 
 
 def test_wrong_folders_are_named(command_line, make_textures, tmp_path):

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 from copy import deepcopy
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -16,10 +15,10 @@ import soundfile
 from sda.app.evaluation_figures import MAP_HEIGHT, MAP_WIDTH
 from sda.app.evaluation_page import ListeningRow, NearestRow, Point, Report, draw_page
 from sda.app.listing import make_printable
+from tests.app.conftest import NEEDS_BROWSER
 from tests.conftest import RATE_HZ, tone
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\N{RIGHT-TO-LEFT OVERRIDE}'\"&.wav"
-CHROMEDRIVER = shutil.which("chromedriver")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:"
 SECTIONS = {
     "reconstruction": "Reconstruction",
@@ -285,26 +284,9 @@ def test_no_report_is_refused():
         draw_page([])
 
 
-@pytest.fixture
-def browser(tmp_path):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    for flag in (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-        "--disable-background-networking", "--disable-component-update", "--window-size=1400,3000",
-        f"--user-data-dir={tmp_path / 'browser'}",
-    ):  # fmt: skip
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
-    yield driver
-    driver.quit()
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # selenium's own
-@pytest.mark.skipif(CHROMEDRIVER is None, reason="no chromedriver on this machine: install Debian's chromium-driver")
+@NEEDS_BROWSER
 def test_in_a_browser_the_map_moves_and_sounds_play(browser, tmp_path):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys

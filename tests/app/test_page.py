@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,33 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.conftest import TINY
+from tests.app.conftest import NEEDS_BROWSER, TINY
 
-CHROMEDRIVER = shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore"),  # selenium's own
-    pytest.mark.skipif(
-        CHROMEDRIVER is None, reason="no chromedriver on this machine: install Debian's chromium-driver"
-    ),
+    NEEDS_BROWSER,
 ]
-
-
-@pytest.fixture
-def browser(tmp_path):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    for flag in (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-        "--disable-background-networking", "--disable-component-update", "--window-size=1500,1300",
-        f"--user-data-dir={tmp_path / 'browser'}",
-    ):  # fmt: skip
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
-    driver.implicitly_wait(60)
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

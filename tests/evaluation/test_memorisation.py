@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sda.evaluation.memorisation import Similarity, measure_replay, measure_separation, summarise_matches
+from sda.evaluation.memorisation import Similarity, measure_replay, summarise_matches
 from sda.evaluation.search import Matches
 from sda.evaluation.sounds import Window
 
@@ -60,9 +60,3 @@ def test_the_nearest_source_is_named_with_its_place_and_its_own_recording_passed
     other = summarise_matches(matches, [Window(0, 0)], ["a", "a", "b"], ["a"])
     assert (other.source.item(), other.start_s.item()) == (2, 3.0)
     assert other.correlation.item() == pytest.approx(0.6)
-
-
-def test_separation_is_a_half_for_the_same_and_one_for_the_different():
-    values = np.random.default_rng(0).normal(size=50)
-    assert measure_separation(values, values) == 0.5
-    assert measure_separation(values + 100, values) == 1.0

@@ -1,0 +1,89 @@
+"""An evaluation as the terminal shows it."""
+
+import math
+from typing import Any
+
+from sda.app.evaluation_words import MEASURES, Wording
+from sda.bootstrap import Estimate
+from sda.evaluation.verdict import EMBEDDINGS
+
+
+def format_values(values: dict[str, Any]) -> list[str]:
+    """The evaluation as lines for the terminal."""
+    verdict = values["verdict"]
+    lines = [f"  verdict: {verdict['label']}. {verdict['headline']}"]
+    lines += [f"    {finding['text']}" for finding in verdict["findings"]]
+    lines.append(f"  try next: {verdict['advice']}")
+    lines += _format_reconstruction(values.get("reconstruction"))
+    for name, figures in values["distribution"].items():
+        title = f"  likeness to unheard sound, {EMBEDDINGS.get(name, name)}: "
+        if figures["too_few"]:
+            lines.append(title + figures["too_few"])
+            continue
+        lines.append(
+            f"{title}MMD² {figures['mmd2']:.3f}, training sound {figures['mmd2_train']:.3f}; ratio "
+            f"{_show(figures, 'ratio')}; density {figures['density']:.2f} ({figures['density_train']:.2f}), "
+            f"coverage {figures['coverage']:.2f} ({figures['coverage_train']:.2f})"
+        )
+    memorisation = values["memorisation"]
+    controls = ", ".join(f"{name} {one['rate']:.0%}" for name, one in memorisation["controls"].items())
+    lines.append(
+        f"  replays: {_show(memorisation, 'replay_rate')} of seconds above a correlation of "
+        f"{memorisation['threshold']:.2f}, {_show(memorisation, 'collage_rate')} of quarter seconds; "
+        f"recognised: {controls}"
+    )
+    for row in memorisation["nearest"][:3]:
+        lines.append(
+            f"    closest: {row['generated']} at {row['start_s']:.1f} s and {row['source']} at "
+            f"{format_place(row['source_start_s'])}, correlation {row['correlation']:.2f}"
+        )
+    if "latents" in values:
+        latents = values["latents"]
+        n_dimensions = len(latents["kl_by_dimension"])
+        lines.append(
+            f"  latents: {latents['active_units']} of {n_dimensions} active, "
+            f"{latents['information']:.0f} nats a chunk, "
+            f"{latents['aggregate_kl']:.0f} nats between all sounds and the prior"
+        )
+    return lines
+
+
+def format_place(seconds: float) -> str:
+    """A place in a file, minutes and seconds.
+
+    >>> format_place(62.34)
+    '1:02.34'
+    """
+    hundredths = round(100 * seconds)
+    return f"{hundredths // 6000}:{hundredths % 6000 // 100:02d}.{hundredths % 100:02d}"
+
+
+def _show(values: dict[str, Any], name: str) -> str:
+    """A figure with its interval."""
+    low, high = values[f"{name}_interval"]
+    nan = math.nan
+    return str(Estimate(values[name], nan if low is None else low, nan if high is None else high))
+
+
+def _format_reconstruction(values: dict[str, Any] | None) -> list[str]:
+    """A table of measures by source."""
+    if values is None:
+        return []
+    columns = {"held-out, model": values["held_out"]["model"]}
+    if "train" in values:
+        columns["training, model"] = values["train"]["model"]
+    columns |= {"mean mel": values["held_out"]["mean_mel"], "ceiling": values["held_out"]["ceiling"]}
+    title = f"  reconstruction of {values['n_clips']['held_out']} held-out chunks"
+    lines = [f"{title:<42}" + "".join(f"{name:>24}" for name in columns)]
+    for key in columns["held-out, model"]:
+        if not key.endswith("_interval"):
+            measure = MEASURES.get(key, Wording(key, key, ""))
+            cells = "".join(f"{_format_cell(column, key, measure.digits):>24}" for column in columns.values())
+            lines.append(f"    {measure.term:<38}{cells}")
+    return lines
+
+
+def _format_cell(column: dict[str, Any], key: str, digits: int) -> str:
+    low, high = column[f"{key}_interval"]
+    bounds = "" if low is None else f" ({low:.{digits}f}–{high:.{digits}f})"
+    return f"{column[key]:.{digits}f}{bounds}"
