@@ -50,7 +50,7 @@ bench: setup ## how fast it is, as ratios measured side by side; see experiments
 torture: setup ## kill trainings in every way, continue them, compare bit by bit: make torture N=200
 	$(RUN) -m experiments.torture --n $(N)
 
-eval-selftest: setup ## does the evaluation say of known sound what must be said of it? about a quarter of an hour
+eval-selftest: setup ## does the evaluation say of known sound what must be said of it? about ten minutes
 	$(RUN) -m experiments.selftest
 
 lock: .uv/bin/uv ## pin the newest requirements that fit pyproject.toml

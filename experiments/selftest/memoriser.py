@@ -95,9 +95,9 @@ def list_roc(early: Memoriser, late: Memoriser) -> list[dict[str, float]]:
     scores = np.unique(np.concatenate([early.correlations, late.correlations]))[::-1]
     return [
         {
-            "threshold": float(score),
-            "false_positive_rate": float((early.correlations >= score).mean()),
-            "true_positive_rate": float((late.correlations >= score).mean()),
+            "threshold": round(float(score), 4),
+            "false_positive_rate": round(float((early.correlations >= score).mean()), 4),
+            "true_positive_rate": round(float((late.correlations >= score).mean()), 4),
         }
         for score in scores
     ]

@@ -122,6 +122,15 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
         assert scores["log_mel_l1_db"] == pytest.approx(found, rel=1e-4)
         assert f"{found:.2f} (" in text
     assert set(values["reconstruction"]["held_out"]["model"]) >= {"mr_stft", "zimtohrli", "zimtohrli_interval"}
+    assert set(values) == {
+        *("schema", "suite", "run", "epoch", "checkpoint", "validation_weakness", "n_files"),
+        *("verdict", "reconstruction", "distribution", "memorisation", "latents"),
+    }, "others read these keys: add to them, and take none away"
+    assert set(values["memorisation"]) == {
+        *("replay_rate", "replay_rate_interval", "collage_rate", "collage_rate_interval", "threshold", "null_median"),
+        *("n_null_windows", "n_null_files", "n_windows", "doubt", "controls", "collage_threshold", "collage_controls"),
+        *("correlations", "nearest"),
+    }
     assert set(values["memorisation"]["controls"]) == {"copies", "augmented", "reconstructed"}
     assert values["memorisation"]["controls"]["copies"]["rate"] == 1.0
     assert set(values["distribution"]) == {"hand_made", "aisfx"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-SECTIONS = ("read", "step", "plain", "events", "start", "scale")
+SECTIONS = ("read", "step", "plain", "events", "start", "scale", "search")
 
 
 @pytest.mark.slow

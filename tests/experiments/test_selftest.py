@@ -44,4 +44,4 @@ def test_a_model_made_to_memorise_is_caught_and_the_same_model_early_is_not(make
     assert (np.diff(rates, axis=0) >= 0).all()
     assert rates[-1].tolist() == [1.0, 1.0]
     area = np.trapezoid([0.0, *rates[:, 1]], [0.0, *rates[:, 0]])
-    assert area == pytest.approx(memoriser.find_separation(early, late), abs=1e-9)
+    assert area == pytest.approx(memoriser.find_separation(early, late), abs=1e-3)  # the rates are rounded
