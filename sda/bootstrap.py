@@ -11,7 +11,6 @@ Reference:
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,12 +99,12 @@ def estimate_ratio(
 
 
 def estimate_ratio_of_means(
-    over: tuple[Any, Sequence[Hashable]], under: tuple[Any, Sequence[Hashable]], seed: int = 0
+    over: tuple[FloatArray, Sequence[Hashable]], under: tuple[FloatArray, Sequence[Hashable]], seed: int = 0
 ) -> Estimate:
     """The ratio of two means over different things, each `(values, blocks)`, with its interval over both's blocks."""
     means, replicates, fewest = [], [], math.inf
     for number, (values, blocks) in enumerate((over, under)):
-        sums, counts = sum_blocks(np.asarray(values, dtype=np.float64), blocks)
+        sums, counts = sum_blocks(values, blocks)
         weights = draw_weights(len(counts), seed + number)
         means.append(sums.sum() / counts.sum())
         replicates.append((weights @ sums) / (weights @ counts))

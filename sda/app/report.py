@@ -12,16 +12,13 @@ from sda.app.runs import PREVIEWS
 from sda.callbacks.console import format_duration
 from sda.callbacks.folds import FoldSummary
 from sda.training.metrics import (
-    CANNOT_TELL,
-    NO_OVERFITTING,
-    OVERFITTING,
-    OVERFITTING_THRESHOLD,
     EpochMetrics,
     Evaluated,
     MetricsHistory,
     ReconstructionScored,
     RunStarted,
 )
+from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, OVERFITTING_THRESHOLD
 
 SHOWN_QUARANTINED = 10
 REPLAY_NAMES = {"replay_rate": "generated seconds", "collage_rate": "quarter seconds"}

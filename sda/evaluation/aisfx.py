@@ -35,7 +35,7 @@ PREFIX = "embedding_net."
 WINDOWS_AT_ONCE = 16
 
 _PLAIN_NUMBERS: list[Any] = [
-    (np.int64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.int64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),  # its old name, whatever NumPy calls it now
     np.dtype,
     np.dtypes.Int64DType,
     np.dtypes.Float64DType,

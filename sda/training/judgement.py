@@ -14,7 +14,7 @@ from torch import Tensor
 from sda.bootstrap import FloatArray, draw_weights, enclose
 from sda.losses.elbo import Elbo, Errors
 from sda.models.mel_vae import MelVAE
-from sda.training.metrics import compute_overfitting_gap
+from sda.training.overfitting import compute_overfitting_gap
 
 SURE_SHARE = 0.9
 """Share of replicates in which an epoch has to have the lower loss to count as better."""

@@ -18,17 +18,19 @@ from sda.training.judgement import JudgedChunks, Judgement, enclose_gap, is_bett
 from sda.training.loader import TrainLoader
 from sda.training.memory import fit_into_memory
 from sda.training.metrics import (
-    OVERFITTING,
-    OVERFITTING_THRESHOLD,
-    TOO_EARLY,
     EpochMetrics,
     MetricsCallback,
     SaveDue,
     TrainingCompleteEvent,
     Warned,
+    estimate_eta,
+)
+from sda.training.overfitting import (
+    OVERFITTING,
+    OVERFITTING_THRESHOLD,
+    TOO_EARLY,
     compute_overfitting_gap,
     describe_trend,
-    estimate_eta,
     fit_gap_slope,
     judge_gap,
 )

@@ -65,7 +65,7 @@ def test_silence_cannot_be_judged_and_that_is_said(command_line, make_textures, 
 def test_noise_is_new_to_the_search_and_still_not_called_new(command_line, make_textures, tmp_path):
     noise = tmp_path / "noise"
     noise.mkdir()
-    for seed in range(6):
+    for seed in range(100, 106):  # the textures' own noise is drawn from the seeds below
         sound = 0.1 * np.random.default_rng(seed).standard_normal(3 * RATE_HZ)
         soundfile.write(noise / f"{seed}.wav", sound, RATE_HZ)
     _, values = _evaluate(command_line, f"reference={make_textures('real', 16)}", f"generated={noise}")

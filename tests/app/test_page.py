@@ -61,6 +61,7 @@ def test_the_printed_link_shows_metrics_and_parameters_and_serves_the_preview(fi
     def find(words: str):
         return browser.find_element(By.XPATH, f"//*[contains(text(), '{words}')]")
 
+    browser.implicitly_wait(60)  # the page fills itself after it has loaded
     summary = json.loads((finished / "summary.json").read_text())
     browser.get(summary["mlflow_link"].replace(":5000", f":{serve}"))
     assert find("regularization.dropout").is_displayed()

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from sda.app.report import Outcome, describe_verdict, print_outcome, suggest_next
-from sda.training.metrics import EpochMetrics, MetricsHistory, judge_gap
+from sda.training.metrics import EpochMetrics, MetricsHistory
+from sda.training.overfitting import judge_gap
 
 
 def _epoch(number, gap, low=0.0, high=0.0, **fields):

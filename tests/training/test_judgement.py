@@ -10,7 +10,7 @@ from torch import nn
 from sda.losses.elbo import Elbo, Errors
 from sda.models.mel_vae import MelVAE, Posterior, Reconstruction, Standardise
 from sda.training.judgement import JudgedChunks, enclose_gap, is_better, judge
-from sda.training.metrics import compute_overfitting_gap, judge_gap
+from sda.training.overfitting import compute_overfitting_gap, judge_gap
 
 
 class Echo(nn.Module):

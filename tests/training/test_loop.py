@@ -17,9 +17,9 @@ from sda.training.metrics import (
     StepMetrics,
     TrainingCompleteEvent,
     Warned,
-    compute_overfitting_gap,
     event_to_dict,
 )
+from sda.training.overfitting import compute_overfitting_gap
 from sda.training.state import Progress
 from tests.training.test_judgement import judge_errors
 

@@ -9,13 +9,10 @@ from sda.training.metrics import (
     MetricsHistory,
     StepMetrics,
     Warned,
-    compute_overfitting_gap,
-    describe_trend,
     event_from_dict,
     event_to_dict,
-    fit_gap_slope,
-    judge_gap,
 )
+from sda.training.overfitting import compute_overfitting_gap, describe_trend, fit_gap_slope, judge_gap
 
 
 def _epoch(epoch: int, val_loss: float = 0.0, **fields: float) -> EpochMetrics:
