@@ -12,6 +12,8 @@ import soundfile
 import torch
 from filelock import FileLock
 
+from sda.audio.mel import Heard
+
 RATE_HZ = 16000
 """Rate of the synthetic sounds: low, so that tests are quick."""
 
@@ -91,3 +93,8 @@ def _single_thread() -> None:
     """Sums in one order, whatever machine the tests run on."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+def as_heard(log_mel: torch.Tensor) -> Heard:
+    """Spectrograms as a network hears them, of sound that there never was."""
+    return Heard(torch.zeros(len(log_mel), 0), log_mel, 0.5 * torch.logsumexp(2.0 * log_mel, dim=1))

@@ -19,6 +19,7 @@ from experiments.bench.trial import Figure, Trial
 from sda.app.builders import build_augmentation, build_objective
 from sda.app.session import Session
 from sda.audio.mel import MIN_MAGNITUDE
+from sda.losses.objective import measure_batch
 from sda.training.dataset import AudioTrainingDataset
 
 N_STEPS = 4
@@ -103,7 +104,7 @@ class _PlainTraining:
         config = session.plan.config
         self._session = session
         self._sounds = _PlainSounds(session)
-        self._model = copy.deepcopy(session.model).float().to(memory_format=torch.contiguous_format).train()
+        self._model = copy.deepcopy(session.state.model).float().to(memory_format=torch.contiguous_format).train()
         self._objective = build_objective(config, self._model)
         self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=config.training.learning_rate / 100)
         self._mel = torchaudio.transforms.MelSpectrogram(
@@ -143,7 +144,9 @@ class _PlainTraining:
         waveforms = next(batches).to(self._session.device)
         loaded = time.perf_counter()
         log_mel = self._mel(waveforms.squeeze(1)).clamp(min=MIN_MAGNITUDE).log()
-        terms = self._objective.score(self._objective.measure(self._model(log_mel)))
+        terms = self._objective.score(
+            measure_batch(self._objective, self._model(log_mel), waveforms.squeeze(1), draw=True)
+        )
         loss = terms.total()
         self._optimizer.zero_grad()
         loss.backward()

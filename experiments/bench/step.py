@@ -7,13 +7,14 @@ from statistics import median
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from experiments.bench.live import LEAD_IN_S, LiveRun, Steps, start_run
 from experiments.bench.timing import divide, time_call
 from experiments.bench.trial import Figure, Trial
 from sda.app.builders import build_objective
 from sda.app.session import Session
+from sda.audio.mel import Heard
+from sda.losses.objective import measure_batch
 from sda.training.state import build_optimizer
 
 N_STEPS = 10
@@ -81,19 +82,19 @@ class BareModel:
 
     def __init__(self, session: Session):
         config = session.plan.config
-        self._model = copy.deepcopy(session.model).train()
+        self._model = copy.deepcopy(session.state.model).train()
         self._objective = build_objective(config, self._model)
         self._optimizer = build_optimizer(
             self._model, config.training.learning_rate / 100, config.regularization.weight_decay
         )
         self._autocast = session.autocast
-        self._batches = cycle([compute_log_mel(session) for _ in range(N_BATCHES)])
+        self._batches = cycle([hear_batch(session) for _ in range(N_BATCHES)])
 
     def step(self) -> None:
-        log_mel = next(self._batches)
-        with torch.autocast(log_mel.device.type, dtype=self._autocast, enabled=self._autocast is not None):
-            result = self._model(log_mel)
-        loss = self._objective.score(self._objective.measure(result)).total()
+        heard = next(self._batches)
+        with torch.autocast(heard.waveform.device.type, dtype=self._autocast, enabled=self._autocast is not None):
+            result = self._model(heard.log_mel)
+        loss = self._objective.score(measure_batch(self._objective, result, heard.waveform, draw=True)).total()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
@@ -129,9 +130,8 @@ def draw_items(session: Session, rng: np.random.Generator) -> list[int]:
 
 
 @torch.no_grad()
-def compute_log_mel(session: Session) -> Tensor:
-    """The spectrograms of a random batch, on the device."""
+def hear_batch(session: Session) -> Heard:
+    """A random batch with its spectrograms, on the device."""
     dataset = session.train_loader.dataset
     batch = dataset.read(draw_items(session, np.random.default_rng())).to(session.device)
-    log_mel: Tensor = session.features(dataset.vary(batch))
-    return log_mel
+    return session.features.hear(dataset.vary(batch))

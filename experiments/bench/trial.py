@@ -11,6 +11,7 @@ from experiments.bench.sounds import write_folder
 PROJECT = Path(__file__).parents[2]
 
 TINY = (
+    "model=mel_vae",
     "audio.sample_rate_hz=16000",
     "audio.n_fft=512",
     "audio.hop_length=128",

@@ -14,6 +14,7 @@ N_FILES = 5
 LATE_EPOCHS, EARLY_EPOCHS = 2000, 5
 
 MEMORISE = (
+    "model=mel_vae",
     "data.group_by=",
     "training.val_fraction=0.5",
     "regularization.dropout=0",

@@ -24,7 +24,8 @@ from sda.evaluation.suite import (
     list_embeddings,
 )
 from sda.evaluation.verdict import Evidence, Verdict, judge
-from sda.generation.render import generate_sound
+from sda.generation.voice import generate_sound
+from sda.models.latents import Posterior
 
 MOST_ENCODED = 400
 """Training windows that the latent space is described by."""
@@ -85,7 +86,7 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
     n_samples = round(effort.generated_s * rate_hz)
     generated = []
     for number in range(1, effort.n_generated + 1):
-        waveform = generate_sound(subject.model, subject.features, n_samples, seed=seed, number=number)
+        waveform = generate_sound(subject.voice, n_samples, seed=seed, number=number)
         generated.append(Sound(f"generated {number}", waveform))
         stage("generating", 0.4 + 0.25 * number / effort.n_generated)
     controls = {"augmented": vary(train, subject.config, seed), "reconstructed": rebuilt}
@@ -95,9 +96,11 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
     stage("looking at the latent space", 0.92)
     n_chunk = count_chunk_samples(subject.config)
     windows = spread(list_windows(train, n_chunk, n_chunk), MOST_ENCODED)
-    latents = describe_latents(encode_clips(subject, cut(train, windows, n_chunk))) if len(windows) > 1 else None
+    latents = (
+        describe_latents(_line_up(encode_clips(subject, cut(train, windows, n_chunk)))) if len(windows) > 1 else None
+    )
     points, share = (
-        draw_map(material, n_chunk, lambda _, clips: encode_clips(subject, clips).mean, seed)
+        draw_map(material, n_chunk, lambda _, clips: encode_clips(subject, clips).mean.mean(dim=2), seed)
         if effort.with_map
         else ([], 0.0)
     )
@@ -191,6 +194,11 @@ def draw_map(
         for (kind, sound, window), clip, place, near in zip(chosen, clips, places, neighbours, strict=True)
     ]
     return points, share
+
+
+def _line_up(posterior: Posterior) -> Posterior:
+    """The latents of all windows in one row. Two `[B, D, K]` → two `[B · K, D]`."""
+    return Posterior(*(values.transpose(1, 2).flatten(0, 1) for values in posterior))
 
 
 def _pair(row: NDArray[np.float64]) -> tuple[float, float]:

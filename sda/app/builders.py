@@ -1,6 +1,6 @@
 """Builders: from configuration sections to objects. A table maps each name to its class."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,20 +11,31 @@ from sda.app.plan import Plan
 from sda.app.survey import build_cache
 from sda.audio.augmentation import Augmentation
 from sda.audio.masking import SpectrogramMask
-from sda.audio.mel import LogMel
-from sda.config.schema import ModelName, TrainRunConfig
+from sda.audio.mel import Heard, LogMel
+from sda.config.schema import ModelName, ModelSize, TrainRunConfig
 from sda.data.corpus import Corpus
 from sda.evaluation.sounds import spread
+from sda.generation.mel_voice import MelVoice
+from sda.generation.spectral_voice import SpectralVoice
+from sda.generation.voice import Voice
 from sda.losses.elbo import Elbo
+from sda.losses.objective import Objective
+from sda.losses.spectral import SpectralObjective
+from sda.models.autoencoder import Autoencoder
 from sda.models.mel_vae import MelVAE
+from sda.models.spectral_vae import SpectralVAE
 from sda.training.checkpoint import Checkpoint
 from sda.training.dataset import AudioTrainingDataset, create_data_loaders
 from sda.training.device import place
 from sda.training.loader import TrainLoader
 from sda.training.state import list_tensors
 
-MODELS = {ModelName.mel_vae: MelVAE}
-"""Networks by the name that `model.name` gives them."""
+SIZES = {
+    ModelSize.tiny: {"channels": 96, "n_encoder_blocks": 2, "n_latent_blocks": 1, "n_decoder_blocks": 4},
+    ModelSize.small: {"channels": 176, "n_encoder_blocks": 2, "n_latent_blocks": 1, "n_decoder_blocks": 6},
+    ModelSize.base: {"channels": 336, "n_encoder_blocks": 3, "n_latent_blocks": 2, "n_decoder_blocks": 8},
+}
+"""What `model.size` stands for: about 1, 3 and 13 million parameters."""
 
 JUDGED_BATCH = 32
 """Chunks that are judged or encoded at a time."""
@@ -32,8 +43,8 @@ JUDGED_BATCH = 32
 MOST_PROBE_CHUNKS = 256
 """Training chunks judged every epoch beside the held-out ones."""
 
-MOST_JUDGED_CHUNKS = 2048
-"""Held-out chunks judged every epoch, spread over all of them: half an hour of sound, 100 MB as spectrograms."""
+MOST_JUDGED_CHUNKS = 1024
+"""Held-out chunks judged every epoch, spread over all of them: seventeen minutes of sound, 250 MB."""
 
 MOST_TRAINING_CHUNKS = 4096
 """Training chunks that statistics and the latent density are fitted to, spread over all of them."""
@@ -48,9 +59,9 @@ def build_features(config: TrainRunConfig, device: torch.device) -> LogMel:
     return features.to(device)
 
 
-def build_model(config: TrainRunConfig, features: LogMel, device: torch.device) -> MelVAE:
+def build_model(config: TrainRunConfig, features: LogMel, device: torch.device) -> Autoencoder:
     """The network, whole from the start, on its device."""
-    return place(_construct_model(config, features), device)
+    return place(MODELS[config.model.name](config, features), device)
 
 
 def check_fit(config: TrainRunConfig, features: LogMel, checkpoint: Checkpoint) -> None:
@@ -60,12 +71,12 @@ def check_fit(config: TrainRunConfig, features: LogMel, checkpoint: Checkpoint) 
         CheckpointError: it holds another one.
     """
     with torch.device("meta"):
-        expected = list_tensors(_construct_model(config, features))
+        expected = list_tensors(MODELS[config.model.name](config, features))
     checkpoint.check_tensors(expected)
 
 
-def _construct_model(config: TrainRunConfig, features: LogMel) -> MelVAE:
-    return MODELS[config.model.name](
+def _construct_mel_vae(config: TrainRunConfig, features: LogMel) -> MelVAE:
+    return MelVAE(
         n_mels=config.audio.n_mels,
         n_frames=features.n_frames(count_chunk_samples(config)),
         latent_dim=config.training.latent_dim,
@@ -73,14 +84,52 @@ def _construct_model(config: TrainRunConfig, features: LogMel) -> MelVAE:
     )
 
 
-def build_objective(config: TrainRunConfig, model: MelVAE) -> Elbo:
-    """What the network is trained to lower."""
-    return Elbo(
-        model.standardise,
-        n_cells=config.audio.n_mels * model.n_frames,
-        free_bits=config.training.free_bits,
-        energy_weight=config.model.energy_weight,
+def _construct_spectral_vae(config: TrainRunConfig, features: LogMel) -> SpectralVAE:
+    return SpectralVAE(
+        features=features,
+        latent_dim=config.training.latent_dim,
+        dropout=config.regularization.dropout,
+        bounded=config.model.bounded,
+        **SIZES[config.model.size],
     )
+
+
+MODELS: dict[ModelName, Callable[[TrainRunConfig, LogMel], Autoencoder]] = {
+    ModelName.mel_vae: _construct_mel_vae,
+    ModelName.spectral_vae: _construct_spectral_vae,
+}
+"""Networks by the name that `model.name` gives them."""
+
+
+def build_objective(config: TrainRunConfig, model: Autoencoder) -> Objective:
+    """What the network is trained to lower."""
+    if isinstance(model, MelVAE):
+        return Elbo(
+            model.standardise,
+            n_cells=config.audio.n_mels * model.n_frames,
+            free_bits=config.training.free_bits,
+            energy_weight=config.model.energy_weight,
+        )
+    losses = config.model.losses
+    return SpectralObjective(
+        sample_rate_hz=config.audio.sample_rate_hz,
+        weights={
+            "mel": losses.mel,
+            "convergence": losses.convergence,
+            "log_magnitude": losses.log_magnitude,
+            "waveform": losses.waveform,
+        },
+        kl_weight=config.model.kl_weight,
+        free_bits=config.training.free_bits,
+    )
+
+
+def build_voice(model: Autoencoder, features: LogMel) -> Voice:
+    """The network put to use."""
+    if isinstance(model, MelVAE):
+        return MelVoice(model, features)
+    assert isinstance(model, SpectralVAE)
+    return SpectralVoice(model, features)
 
 
 def build_augmentation(config: TrainRunConfig) -> Augmentation:
@@ -135,14 +184,14 @@ def build_loaders(plan: Plan, device: torch.device) -> tuple[TrainLoader, DataLo
 
 @dataclass(frozen=True)
 class FixedChunks:
-    """Chunks on the fixed grid that a run returns to, with their log-mel spectrograms on the device."""
+    """Chunks on the fixed grid that a run returns to, with their log-mel spectrograms, in batches on the device."""
 
-    training: list[Tensor]
-    """Log-mel of the training chunks that are not mostly padding, up to `MOST_TRAINING_CHUNKS`, batches `[B, M, F]`."""
-    probe: list[Tensor]
+    training: list[Heard]
+    """Training chunks that are not mostly padding, up to `MOST_TRAINING_CHUNKS`, without their waveforms."""
+    probe: list[Heard]
     """Those of them that are judged every epoch, spread evenly."""
-    held_out: list[Tensor]
-    """Log-mel of the held-out chunks that are not mostly padding, up to `MOST_JUDGED_CHUNKS`."""
+    held_out: list[Heard]
+    """The held-out chunks that are not mostly padding, up to `MOST_JUDGED_CHUNKS`."""
     probe_blocks: list[int]
     """The file of every chunk in `probe`, by number."""
     held_out_blocks: list[int]
@@ -155,16 +204,17 @@ def compute_fixed_chunks(
 ) -> FixedChunks:
     """Compute the spectrograms of what does not change, once."""
 
-    def log_mels(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[Tensor]:
-        batches = [indices[first : first + JUDGED_BATCH] for first in range(0, len(indices), JUDGED_BATCH)]
-        return [features(torch.stack([dataset.grid_chunk(index) for index in batch]).to(device)) for batch in batches]
+    def hear(dataset: AudioTrainingDataset, indices: Sequence[int]) -> Iterator[Heard]:
+        for first in range(0, len(indices), JUDGED_BATCH):
+            chunks = [dataset.grid_chunk(index) for index in indices[first : first + JUDGED_BATCH]]
+            yield features.hear(torch.cat(chunks).to(device))
 
     probe = spread(train.judged, min(len(val.judged), MOST_PROBE_CHUNKS))
     held_out = spread(val.judged, MOST_JUDGED_CHUNKS)
     return FixedChunks(
-        training=log_mels(train, spread(train.judged, MOST_TRAINING_CHUNKS)),
-        probe=log_mels(train, probe),
-        held_out=log_mels(val, held_out),
+        training=[heard.forget_waveform() for heard in hear(train, spread(train.judged, MOST_TRAINING_CHUNKS))],
+        probe=list(hear(train, probe)),
+        held_out=list(hear(val, held_out)),
         probe_blocks=number_files(train, probe),
         held_out_blocks=number_files(val, held_out),
     )

@@ -74,7 +74,7 @@ def evaluate_run(run: TrainedRun, config: EvaluateConfig, folder: Path, stage: S
     cache = build_cache(run.config)
     _refuse_changed([*split.train_paths, *split.val_paths], known, cache)
     corpus, groups = Corpus(cache, known), read_groups(run.run_dir)
-    subject = Subject(run.model, run.features, run.config, split, corpus, groups)
+    subject = Subject(run.voice, run.features, run.config, split, corpus, groups)
     effort = Effort(config.max_clips, config.n_generated, config.generated_s)
     assessment = assess_model(subject, effort, config.seed, stage)
     epoch = run.checkpoint.progress["epoch"]

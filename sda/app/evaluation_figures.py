@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sda.evaluation.verdict import MOST_REPLAYED
-from sda.losses.elbo import ACTIVE_UNIT_VARIANCE
+from sda.losses.objective import ACTIVE_UNIT_VARIANCE
 
 Place = tuple[float, float]
 

@@ -42,7 +42,7 @@ def format_values(values: dict[str, Any]) -> list[str]:
         n_dimensions = len(latents["kl_by_dimension"])
         lines.append(
             f"  latents: {latents['active_units']} of {n_dimensions} active, "
-            f"{latents['information']:.0f} nats a chunk, "
+            f"{latents['information']:.0f} nats a latent, "
             f"{latents['aggregate_kl']:.0f} nats between all sounds and the prior"
         )
     return lines

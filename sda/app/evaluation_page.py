@@ -120,7 +120,7 @@ COMPARED = {
     "distribution.aisfx.ratio": ("distance ratio, sound-effect network", SCALES["distribution.aisfx.ratio"]),
     "distribution.aisfx.coverage": ("coverage, sound-effect network", SHARE),
     "latents.active_units": ("active latent dimensions", COUNT),
-    "latents.information": ("information, nats a chunk", COUNT),
+    "latents.information": ("information, nats a latent", COUNT),
 }
 """Main figures by their key in `evaluation.json`: what stands beside each other when there are several reports."""
 

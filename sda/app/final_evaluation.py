@@ -38,7 +38,7 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
     config = plan.config.evaluation
     # Mapped from the cache: the session's own waveforms may lie on a GPU.
     corpus = Corpus(build_cache(plan.config), {file.path: file.sha256 for file in plan.scan.usable})
-    subject = Subject(session.model.eval(), session.features, plan.config, plan.split, corpus, plan.groups.key_of)
+    subject = Subject(session.voice, session.features, plan.config, plan.split, corpus, plan.groups.key_of)
     if config.at_end is Suite.none:
         return [*_describe_reconstruction(reconstruct(subject, config.max_clips, sides=("held_out",))[0], epoch)]
 
@@ -67,14 +67,14 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
 
 
 def _load_best(session: Session) -> int:
-    """Put the best epoch's weights into the session's model; says which epoch it is."""
+    """Put the best epoch's weights into the session's average; says which epoch it is."""
     try:
         checkpoint = open_best(session.writer.folder)
     except CheckpointError:
         if not session.writer.owes:
             raise
         return session.state.progress.epoch
-    load_model(session.model, checkpoint)
+    load_model(session.state.average, checkpoint)
     epoch: int = checkpoint.progress["epoch"]
     return epoch
 

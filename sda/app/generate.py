@@ -7,7 +7,7 @@ from sda.app.loading import open_run
 from sda.app.report import print_lines
 from sda.audio.io import save_wav
 from sda.config.schema import GenerateConfig
-from sda.generation.render import generate_sound
+from sda.generation.voice import generate_sound
 
 
 def generate_from_run(config: GenerateConfig, console: Console) -> None:
@@ -23,6 +23,6 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     n_samples = round(config.duration_s * rate)
     folder = run.run_dir / "generated" / f"seed_{config.seed}"
     for number in track(range(1, config.n + 1), "generating", console=console):
-        sound = generate_sound(run.model, run.features, n_samples, seed=config.seed, number=number)
+        sound = generate_sound(run.voice, n_samples, seed=config.seed, number=number)
         save_wav(folder / f"sound_{number:03d}.wav", sound.numpy(), rate)
     print_lines(console, [f"written: {config.n} sounds of {config.duration_s:g} s in {folder}"])

@@ -6,13 +6,13 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from sda.app.builders import build_features, build_model, check_fit
+from sda.app.builders import build_features, build_model, build_voice, check_fit
 from sda.app.plan import to_schema
 from sda.app.restoring import load_model
 from sda.app.runs import CHECKPOINTS, find_run
 from sda.audio.mel import LogMel
 from sda.config.schema import TrainRunConfig, WhichCheckpoint
-from sda.models.mel_vae import MelVAE
+from sda.generation.voice import Voice
 from sda.training.checkpoint import Checkpoint, open_best, open_newest
 from sda.training.device import choose_device
 
@@ -25,7 +25,7 @@ class TrainedRun:
     checkpoint: Checkpoint
     config: TrainRunConfig
     features: LogMel
-    model: MelVAE
+    voice: Voice
 
 
 def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoint.best) -> TrainedRun:
@@ -46,4 +46,4 @@ def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoi
     check_fit(config, features, checkpoint)
     model = build_model(config, features, device)
     load_model(model, checkpoint)
-    return TrainedRun(run_dir, checkpoint, config, features, model.eval())
+    return TrainedRun(run_dir, checkpoint, config, features, build_voice(model, features))

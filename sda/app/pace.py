@@ -46,7 +46,7 @@ def _build_step(config: TrainRunConfig, device: torch.device, autocast: torch.dt
             model,
             optimizer,
             objective,
-            features(waveforms),
+            features.hear(waveforms),
             kl_weight=1.0,
             learning_rate=config.training.learning_rate,
             gradient_clip_norm=config.regularization.gradient_clip_norm,

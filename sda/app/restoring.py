@@ -1,12 +1,12 @@
 """From a checkpoint back into a model, or into a run in progress."""
 
 from sda.errors import CheckpointError
-from sda.models.mel_vae import MelVAE
+from sda.models.autoencoder import Autoencoder
 from sda.training.checkpoint import Checkpoint
 from sda.training.state import Progress, TrainState, select_model
 
 
-def load_model(model: MelVAE, checkpoint: Checkpoint) -> None:
+def load_model(model: Autoencoder, checkpoint: Checkpoint) -> None:
     """Take over a checkpoint's weights and statistics.
 
     Raises:

@@ -15,6 +15,7 @@ from sda.app.builders import (
     build_mask,
     build_model,
     build_objective,
+    build_voice,
     check_fit,
     compute_fixed_chunks,
 )
@@ -28,9 +29,8 @@ from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.errors import CheckpointError, DivergedError, TrainingError
 from sda.generation.previews import PreviewRenderer
-from sda.generation.sample import fit_density
-from sda.losses.elbo import Elbo
-from sda.models.mel_vae import MelVAE
+from sda.generation.voice import Voice
+from sda.losses.objective import Objective
 from sda.training.checkpoint import open_newest
 from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
@@ -40,7 +40,6 @@ from sda.training.loop import Request, train
 from sda.training.metrics import MetricsCallback, RolledBack, RunStarted
 from sda.training.saving import CheckpointWriter, abandon_best, draft_checkpoint, remove_leftovers
 from sda.training.state import TrainState, build_optimizer
-from sda.training.statistics import fit_standardise
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,10 @@ class Session:
     """`float32` or `bfloat16`."""
     features: LogMel
     mask: SpectrogramMask
-    model: MelVAE
-    objective: Elbo
+    objective: Objective
     state: TrainState
+    voice: Voice
+    """Of the averaged model."""
     writer: CheckpointWriter
     train_loader: TrainLoader
     held_out: AudioTrainingDataset
@@ -95,7 +95,7 @@ class Session:
     def save(self, best: bool) -> Path:
         """Write the state durably, as the best or as a recent checkpoint."""
         if self.state.progress.step:  # before, there is nothing to draw from
-            fit_density(self.model, self.fixed.training)
+            self.voice.fit(self.fixed.training)
         facts = {
             "dataset_fingerprint": self.plan.scan.fingerprint,
             "files": {file.path: file.sha256 for file in self.plan.scan.usable},
@@ -146,7 +146,7 @@ class Session:
             total_epochs=self.plan.config.training.max_epochs,
             total_steps=self.plan.config.training.max_epochs * len(self.train_loader),
             steps_per_epoch=len(self.train_loader),
-            n_parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            n_parameters=sum(parameter.numel() for parameter in self.state.model.parameters()),
             device=str(self.device),
             precision=self.precision.value,
             n_train_files=len(self.plan.split.train_paths),
@@ -165,8 +165,7 @@ class Session:
         preview = self.plan.config.preview
         return PreviewRenderer(
             self.plan.run_dir / PREVIEWS,
-            self.model,
-            self.features,
+            self.voice,
             held_out=choose_loudest_chunks(self.held_out, preview.n_reconstructions).to(self.device),
             training=self.fixed.training,
             n_samples=preview.n_samples,
@@ -203,7 +202,7 @@ def build_session(plan: Plan) -> Session:
     held_out = val_loader.dataset
     assert isinstance(held_out, AudioTrainingDataset)
     fixed = compute_fixed_chunks(train_loader.dataset, held_out, features, device)
-    fit_standardise(model.standardise, fixed.training)
+    model.fit(fixed.training)
     if config.training.compile:
         compile_network(model, device, fixed.training[0])
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
@@ -219,9 +218,9 @@ def build_session(plan: Plan) -> Session:
         precision=_settle_precision(plan, device),
         features=features,
         mask=build_mask(config),
-        model=model,
         objective=build_objective(config, model),
         state=state,
+        voice=build_voice(state.average, features),
         writer=writer,
         train_loader=train_loader,
         held_out=held_out,

@@ -19,12 +19,14 @@ from sda.data.split import Piece, Split
 from sda.evaluation.memorisation import WINDOW_S
 from sda.evaluation.reconstruction import measure_reconstruction
 from sda.evaluation.sounds import Sound, cut, list_windows, spread
-from sda.models.mel_vae import MelVAE, Posterior
+from sda.generation.voice import Voice
+from sda.models.latents import Posterior
 from sda.training.dataset import AudioTrainingDataset
 
 SIDES = ("held_out", "train")
 CLIPS_AT_ONCE = 8
 MOST_CONTROL_WINDOWS = 60
+MOST_AVERAGED_CHUNKS = 512
 Advance = Callable[[float], None]
 ERROR = "log_mel_l1_db"
 """The measure that skill and error ratio are taken from."""
@@ -36,7 +38,7 @@ N_EXAMPLES = 6
 class Subject:
     """A trained model with the sound that it trained on and the sound that was held out."""
 
-    model: MelVAE
+    voice: Voice
     features: LogMel
     config: TrainRunConfig
     split: Split
@@ -139,24 +141,22 @@ class _Rebuilt:
 
 @torch.no_grad()
 def _rebuild(subject: Subject, side: str, max_clips: int, advance: Advance) -> _Rebuilt:
-    model, features = subject.model.eval(), subject.features
+    voice, features = subject.voice, subject.features
     n_samples = count_chunk_samples(subject.config)
     pieces = subject.split.val if side == "held_out" else subject.split.train
     dataset = AudioTrainingDataset(pieces, n_samples, features.sample_rate_hz, corpus=subject.corpus)
     chosen = spread(dataset.judged, max_clips)
     names = [Path(dataset.chunks[index].path).name for index in chosen]
     clips = torch.cat([dataset.grid_chunk(index) for index in chosen])
-    mean_mel = model.standardise.mean.expand(-1, model.n_frames)[None]
     parts: dict[str, list[Tensor]] = {"model": [], "ceiling": []}
     for number, batch in enumerate(torch.split(clips, CLIPS_AT_ONCE)):
         advance(number * CLIPS_AT_ONCE / len(clips))
-        log_mel = features(batch.to(features.window.device))
-        parts["model"].append(_to_sound(features, model.standardise.invert(model(log_mel).output), n_samples))
+        parts["model"].append(voice.reconstruct(batch))
         if side == "held_out":
-            parts["ceiling"].append(_to_sound(features, log_mel, n_samples))
+            parts["ceiling"].append(_to_sound(features, features(batch.to(features.window.device)), n_samples))
     sources = {
         "model": torch.cat(parts["model"]),
-        "mean_mel": _to_sound(features, mean_mel, n_samples).expand_as(clips),
+        "mean_mel": _to_sound(features, _average(subject), n_samples).expand_as(clips),
     }
     if parts["ceiling"]:
         sources["ceiling"] = torch.cat(parts["ceiling"])
@@ -168,6 +168,16 @@ def _rebuild(subject: Subject, side: str, max_clips: int, advance: Advance) -> _
         sounds=[Sound(name, clip) for name, clip in zip(names, sources["model"], strict=True)],
         examples=[(names[i], clips[i], sources["model"][i], sources["ceiling"][i]) for i in shown],
     )
+
+
+@torch.no_grad()
+def _average(subject: Subject) -> Tensor:
+    """The mean log-mel spectrum of training sound, held for a chunk, `[1, M, F]`."""
+    features, n_samples = subject.features, count_chunk_samples(subject.config)
+    dataset = AudioTrainingDataset(subject.split.train, n_samples, features.sample_rate_hz, corpus=subject.corpus)
+    chunks = [dataset.grid_chunk(index) for index in spread(dataset.judged, MOST_AVERAGED_CHUNKS)]
+    means = [features(chunk.to(features.window.device)).mean(dim=2) for chunk in chunks]
+    return torch.cat(means).mean(dim=0)[None, :, None].expand(-1, -1, features.n_frames(n_samples))
 
 
 def vary(sounds: Sequence[Sound], config: TrainRunConfig, seed: int) -> list[Sound]:
@@ -187,11 +197,9 @@ def vary(sounds: Sequence[Sound], config: TrainRunConfig, seed: int) -> list[Sou
 
 @torch.no_grad()
 def encode_clips(subject: Subject, clips: Tensor) -> Posterior:
-    """Posteriors of windows as long as a chunk, on the CPU. `[B, T]` → two `[B, D]`."""
-    model, features = subject.model.eval(), subject.features
-    batches = torch.split(clips, CLIPS_AT_ONCE)
-    parts = [model.encode(model.standardise(features(batch.to(features.window.device)))) for batch in batches]
-    return Posterior(*(torch.cat(values).cpu() for values in zip(*parts, strict=True)))
+    """Posteriors of windows as long as a chunk, on the CPU. `[B, T]` → two `[B, D, K]`."""
+    parts = [subject.voice.describe(batch) for batch in torch.split(clips, CLIPS_AT_ONCE)]
+    return Posterior(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
 def _to_sound(features: LogMel, log_mel: Tensor, n_samples: int) -> Tensor:

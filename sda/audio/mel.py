@@ -5,6 +5,7 @@ Letters in the shapes: `B` batch, `T` samples, `M` mel bands, `F` frames.
 
 import math
 import warnings
+from typing import NamedTuple
 
 import torch
 import torchaudio
@@ -17,10 +18,28 @@ MIN_MAGNITUDE = 1e-5
 
 NO_POWER = 1e-20
 """Added to every power, far below what is heard: the square root has a gradient on digital silence too."""
+LEAST_POWER = 1e-8
+"""Added to the power of a frame, which is at most some 100 000: it stands for silence."""
 BANDS_AT_ONCE = 16
 """Mel bands that are summed by one product."""
 ITEMS_AT_ONCE = 4
 """Items transformed at a time on the CPU: a second of sound unfolds into a megabyte."""
+
+
+class Heard(NamedTuple):
+    """A batch of sound with what a network hears of it."""
+
+    waveform: Tensor
+    """`[B, T]`."""
+    log_mel: Tensor
+    """`[B, M, F]`."""
+    level: Tensor
+    """Natural log of each frame's magnitude, the root of the power in all bins, `[B, F]`; it hears far below what
+    `log_mel` counts as silence."""
+
+    def forget_waveform(self) -> "Heard":
+        """The same in a quarter of the memory."""
+        return self._replace(waveform=self.waveform[:, :0])
 
 
 class LogMel(nn.Module):
@@ -98,6 +117,18 @@ class LogMel(nn.Module):
         padded = nn.functional.pad(waveform[:, None], (margin, margin), mode="reflect")[:, 0]
         mel = torch.cat([self.mel(items) for items in torch.split(padded, at_once)])
         return mel.clamp(min=MIN_MAGNITUDE).log().transpose(1, 2)
+
+    def hear(self, waveform: Tensor) -> Heard:
+        """A batch `[B, 1, T]` or `[B, T]` with its spectrograms."""
+        waveform = waveform.squeeze(1) if waveform.dim() == 3 else waveform
+        return Heard(waveform, self(waveform), self.level(waveform))
+
+    def level(self, waveform: Tensor) -> Tensor:
+        """Natural log of each frame's magnitude, the root of the power in all bins. `[B, T]` → `[B, F]`."""
+        margin = self.n_fft // 2
+        padded = nn.functional.pad(waveform[:, None], (margin, margin), mode="reflect")[:, 0]
+        power = (padded.unfold(-1, self.n_fft, self.hop_length) * self.window).square().sum(dim=-1)
+        return 0.5 * (0.5 * self.n_fft * power + LEAST_POWER).log()  # Parseval: half of the bins hold half of the power
 
     def mel(self, padded: Tensor) -> Tensor:
         """Mel magnitudes, frames first, of all whole frames: `[…, T]` → `[…, (T - n_fft) // hop_length + 1, M]`."""

@@ -19,6 +19,9 @@ PRESET_KEYS = (
 )
 """Keys that a preset decides unless they are given."""
 
+MODEL_KEYS = ("training.latent_dim",)
+"""Keys that a model decides unless they are given."""
+
 DATA_KEYS = ("training.val_fraction", "training.batch_size")
 """Keys that follow the data under every preset unless they are given."""
 
@@ -30,7 +33,7 @@ class Choice:
     key: str
     value: Any
     layer: str
-    """`yours`, `experiment`, `preset` or `auto`."""
+    """`yours`, `experiment`, `preset`, `model` or `auto`."""
     reason: str
     """The same in words."""
 
@@ -47,7 +50,7 @@ def explain_choices(config: DictConfig, given_keys: frozenset[str], preset_choic
         preset_choice: the option chosen in the group `preset`.
     """
     choices = []
-    for key in (*PRESET_KEYS, *DATA_KEYS):
+    for key in (*PRESET_KEYS, *MODEL_KEYS, *DATA_KEYS):
         section, _, field = key.rpartition(".")
         if key in given_keys:
             layer, reason = "yours", "yours"
@@ -55,6 +58,8 @@ def explain_choices(config: DictConfig, given_keys: frozenset[str], preset_choic
             layer, reason = "experiment", "from the experiment file"
         elif key in PRESET_KEYS:
             layer, reason = _explain_preset(config, field, given_keys, preset_choice)
+        elif key in MODEL_KEYS:
+            layer, reason = "model", f"model {config.model.name.value}"
         else:
             found = (
                 f"{config.data.file_count} usable files"

@@ -29,7 +29,7 @@ def register_resolvers(measure: Measure) -> None:
 
     - `${adaptive:N,FIELD}`: FIELD of the preset for N files.
     - `${val_fraction:N}`: share of N files to hold out.
-    - `${batch_size:N}`: batch size for N chunks.
+    - `${batch_size:N,MOST}`: batch size for N chunks, at most MOST.
     - `${count_files:ROOT,MIN_DURATION_S,SILENCE_DBFS,CACHE_DIR,SAMPLE_RATE_HZ}`: usable files in ROOT.
     - `${count_chunks:…the same…,CHUNK_DURATION_S}`: chunks in them.
     - `${short_id:}`: eight random hexadecimal digits, the same throughout one composition.

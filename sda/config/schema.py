@@ -24,7 +24,21 @@ class TrackingBackend(Enum):
 class ModelName(Enum):
     """Networks that can be trained."""
 
+    spectral_vae = "spectral_vae"
+    """Latents along time, and a decoder that writes the waveform."""
     mel_vae = "mel_vae"
+    """One latent a chunk, spectrograms, and Griffin-Lim: the baseline."""
+
+
+class ModelSize(Enum):
+    """How large spectral_vae is."""
+
+    tiny = "tiny"
+    """1 million parameters; for a CPU."""
+    small = "small"
+    """3 million."""
+    base = "base"
+    """13 million; for a GPU."""
 
 
 @dataclass
@@ -82,18 +96,58 @@ class AudioConfig:
 
 
 @dataclass
+class LossWeights:
+    """What spectral_vae is trained to bring near: weights of distances between sounds; 0 leaves one out."""
+
+    mel: float = setting(1.0, "Log-mel spectrograms of seven window lengths: timbre and level.", at_least=0)
+    convergence: float = setting(1.0, "Peaks of the spectrum: partials and attacks.", at_least=0)
+    log_magnitude: float = setting(1.0, "Every frequency bin alike: noise and decays.", at_least=0)
+    waveform: float = setting(0.0, "The samples themselves, phases included.", at_least=0)
+
+    def __post_init__(self) -> None:
+        check_settings(self, "model.losses")
+
+
+@dataclass
 class ModelConfig:
     """The network and its objective."""
 
-    name: ModelName = setting(ModelName.mel_vae, "Which network learns.")
+    name: ModelName = setting(
+        ModelName.mel_vae, "Which network learns; model=mel_vae or model=spectral_vae chooses it."
+    )
+    latent_dim: int = setting(64, "Sets training.latent_dim.", unit="dimensions", at_least=1, at_most=4096)
+    largest_batch: int = setting(
+        32, "Most chunks a step learns from where training.batch_size follows the data.", unit="chunks", at_least=1
+    )
     energy_weight: float = setting(
         0.2,
-        "Weight of the loudness curve beside the spectrogram in the objective; more keeps attacks loud.",
+        "mel_vae: weight of the loudness curve beside the spectrogram in the objective; more keeps attacks loud.",
         at_least=0,
     )
+    size: ModelSize = setting(
+        ModelSize.tiny, "spectral_vae: tiny, small or base; larger ones hear more and take longer."
+    )
+    bounded: bool = setting(
+        False,
+        "spectral_vae: squeeze timbre into fixed bounds and blur it by fixed noise, in place of a learned posterior.",
+    )
+    kl_weight: float = setting(
+        1e-3,
+        "spectral_vae: weight of the KL of a latent's dimension beside the logarithm of the error; more smooths the "
+        "latent space, less keeps detail.",
+        at_least=0,
+    )
+    losses: LossWeights = setting(LossWeights, "")
 
     def __post_init__(self) -> None:
         check_settings(self, "model")
+
+
+MODELS = {
+    ModelName.mel_vae: ModelConfig(),
+    ModelName.spectral_vae: ModelConfig(name=ModelName.spectral_vae, latent_dim=32, largest_batch=8),
+}
+"""What each choice in the group `model` sets."""
 
 
 @dataclass

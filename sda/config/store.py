@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 
 from sda.config.schema import (
+    MODELS,
     DataConfig,
     EvaluateConfig,
     GenerateConfig,
@@ -37,6 +38,8 @@ def register_configs() -> None:
     store.store(group="preset", name="auto", node=auto)
     for preset in PRESETS.values():
         store.store(group="preset", name=preset.name, node=preset)
+    for name, model in MODELS.items():
+        store.store(group="model", name=name.name, node=model)
     for backend in TrackingBackend:
         store.store(group="tracking", name=backend.name, node=TrackingConfig(backend=backend))
     for verb, schema in _SCHEMAS.items():
@@ -64,7 +67,8 @@ def layered_config(preset: Preset) -> TrainRunConfig:
             kl_warmup_fraction="${preset.kl_warmup_fraction}",
             preset="${preset.guard}",
             val_fraction="${val_fraction:${data.file_count}}",
-            batch_size="${batch_size:${data.n_chunks}}",
+            batch_size="${batch_size:${data.n_chunks},${model.largest_batch}}",
+            latent_dim="${model.latent_dim}",
             regularization="${regularization}",
         ),
         regularization=_linked(

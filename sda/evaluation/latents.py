@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sda.losses.elbo import ACTIVE_UNIT_VARIANCE, kl_to_standard_normal
-from sda.models.mel_vae import Posterior
+from sda.losses.objective import ACTIVE_UNIT_VARIANCE
+from sda.models.latents import Posterior, kl_to_standard_normal
 
 MOST_NEIGHBOURS = 30.0
 
@@ -21,7 +21,7 @@ class LatentSpace:
     """Figures of a latent space."""
 
     kl_by_dimension: list[float]
-    """Mean KL of the posterior from the prior, nats a chunk."""
+    """Mean KL of the posterior from the prior, nats a latent."""
     variance_of_means: list[float]
     """How much each dimension's posterior mean varies over chunks."""
     active_units: int
@@ -35,7 +35,7 @@ class LatentSpace:
     """KL of the Gaussian with the aggregate's mean and covariance from the prior, nats: how far samples from the plain
     prior would lie from where sounds are."""
     information: float
-    """Mean KL less the aggregate's: about what a latent tells of its sound, nats a chunk."""
+    """Mean KL less the aggregate's: about what a latent tells of its sound, nats a latent."""
 
 
 def describe_latents(posterior: Posterior) -> LatentSpace:

@@ -10,23 +10,19 @@ Letters in the shapes: `B` clips, `T` samples.
 """
 
 import importlib.util
-import warnings
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import soxr
 import torch
-import torchaudio
 from torch import Tensor
 
 from sda.audio.mel import LogMel, log_to_db
+from sda.losses.spectral import WINDOWS, build_filters
 
 STFT_RESOLUTIONS = ((512, 50, 240), (1024, 120, 600), (2048, 240, 1200))
 """`(n_fft, hop, window)` in samples, the three of Yamamoto et al. 2020."""
-
-MEL_WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
-"""Windows of the multi-scale mel distance, samples; each has a mel band for every 6.4 samples."""
 
 BANDS_HZ = {"0_4k": (0.0, 4000.0), "4_12k": (4000.0, 12000.0), "12_24k": (12000.0, 24000.0)}
 """Parts of the spectrum that the log-spectral distance is told for."""
@@ -54,11 +50,11 @@ def multi_scale_mel_l1_db(original: Tensor, reconstruction: Tensor, sample_rate_
         Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN", NeurIPS 2023, section 3.4.
     """
     distances = []
-    for n_fft in MEL_WINDOWS:
+    for n_fft in WINDOWS:
         window = torch.hann_window(n_fft, device=original.device)
         pair = torch.cat([original, reconstruction])
         spectrum = torch.stft(pair, n_fft, n_fft // 4, window=window, pad_mode="constant", return_complex=True)
-        mel = _build_filters(sample_rate_hz, n_fft).to(original.device) @ spectrum.abs()
+        mel = build_filters(sample_rate_hz, n_fft, original.device) @ spectrum.abs()
         log_mel = mel.clamp(min=MIN_STFT_MAGNITUDE).log()
         reference, estimate = log_mel.chunk(2)
         distances.append(log_to_db((reference - estimate).abs()).mean(dim=(1, 2)))
@@ -185,14 +181,3 @@ def measure_reconstruction(original: Tensor, reconstruction: Tensor, features: L
         name: torch.cat([measure(first, second).cpu() for first, second in batches])
         for name, measure in list_measures(features).items()
     }
-
-
-@cache
-def _build_filters(sample_rate_hz: int, n_fft: int) -> Tensor:
-    """Mel filters of a scale, without those that no frequency falls into. → `[M, n_fft // 2 + 1]`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of empty filters, which are dropped
-        filters: Tensor = torchaudio.functional.melscale_fbanks(
-            n_fft // 2 + 1, 0.0, sample_rate_hz / 2, round(n_fft / 6.4), sample_rate_hz, "slaney", "slaney"
-        ).T
-    return filters[filters.sum(dim=1) > 0].contiguous()

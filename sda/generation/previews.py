@@ -1,5 +1,6 @@
 """What a run lets you hear of itself: the same held-out sounds and the same seeds at every interval."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +10,14 @@ from torch import Tensor
 
 from sda.audio.inversion import log_mel_to_waveform
 from sda.audio.io import FloatArray, save_wav
-from sda.audio.mel import LogMel
+from sda.audio.mel import Heard
 from sda.generation.picture import draw_spectrograms
-from sda.generation.render import render_path
-from sda.generation.sample import fit_density, interpolate, sample_path
-from sda.models.mel_vae import MelVAE
+from sda.generation.voice import Voice, generate_sound, morph
 
-INTERPOLATION_POINTS = 7
-"""Half chunks that the way from one held-out sound to another takes."""
+INTERPOLATION_CHUNKS = 4
+"""Length of the way from one held-out sound to another, in chunks."""
+SAMPLE_CHUNKS = 2
+"""Length of a new sound, in chunks."""
 
 PAUSE_S = 0.25
 """Silence between one variation and the next."""
@@ -38,7 +39,7 @@ class PreviewRenderer:
 
     Args:
         held_out: waveforms of held-out chunks to reconstruct, `[B, T]`; the first two are interpolated.
-        training: log-mel batches that the latent density is fitted to before sampling.
+        training: what the latent density is fitted to before sampling.
         n_samples: new sounds to draw.
         variations: a training chunk as it is, then as training shows it, `[B, T]`.
     """
@@ -46,17 +47,16 @@ class PreviewRenderer:
     def __init__(
         self,
         folder: Path,
-        model: MelVAE,
-        features: LogMel,
+        voice: Voice,
         *,
         held_out: Tensor,
-        training: list[Tensor],
+        training: Sequence[Heard],
         n_samples: int,
         variations: Tensor,
     ):
         self.folder = folder
-        self.model = model
-        self.features = features
+        self.voice = voice
+        self.features = voice.features
         self.held_out = held_out
         self.training = training
         self.n_samples = n_samples
@@ -66,33 +66,32 @@ class PreviewRenderer:
     def render(self, epoch: int) -> list[Preview]:
         """Write reconstructions beside their originals, an interpolation and samples below `epoch_NNNN`."""
         folder = self.folder / f"epoch_{epoch:04d}"
-        self.model.eval()
-        fit_density(self.model, self.training)
+        self.voice.fit(self.training)
         previews = []
-        log_mel = self.features(self.held_out)
-        result = self.model(log_mel)
-        rebuilt = self._to_sound(self.model.standardise.invert(result.output))
+        rebuilt = list(self.voice.reconstruct(self.held_out).numpy())
         for number, (original, reconstruction) in enumerate(zip(self._originals(), rebuilt, strict=True), start=1):
             source = folder / f"original_{number}.wav"
             save_wav(source, original, self.features.sample_rate_hz)
             previews.append(Preview("original", source, None))
             panels = [("held-out original", original), (f"reconstruction, epoch {epoch}", reconstruction)]
             previews.append(self._save(folder, "reconstruction", number, reconstruction, panels))
+        n_chunk = self.held_out.shape[1]
         if len(self.held_out) > 1:
-            start, end = result.posterior.mean[:2]
-            path = interpolate(start, end, INTERPOLATION_POINTS)
-            morph = render_path(self.model, self.features, path).numpy()
-            previews.append(self._save(folder, "interpolation", 1, morph, [(f"interpolation, epoch {epoch}", morph)]))
+            n_samples = INTERPOLATION_CHUNKS * n_chunk
+            paths = [self.voice.encode(waveform) for waveform in self.held_out[:2]]
+            path = morph(paths[0], paths[1], self.voice.count_points(n_samples))
+            sound = self.voice.render(path, n_samples).numpy()
+            previews.append(self._save(folder, "interpolation", 1, sound, [(f"interpolation, epoch {epoch}", sound)]))
         for number in range(1, self.n_samples + 1):
-            latents = sample_path(self.model, 1, seed=number)
-            sound = render_path(self.model, self.features, latents).numpy()
+            sound = generate_sound(self.voice, SAMPLE_CHUNKS * n_chunk, seed=0, number=number).numpy()
             previews.append(self._save(folder, "sample", number, sound, [(f"sample {number}, epoch {epoch}", sound)]))
         return previews
 
     @torch.no_grad()
     def render_ceiling(self) -> list[Preview]:
         """Write the held-out originals pushed through mel → wave without a model: no mel model sounds better."""
-        rebuilt = self._to_sound(self.features(self.held_out))
+        log_mel = self.features(self.held_out)
+        rebuilt = list(log_mel_to_waveform(log_mel, self.features, self.held_out.shape[1]).cpu().numpy())
         return [
             self._save(
                 self.folder / "ceiling",
@@ -121,9 +120,6 @@ class PreviewRenderer:
 
     def _originals(self) -> list[FloatArray]:
         return list(self.held_out.cpu().numpy())
-
-    def _to_sound(self, log_mel: Tensor) -> list[FloatArray]:
-        return list(log_mel_to_waveform(log_mel, self.features, self.held_out.shape[1]).cpu().numpy())
 
     def _save(
         self, folder: Path, kind: str, number: int, waveform: FloatArray, panels: list[tuple[str, FloatArray]]

@@ -3,64 +3,19 @@
 Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `D` latent dimensions, `C` channels.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from sda.audio.mel import Heard
+from sda.models.autoencoder import Autoencoder
+from sda.models.latents import Posterior, Reconstruction, bound_log_variance
+from sda.models.standardise import Standardise
+
 CHANNELS = (16, 32, 64, 192, 320)
 """Feature maps after each halving of both axes."""
-
-LOG_VARIANCE_BOUND = 8.0
-"""The posterior's log-variance stays inside ±this (nats): a KL that starts free of weight cannot run away."""
-
-
-class Posterior(NamedTuple):
-    """The diagonal Gaussian q(z|x) of each chunk: `mean` and `log_variance`, both `[B, D]`."""
-
-    mean: Tensor
-    log_variance: Tensor
-
-    def sample(self) -> Tensor:
-        """One reparameterised draw `[B, D]` from torch's global generator."""
-        return self.mean + (0.5 * self.log_variance).exp() * torch.randn_like(self.mean)
-
-
-class Reconstruction(NamedTuple):
-    """What one pass through the model gives, all on the standardised scale."""
-
-    target: Tensor
-    """What should have come out, `[B, M, F]`."""
-    output: Tensor
-    """What came out, `[B, M, F]`."""
-    posterior: Posterior
-
-
-class Standardise(nn.Module):
-    """Shift and scale every mel band to zero mean and unit deviation over the training files.
-
-    The statistics are buffers: they travel with the model and are never derived twice.
-    """
-
-    def __init__(self, n_mels: int):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(n_mels, 1))
-        self.register_buffer("deviation", torch.ones(n_mels, 1))
-        self.mean: Tensor
-        self.deviation: Tensor
-
-    def fit(self, mean: Tensor, deviation: Tensor) -> None:
-        """Set the statistics, both `[M]`; a band that never changes is shifted, not scaled up."""
-        self.mean.copy_(mean[:, None])
-        self.deviation.copy_(deviation.clamp(min=0.1)[:, None])
-
-    def forward(self, log_mel: Tensor) -> Tensor:
-        return (log_mel - self.mean) / self.deviation
-
-    def invert(self, standardised: Tensor) -> Tensor:
-        """The way back to log-mel."""
-        return standardised * self.deviation + self.mean
 
 
 class LatentDensity(nn.Module):
@@ -109,7 +64,7 @@ class Encoder(nn.Module):
     def forward(self, standardised: Tensor) -> Posterior:
         features = self.stages(standardised[:, None])  # [B, C, M / 32, F / 32]
         mean, raw = self.to_posterior(self.dropout(features.flatten(1))).float().chunk(2, dim=1)
-        return Posterior(mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND))
+        return Posterior(mean, bound_log_variance(raw))
 
 
 class Decoder(nn.Module):
@@ -134,11 +89,11 @@ class Decoder(nn.Module):
         return output
 
 
-class MelVAE(nn.Module):
+class MelVAE(Autoencoder):
     """Log-mel in, log-mel out, through `latent_dim` numbers a chunk.
 
     Shape:
-        `forward`: log_mel `[B, M, F]` → `Reconstruction`; `decode`: `[B, D]` → log_mel `[B, M, F]`.
+        `forward`: spectrograms `[B, M, F]` → `Reconstruction`; `decode`: `[B, D]` → log_mel `[B, M, F]`.
 
     Reference:
         Kingma & Welling, "Auto-Encoding Variational Bayes", 2014; Wu & He, "Group Normalization", 2018.
@@ -158,24 +113,31 @@ class MelVAE(nn.Module):
         self.encoder = Encoder(CHANNELS[-1] * grid[0] * grid[1], latent_dim, dropout)
         self.decoder = Decoder(grid, latent_dim)
 
-    def encode(self, standardised: Tensor) -> Posterior:
-        """Standardised log-mel `[B, M, F]` → posterior."""
-        padded = nn.functional.pad(standardised, (0, self.n_padding_frames), mode="replicate")
-        posterior: Posterior = self.encoder(padded)
+    def fit(self, training: Sequence[Heard]) -> None:
+        """Take the bands' statistics of training sound, before training."""
+        self.standardise.fit(heard.log_mel for heard in training)
+
+    def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:
+        """The posterior of every chunk, two `[B, D]`."""
+        standardised = self.standardise(heard.log_mel)
+        if hidden is not None:
+            standardised = standardised.masked_fill(hidden, 0.0)
+        posterior: Posterior = self.encoder(
+            nn.functional.pad(standardised, (0, self.n_padding_frames), mode="replicate")
+        )
         return posterior
 
-    def forward(self, log_mel: Tensor, hidden: Tensor | None = None) -> Reconstruction:
+    def forward(self, heard: Heard, hidden: Tensor | None = None) -> Reconstruction:
         """Train mode draws the latent from the posterior; eval mode takes its mean.
 
         Args:
             hidden: true where the encoder is given the band's mean in place of the cell, `[B, M, F]`; the target stays
                 whole.
         """
-        target = self.standardise(log_mel)
-        posterior = self.encode(target if hidden is None else target.masked_fill(hidden, 0.0))
+        posterior = self.encode(heard, hidden)
         latent = posterior.sample() if self.training else posterior.mean
         output = self.decoder(latent)[..., : self.n_frames].float()
-        return Reconstruction(target, output, posterior)
+        return Reconstruction(self.standardise(heard.log_mel), output, posterior)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Latents `[B, D]` → log-mel `[B, M, F]`, off the standardised scale."""

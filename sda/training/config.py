@@ -161,6 +161,13 @@ class TrainingConfig:
         Precision.auto,
         "float32 is exact; auto takes bfloat16 where the hardware has it and a step, timed once, is sooner done.",
     )
+    ema_decay: float = setting(
+        0.999,
+        "Share of the averaged weights kept at a step; the average is what is judged and kept. 0 takes the weights "
+        "of the last step.",
+        at_least=0,
+        below=1,
+    )
     compile: bool = setting(
         False, "Compile the network: tens of seconds at the start for a few per cent on a CPU; CUDA graphs on a GPU."
     )
@@ -221,13 +228,13 @@ def choose_val_fraction(file_count: int) -> float:
     return 0.1
 
 
-def choose_batch_size(n_chunks: int) -> int:
-    """Chunks a step: a quarter of all chunks, at most 32, at least 1.
+def choose_batch_size(n_chunks: int, largest: int = 32) -> int:
+    """Chunks a step: a quarter of all chunks, at most 32 or what the model is best trained with, at least 1.
 
     >>> choose_batch_size(90)
     22
     """
-    return max(1, min(32, n_chunks // 4))
+    return max(1, min(largest, n_chunks // 4))
 
 
 def get_adaptive_config(file_count: int, n_chunks: int | None = None) -> TrainingConfig:

@@ -6,8 +6,9 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from sda.audio.mel import Heard
 from sda.errors import ConfigError
 
 READ_BACK_STEPS = 32
@@ -56,7 +57,7 @@ def place(model: Network, device: torch.device) -> Network:
     return model.to(device).to(memory_format=torch.channels_last)
 
 
-def compile_network(model: nn.Module, device: torch.device, example: Tensor) -> None:
+def compile_network(model: nn.Module, device: torch.device, example: Heard) -> None:
     """Have passes through a network compiled, on CUDA recorded as a graph; the first, taken here, takes long.
 
     Gradients and torch's random generators are left as they were.

@@ -1,6 +1,6 @@
 """A model's judgement on chunks that stay the same, and how sure it is with the files that there are.
 
-Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `N` chunks, `K` blocks, `R` replicates.
+Letters in the shapes: `N` chunks, `R` replicates.
 """
 
 import math
@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sda.audio.mel import Heard
 from sda.bootstrap import FloatArray, draw_weights, enclose
-from sda.losses.elbo import Elbo, Errors
-from sda.models.mel_vae import MelVAE
+from sda.losses.objective import Errors, Objective, count_active_units
+from sda.models.autoencoder import Autoencoder
 from sda.training.overfitting import compute_overfitting_gap
 
 SURE_SHARE = 0.9
@@ -29,7 +30,7 @@ class Judgement:
     kl: float
     """Nats per cell, after free bits."""
     kl_divergence: float
-    """Nats per chunk, without free bits."""
+    """Nats per latent, without free bits."""
     active_units: int
     replicates: FloatArray
     """The loss had other files of the same kind been judged, `[R]`; entry by entry comparable between epochs."""
@@ -44,10 +45,8 @@ class JudgedChunks:
     what is hard about a file cancels out (common random numbers). Where all chunks come from one file, chunks are drawn
     in place of files; how other files would differ is not known then, and the intervals are too narrow.
 
-    Shape:
-        each of log_mels `[B, M, F]`, on the model's device.
-
     Args:
+        batches: of the chunks, on the model's device.
         blocks: the file of every chunk, by number, in the order of the chunks.
         seed: of the draws; another one for each side, since the files of both have nothing to do with each other.
 
@@ -55,14 +54,14 @@ class JudgedChunks:
         ValueError: there is no chunk, or not one block for each.
     """
 
-    def __init__(self, log_mels: Sequence[Tensor], blocks: Sequence[int], *, seed: int):
-        n_chunks = sum(len(log_mel) for log_mel in log_mels)
+    def __init__(self, batches: Sequence[Heard], blocks: Sequence[int], *, seed: int):
+        n_chunks = sum(len(batch.waveform) for batch in batches)
         if len(blocks) != n_chunks or n_chunks == 0:
             raise ValueError(f"expected as many blocks as chunks, and at least one: {len(blocks)} and {n_chunks}")
         if len(set(blocks)) == 1:
             blocks = range(n_chunks)
         numbers = {block: number for number, block in enumerate(dict.fromkeys(blocks))}
-        self.log_mels = log_mels
+        self.batches = batches
         self.n_blocks = len(numbers)
         self._places = torch.tensor([numbers[block] for block in blocks])
         weights = torch.tensor(draw_weights(self.n_blocks, seed))
@@ -76,14 +75,14 @@ class JudgedChunks:
 
 
 @torch.no_grad()
-def judge(model: MelVAE, objective: Elbo, chunks: JudgedChunks) -> Judgement:
+def judge(model: Autoencoder, objective: Objective, chunks: JudgedChunks) -> Judgement:
     """Score a model on fixed chunks: posterior means, no dropout, full KL weight, float32.
 
     Errors are averaged over all chunks before they are scored, so that the batching does not matter.
     """
     model.eval()
-    batches = [objective.measure_each(model(log_mel)) for log_mel in chunks.log_mels]
-    each = Errors(*(torch.cat(values).cpu().double() for values in zip(*batches, strict=True)))
+    measured = [objective.measure_each(model(batch), batch.waveform) for batch in chunks.batches]
+    each = Errors(*(torch.cat(values).cpu().double() for values in zip(*measured, strict=True)))
     errors = Errors(*(values.mean(dim=0) for values in each))
     terms = objective.score(errors)
     drawn = objective.score(Errors(*(chunks.resample(values) for values in each)))
@@ -92,7 +91,7 @@ def judge(model: MelVAE, objective: Elbo, chunks: JudgedChunks) -> Judgement:
         recon=terms.recon.item(),
         kl=terms.kl.item(),
         kl_divergence=errors.kl_by_dimension.sum().item(),
-        active_units=objective.count_active_units(errors),
+        active_units=count_active_units(errors),
         replicates=drawn.total().numpy(),
         n_blocks=chunks.n_blocks,
     )

@@ -7,12 +7,12 @@ from enum import Enum
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from sda.audio.masking import SpectrogramMask
-from sda.audio.mel import LogMel
+from sda.audio.mel import Heard, LogMel
 from sda.errors import DivergedError
-from sda.losses.elbo import Elbo
+from sda.losses.objective import Objective
+from sda.training.average import follow
 from sda.training.config import TrainingConfig
 from sda.training.judgement import JudgedChunks, Judgement, enclose_gap, is_better, judge
 from sda.training.loader import TrainLoader
@@ -54,11 +54,11 @@ def train(
     *,
     features: LogMel,
     mask: SpectrogramMask,
-    objective: Elbo,
+    objective: Objective,
     train_loader: TrainLoader,
-    probe: Sequence[Tensor],
+    probe: Sequence[Heard],
     probe_blocks: Sequence[int],
-    held_out: Sequence[Tensor],
+    held_out: Sequence[Heard],
     held_out_blocks: Sequence[int],
     config: TrainingConfig,
     device: torch.device,
@@ -75,10 +75,10 @@ def train(
     Args:
         state: mutated in place; it can be saved whenever an epoch or `SaveDue` is told, and when this returns.
         mask: draws what the encoder does not get to hear.
-        probe: log-mel batches of training chunks, un-augmented, always the same.
+        probe: batches of training chunks, un-augmented, always the same.
         probe_blocks: the file of every chunk in them, by number; so files are drawn again, and not chunks, to see how
             sure the gap is.
-        held_out: log-mel batches of held-out chunks.
+        held_out: batches of held-out chunks.
         held_out_blocks: the file of every one of these.
         emit: told every event, in order.
         ask: asked after every step and every epoch; `Request.STOP` ends the loop cleanly, in mid-epoch too.
@@ -105,21 +105,22 @@ def train(
             weight = kl_weight(progress.step, progress.kl_warmup_steps)
             learning_rate = _peak(config, progress) * learning_rate_factor(progress.step, total_steps)
             with torch.no_grad():
-                log_mel = features(waveform.to(device, non_blocking=True))
+                heard = features.hear(waveform.to(device, non_blocking=True))
             step = partial(
                 take_step,
                 model,
                 state.optimizer,
                 objective,
-                log_mel,
-                hidden=mask(log_mel, train_loader.dataset.seed, progress.step),
+                heard,
+                hidden=mask(heard.log_mel, train_loader.dataset.seed, progress.step),
                 kl_weight=weight,
                 learning_rate=learning_rate,
                 gradient_clip_norm=config.regularization.gradient_clip_norm,
                 autocast=autocast,
             )
-            figures = fit_into_memory(step, len(log_mel), progress, emit)
+            figures = fit_into_memory(step, len(heard.waveform), progress, emit)
             progress.step += 1
+            follow(state.average, model, progress.step, config.ema_decay)
             progress.batch += 1
             reader.take(TakenStep(epoch, progress.step, weight, learning_rate, started, figures))
             clock.tick()
@@ -127,7 +128,7 @@ def train(
                 return False
 
         reader.tell()
-        on_probe, on_held_out = judge(model, objective, seen), judge(model, objective, unseen)
+        on_probe, on_held_out = judge(state.average, objective, seen), judge(state.average, objective, unseen)
         _refuse_what_is_not_finite(epoch, on_probe, on_held_out)
         clock.tick()
         progress.epoch, progress.batch = epoch, 0

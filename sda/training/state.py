@@ -7,12 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sda.models.mel_vae import MelVAE
+from sda.models.autoencoder import Autoencoder
 from sda.training import generators
+from sda.training.average import copy_for_averaging
 from sda.training.metrics import MetricsHistory
 
 MODEL_PREFIX = "model/"
 """What the names of the model's tensors begin with among those of the whole state."""
+AVERAGE_PREFIX = "average/"
+"""The same for the average of the model."""
 
 
 @dataclass
@@ -52,14 +55,19 @@ class Progress:
 class TrainState:
     """A run in progress: learn by mutating it, continue by saving and loading it."""
 
-    model: MelVAE
+    model: Autoencoder
     optimizer: torch.optim.Optimizer
     progress: Progress = field(default_factory=Progress)
     history: MetricsHistory = field(default_factory=MetricsHistory)
+    average: Autoencoder = field(init=False)
+    """The model whose weights are the moving average: what is judged and kept."""
+
+    def __post_init__(self) -> None:
+        self.average = copy_for_averaging(self.model)
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters, buffers, optimiser moments and random generators, by a flat name."""
-        named = list_tensors(self.model)
+        named = list_tensors(self.model) | list_tensors(self.average, AVERAGE_PREFIX)
         for index, moments in self.optimizer.state_dict()["state"].items():
             named |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in moments.items()}
         named |= generators.save_generators()
@@ -71,7 +79,8 @@ class TrainState:
         Raises:
             KeyError, IndexError, RuntimeError: the names or shapes are those of another model.
         """
-        self.model.load_state_dict(select_model(named))
+        self.model.load_state_dict(_select(named, MODEL_PREFIX))
+        self.average.load_state_dict(select_model(named))
         groups = self.optimizer.state_dict()["param_groups"]
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         moments: dict[int, dict[str, Any]] = {}
@@ -83,14 +92,21 @@ class TrainState:
         generators.load_generators(named)
 
 
-def list_tensors(model: nn.Module) -> dict[str, Tensor]:
+def list_tensors(model: nn.Module, prefix: str = MODEL_PREFIX) -> dict[str, Tensor]:
     """Every tensor of a model under the name that `TrainState.tensors` gives it."""
-    return {f"{MODEL_PREFIX}{name}": tensor for name, tensor in model.state_dict().items()}
+    return {f"{prefix}{name}": tensor for name, tensor in model.state_dict().items()}
 
 
 def select_model(named: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The model's tensors, under its own names, among those that `TrainState.tensors` gave."""
-    return {name.removeprefix(MODEL_PREFIX): tensor for name, tensor in named.items() if name.startswith(MODEL_PREFIX)}
+    """The tensors of the model to be used, under its own names, among those that `TrainState.tensors` gave.
+
+    The average's; the model's own in a state saved before there was an average.
+    """
+    return _select(named, AVERAGE_PREFIX) or _select(named, MODEL_PREFIX)
+
+
+def _select(named: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
 
 
 def _lay_out_like(parameter: Tensor, moment: Tensor) -> Tensor:

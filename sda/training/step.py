@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sda.losses.elbo import Elbo, Errors, LossTerms
-from sda.models.mel_vae import MelVAE
+from sda.audio.mel import Heard
+from sda.losses.objective import Errors, LossTerms, Objective, measure_batch
+from sda.models.autoencoder import Autoencoder
 from sda.training.generators import load_generators, save_generators
 
 
@@ -28,10 +29,10 @@ class StepResult(NamedTuple):
 
 
 def take_step(
-    model: MelVAE,
+    model: Autoencoder,
     optimizer: torch.optim.Optimizer,
-    objective: Elbo,
-    log_mel: Tensor,
+    objective: Objective,
+    heard: Heard,
     *,
     hidden: Tensor | None = None,
     kl_weight: float,
@@ -50,7 +51,7 @@ def take_step(
             the whole batch, for one more forward pass.
 
     Shape:
-        log_mel `[B, M, F]`, and hidden, what the encoder does not get to hear of it, both on the model's device.
+        heard and hidden, what the encoder does not get to hear of it, `[B, M, F]`, both on the model's device.
         Output `[4]` there: the fields of `StepResult`, for `read_back`.
     """
     model.train()
@@ -58,11 +59,11 @@ def take_step(
         group["lr"] = learning_rate
     optimizer.zero_grad(set_to_none=True)
     if n_parts == 1:
-        terms = objective.score(_measure(model, objective, log_mel, hidden, autocast))
+        terms = objective.score(_measure(model, objective, heard, hidden, autocast))
         loss = terms.total(kl_weight)
         loss.backward()  # type: ignore[no-untyped-call]
     else:
-        terms = _accumulate(model, objective, log_mel, hidden, kl_weight=kl_weight, autocast=autocast, n_parts=n_parts)
+        terms = _accumulate(model, objective, heard, hidden, kl_weight=kl_weight, autocast=autocast, n_parts=n_parts)
         loss = terms.total(kl_weight)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip_norm)
     figures = torch.stack([loss, terms.recon, terms.kl, norm]).detach()
@@ -72,17 +73,17 @@ def take_step(
 
 
 def _measure(
-    model: MelVAE, objective: Elbo, log_mel: Tensor, hidden: Tensor | None, autocast: torch.dtype | None
+    model: Autoencoder, objective: Objective, heard: Heard, hidden: Tensor | None, autocast: torch.dtype | None
 ) -> Errors:
-    with torch.autocast(log_mel.device.type, dtype=autocast, enabled=autocast is not None):
-        result = model(log_mel, hidden)
-    return objective.measure(result)
+    with torch.autocast(heard.log_mel.device.type, dtype=autocast, enabled=autocast is not None):
+        result = model(heard, hidden)
+    return measure_batch(objective, result, heard.waveform, draw=True)
 
 
 def _accumulate(
-    model: MelVAE,
-    objective: Elbo,
-    log_mel: Tensor,
+    model: Autoencoder,
+    objective: Objective,
+    heard: Heard,
     hidden: Tensor | None,
     *,
     kl_weight: float,
@@ -94,9 +95,9 @@ def _accumulate(
     The objective is a function f of means E over the batch, not a mean itself. So E is found first, then every part
     adds `f'(E) · ∂E/∂θ`: the chain rule makes their sum the gradient of f(E). Both passes make the same draws.
     """
-    parts = torch.tensor_split(log_mel, n_parts)
+    parts = [Heard(*pair) for pair in zip(*(torch.tensor_split(values, n_parts) for values in heard), strict=True)]
     holes = [None] * n_parts if hidden is None else torch.tensor_split(hidden, n_parts)
-    shares = [len(part) / len(log_mel) for part in parts]
+    shares = [len(part.log_mel) / len(heard.log_mel) for part in parts]
     draws = save_generators()
     means: list[Tensor] = []
     with torch.no_grad():

@@ -21,6 +21,7 @@ NEEDS_BROWSER = pytest.mark.skipif(
 )
 
 TINY = (
+    "model=mel_vae",
     "audio.sample_rate_hz=16000",
     "audio.n_fft=512",
     "audio.hop_length=128",

@@ -55,25 +55,25 @@ def at_step(monkeypatch):
     take_step, calls = loop.take_step, []
 
     def install(numbers, act):
-        def taking(model, optimizer, objective, log_mel, **settings):
+        def taking(model, optimizer, objective, heard, **settings):
             calls.append(len(calls) + 1)
             if calls[-1] in numbers:
-                log_mel = act(model, log_mel)
-            return take_step(model, optimizer, objective, log_mel, **settings)
+                heard = act(model, heard)
+            return take_step(model, optimizer, objective, heard, **settings)
 
         monkeypatch.setattr(loop, "take_step", taking)
 
     return install
 
 
-def _poison_sound(model, log_mel):
-    return torch.full_like(log_mel, math.nan)
+def _poison_sound(model, heard):
+    return heard._replace(log_mel=torch.full_like(heard.log_mel, math.nan))
 
 
-def _poison_parameters(model, log_mel):
+def _poison_parameters(model, heard):
     with torch.no_grad():
         next(model.parameters()).fill_(math.inf)
-    return log_mel
+    return heard
 
 
 def _events(run_dir, kind):
@@ -149,7 +149,7 @@ def test_a_disk_that_has_room_again_has_all_of_it(train, monkeypatch):
 
 @pytest.mark.skipif(SAVE_SIGNAL is None, reason="this system has no SIGUSR1")
 def test_a_signal_saves_in_mid_epoch_and_training_goes_on(train, at_step):
-    at_step({3}, lambda model, log_mel: os.kill(os.getpid(), SAVE_SIGNAL) or log_mel)
+    at_step({3}, lambda model, heard: os.kill(os.getpid(), SAVE_SIGNAL) or heard)
     run_dir, code, _ = train("training.max_epochs=1")
     assert code == 0
     (due,) = _events(run_dir, "SaveDue")
@@ -158,7 +158,7 @@ def test_a_signal_saves_in_mid_epoch_and_training_goes_on(train, at_step):
 
 
 def test_a_second_signal_stops_at_once_and_the_last_checkpoint_is_intact(train, at_step):
-    def stop_twice(model, log_mel):
+    def stop_twice(model, heard):
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGTERM)
 

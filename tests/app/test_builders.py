@@ -11,7 +11,7 @@ def test_every_judged_chunk_has_the_number_of_its_file(make_sounds):
     features = LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32)
     train, val = (AudioTrainingDataset(paths, RATE_HZ // 4, RATE_HZ) for paths in (files[:3], files[3:]))
     fixed = compute_fixed_chunks(train, val, features, torch.device("cpu"))
-    for dataset, log_mels, blocks in (
+    for dataset, batches, blocks in (
         (train, fixed.probe, fixed.probe_blocks),
         (val, fixed.held_out, fixed.held_out_blocks),
     ):
@@ -20,7 +20,7 @@ def test_every_judged_chunk_has_the_number_of_its_file(make_sounds):
         for index in dataset.judged:
             known[features(dataset.grid_chunk(index))[0].numpy().tobytes()] = dataset.chunks[index].path
         told = [paths[block] for block in blocks]
-        assert told == [known[chunk.numpy().tobytes()] for chunk in torch.cat(log_mels)]
+        assert told == [known[chunk.numpy().tobytes()] for batch in batches for chunk in batch.log_mel]
         assert set(told) == set(paths)
 
 

@@ -3,10 +3,12 @@ import soundfile
 import torch
 
 from sda.audio.mel import LogMel
+from sda.generation.mel_voice import MelVoice
 from sda.generation.previews import PreviewRenderer
-from sda.generation.render import count_points, render_path
-from sda.generation.sample import fit_density, interpolate, sample_path
+from sda.generation.spectral_voice import SpectralVoice
+from sda.generation.voice import generate_sound, morph, reconstruct_sound
 from sda.models.mel_vae import MelVAE
+from sda.models.spectral_vae import SpectralVAE
 
 RATE_HZ = 16000
 
@@ -17,60 +19,112 @@ def features():
 
 
 @pytest.fixture(scope="module")
-def model(features):
+def sound():
+    """Two seconds of noise whose level rises and falls, so that it matters where a stretch begins."""
+    torch.manual_seed(1)
+    time_s = torch.arange(2 * RATE_HZ) / RATE_HZ
+    return torch.randn(2 * RATE_HZ) * 0.1 * (1.1 + torch.sin(5.0 * time_s))
+
+
+@pytest.fixture(scope="module")
+def mel_voice(features, sound):
     torch.manual_seed(0)
-    return MelVAE(32, features.n_frames(4000), 8).eval()
+    model = MelVAE(32, features.n_frames(4000), 8)
+    training = [features.hear(sound.unfold(0, 4000, 4000))]
+    model.fit(training)
+    voice = MelVoice(model.eval(), features)
+    voice.fit(training)
+    return voice
+
+
+@pytest.fixture(scope="module")
+def spectral_voice(features, sound):
+    torch.manual_seed(0)
+    model = SpectralVAE(features=features, latent_dim=8, channels=16, n_decoder_blocks=2)
+    training = [features.hear(sound.unfold(0, 4000, 4000))]
+    model.fit(training)
+    voice = SpectralVoice(model.eval(), features, stretch_points=16)
+    voice.fit(training)
+    return voice
+
+
+@pytest.fixture(params=["mel_voice", "spectral_voice"])
+def voice(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.mark.parametrize("n_samples", [1, 100, 4000, 4001, 50001])
-def test_a_sound_has_just_the_length_asked_for(model, features, n_samples):
-    latents = sample_path(model, count_points(model, features, n_samples), seed=1)
-    sound = render_path(model, features, latents, n_samples)
-    assert sound.shape == (n_samples,)
-    assert torch.isfinite(sound).all()
+def test_a_sound_has_just_the_length_asked_for(voice, n_samples):
+    new = generate_sound(voice, n_samples, seed=1, number=1)
+    assert new.shape == (n_samples,)
+    assert torch.isfinite(new).all()
 
 
-def test_the_seed_decides_every_sample_of_it(model, features):
-    first, again, other = (render_path(model, features, sample_path(model, 5, seed), 9000) for seed in (1, 1, 2))
+def test_seed_and_number_decide_every_sample_of_it(voice):
+    first, again = (generate_sound(voice, 9000, seed=1, number=2) for _ in range(2))
     assert torch.equal(first, again)
-    assert not torch.equal(first, other)
+    for seed, number in ((2, 2), (1, 1)):
+        assert not torch.equal(first, generate_sound(voice, 9000, seed=seed, number=number))
 
 
-def test_a_path_is_as_likely_between_its_draws_as_at_them(model):
-    noise = torch.stack([sample_path(model, 9, seed) for seed in range(4000)])  # the density is N(0, I) here
-    deviation = noise.std(dim=(0, 2))
-    torch.testing.assert_close(deviation, torch.ones(9), atol=0.03, rtol=0)
+@pytest.mark.parametrize("n_samples", [300, 4000, 20001])
+def test_a_reconstruction_is_as_long_as_its_sound(voice, sound, n_samples):
+    rebuilt = reconstruct_sound(voice, sound[:n_samples])
+    assert rebuilt.shape == (n_samples,)
+    assert torch.isfinite(rebuilt).all()
 
 
-def test_one_latent_gives_the_chunk_that_it_decodes_to(model, features):
-    latents = sample_path(model, 1, seed=3)
-    whole = render_path(model, features, latents.repeat(4, 1))
-    assert len(whole) == (3 * (model.n_frames // 2) + model.n_frames - 1) * features.hop_length
+def test_chunks_come_back_as_long_as_they_were_and_are_described(voice, sound):
+    chunks = sound.unfold(0, 4000, 4000)
+    assert voice.reconstruct(chunks).shape == chunks.shape
+    posterior = voice.describe(chunks)
+    assert posterior.mean.shape[:2] == posterior.log_variance.shape[:2] == (len(chunks), 8)
 
 
-def test_a_straight_path_keeps_its_ends():
-    path = interpolate(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 0.0]), 5)
-    torch.testing.assert_close(path[[0, -1]], torch.tensor([[1.0, 2.0], [3.0, 0.0]]))
-    torch.testing.assert_close(path.diff(dim=0), path.diff(dim=0)[:1].expand(4, 2))
+def test_stretches_leave_no_trace(spectral_voice, sound):
+    whole = SpectralVoice(spectral_voice.model, spectral_voice.features, stretch_points=10_000)
+    path = spectral_voice.encode(sound)
+    assert path.shape[1] > 3 * spectral_voice.stretch_points
+    torch.testing.assert_close(path, whole.encode(sound), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        spectral_voice.render(path, len(sound)), whole.render(path, len(sound)), atol=1e-5, rtol=1e-4
+    )
 
 
-def test_the_density_follows_the_training_sounds(model):
-    log_mels = [torch.randn(6, 32, model.n_frames) for _ in range(3)]
-    fit_density(model, log_mels)
-    with torch.no_grad():
-        means = torch.cat([model.encode(model.standardise(batch)).mean for batch in log_mels])
-    torch.testing.assert_close(model.density.mean, means.mean(dim=0), atol=1e-5, rtol=1e-4)
+def test_without_its_context_a_stretch_would_leave_one(spectral_voice, sound):
+    path = spectral_voice.encode(sound)
+    cut = spectral_voice.model.context + 20
+    left, whole = (spectral_voice.render(path[:, :n], cut * spectral_voice.hop_samples) for n in (cut, path.shape[1]))
+    end = (cut - spectral_voice.model.context) * spectral_voice.hop_samples
+    torch.testing.assert_close(left[:end], whole[:end], atol=1e-5, rtol=1e-4)
+    assert (left[end:] - whole[end:]).abs().max() > 1e-3
 
 
-def test_previews_are_complete_and_comparable_between_epochs(model, features, tmp_path):
+def test_a_path_is_as_likely_between_its_draws_as_at_them(features):
+    voice = MelVoice(MelVAE(32, 32, 8), features)
+    noise = torch.stack([voice.draw(9, seed) for seed in range(4000)])  # the density is N(0, I) before it is fitted
+    torch.testing.assert_close(noise.std(dim=(0, 1)), torch.ones(9), atol=0.03, rtol=0)
+
+
+def test_a_morph_keeps_its_ends_and_goes_straight_between_points():
+    path = morph(torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [0.0]]), 5)
+    torch.testing.assert_close(path[:, [0, -1]], torch.tensor([[1.0, 3.0], [2.0, 0.0]]))
+    torch.testing.assert_close(path.diff(dim=1), path.diff(dim=1)[:, :1].expand(2, 4))
+
+
+def test_the_density_follows_the_training_sounds(mel_voice, features, sound):
+    mean = mel_voice.describe(sound.unfold(0, 4000, 4000)).mean[:, :, 0]
+    torch.testing.assert_close(mel_voice.model.density.mean, mean.mean(dim=0), atol=1e-5, rtol=1e-4)
+
+
+def test_previews_are_complete_and_comparable_between_epochs(voice, features, tmp_path):
     held_out = 0.1 * torch.randn(2, 4000)
     variations = 0.1 * torch.randn(3, 4000)
     renderer = PreviewRenderer(
         tmp_path,
-        model,
-        features,
+        voice,
         held_out=held_out,
-        training=[features(held_out)],
+        training=[features.hear(held_out)],
         n_samples=2,
         variations=variations,
     )

@@ -3,10 +3,13 @@ import math
 import pytest
 import torch
 
-from sda.losses.elbo import Elbo, Errors, gaussian_nll, kl_to_standard_normal
-from sda.models.mel_vae import Posterior, Reconstruction, Standardise
+from sda.losses.elbo import Elbo, gaussian_nll
+from sda.losses.objective import Errors, count_active_units, measure_batch
+from sda.models.latents import Posterior, Reconstruction, kl_to_standard_normal
+from sda.models.standardise import Standardise
 
 N_CELLS = 32 * 10
+NO_WAVEFORM = torch.zeros(0)
 
 
 def _result(output, target, mean=None, log_variance=None):
@@ -20,9 +23,13 @@ def _elbo(free_bits=0.0, energy_weight=0.0):
     return Elbo(Standardise(32), N_CELLS, free_bits, energy_weight)
 
 
+def _measure(elbo, result):
+    return measure_batch(elbo, result, NO_WAVEFORM)
+
+
 def test_doubling_the_error_costs_the_logarithm_of_two():
     target = torch.zeros(3, 32, 10)
-    once, twice = (_elbo().score(_elbo().measure(_result(target + error, target))).recon for error in (0.5, 1.0))
+    once, twice = (_elbo().score(_measure(_elbo(), _result(target + error, target))).recon for error in (0.5, 1.0))
     assert (twice - once).item() == pytest.approx(math.log(2), abs=1e-3)
 
 
@@ -44,7 +51,7 @@ def test_free_bits_are_a_floor_on_the_batch_mean_with_a_gradient_above_it():
     target = torch.zeros(2, 32, 10)
     mean = torch.tensor([[3.0, 0.1, 0.0, 0.0], [0.0, 0.1, 0.0, 0.0]], requires_grad=True)
     elbo = _elbo(free_bits=0.5)
-    kl = elbo.score(elbo.measure(_result(target + 1, target, mean))).kl * N_CELLS
+    kl = elbo.score(_measure(elbo, _result(target + 1, target, mean))).kl * N_CELLS
     assert kl.item() == pytest.approx(9 / 4 + 3 * 0.5)  # one dimension above the floor on average, three on it
     kl.backward()
     assert mean.grad[0, 0] != 0
@@ -56,8 +63,8 @@ def test_active_units_cannot_be_faked_by_free_bits():
     target = torch.zeros(3, 32, 10)
     constant = torch.tensor([[5.0, 1.0, 0.0, -2.0]]).expand(3, 4)  # plenty of KL, the same for every chunk
     telling = constant + torch.tensor([[0.0], [0.2], [0.4]]) * torch.tensor([1.0, 1.0, 0.1, 0.0])
-    assert elbo.count_active_units(elbo.measure(_result(target, target, constant))) == 0
-    assert elbo.count_active_units(elbo.measure(_result(target, target, telling))) == 2
+    assert count_active_units(_measure(elbo, _result(target, target, constant))) == 0
+    assert count_active_units(_measure(elbo, _result(target, target, telling))) == 2
 
 
 def test_the_level_term_sees_a_lost_peak_that_the_cells_hardly_see():
@@ -69,18 +76,20 @@ def test_the_level_term_sees_a_lost_peak_that_the_cells_hardly_see():
     hiss[:, 20] -= 1.0  # the same error where nothing sounds
     cells, level = _elbo(), _elbo(energy_weight=1.0)
     peak_lost, hiss_lost = (_result(output, target) for output in (quiet, hiss))
-    assert cells.score(cells.measure(peak_lost)).recon == cells.score(cells.measure(hiss_lost)).recon
-    assert level.score(level.measure(peak_lost)).recon > level.score(level.measure(hiss_lost)).recon + 1.0
+    assert cells.score(_measure(cells, peak_lost)).recon == cells.score(_measure(cells, hiss_lost)).recon
+    assert level.score(_measure(level, peak_lost)).recon > level.score(_measure(level, hiss_lost)).recon + 1.0
 
 
 def test_the_errors_of_chunks_average_to_those_of_the_batch():
     torch.manual_seed(0)
     result = _result(torch.randn(5, 32, 10), torch.randn(5, 32, 10), torch.randn(5, 4), torch.randn(5, 4))
     elbo = _elbo(free_bits=0.1, energy_weight=0.3)
-    errors, each = elbo.measure(result), elbo.measure_each(result)
-    torch.testing.assert_close(errors.cell, (result.output - result.target).square().mean())
+    errors, each = _measure(elbo, result), elbo.measure_each(result, NO_WAVEFORM)
+    torch.testing.assert_close(errors.distances[0], (result.output - result.target).square().mean())
     torch.testing.assert_close(errors.kl_by_dimension, kl_to_standard_normal(result.posterior).mean(dim=0))
-    alone = [elbo.measure(Reconstruction(*(part[n : n + 1] for part in result[:2]), _one(result, n))) for n in range(5)]
+    alone = [
+        _measure(elbo, Reconstruction(*(part[n : n + 1] for part in result[:2]), _one(result, n))) for n in range(5)
+    ]
     for whole, apart, single in zip(errors, each, zip(*alone, strict=True), strict=True):
         torch.testing.assert_close(apart, torch.stack(single))
         torch.testing.assert_close(apart.mean(dim=0), whole)
@@ -94,7 +103,7 @@ def test_many_errors_are_scored_as_each_of_them():
     torch.manual_seed(0)
     result = _result(torch.randn(5, 32, 10), torch.randn(5, 32, 10), torch.randn(5, 4), torch.randn(5, 4))
     elbo = _elbo(free_bits=0.5, energy_weight=0.3)
-    each = elbo.measure_each(result)
+    each = elbo.measure_each(result, NO_WAVEFORM)
     together = elbo.score(each).total(0.7)
     for number in range(5):
         alone = elbo.score(Errors(*(values[number] for values in each))).total(0.7)
@@ -104,5 +113,5 @@ def test_many_errors_are_scored_as_each_of_them():
 def test_perfect_silence_has_a_finite_gradient():
     output = torch.zeros(1, 32, 10, requires_grad=True)
     elbo = _elbo(energy_weight=0.3)
-    elbo.score(elbo.measure(_result(output, torch.zeros(1, 32, 10)))).total().backward()
+    elbo.score(_measure(elbo, _result(output, torch.zeros(1, 32, 10)))).total().backward()
     assert torch.isfinite(output.grad).all()

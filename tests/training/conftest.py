@@ -11,7 +11,7 @@ import torch
 from sda.app.builders import number_files
 from sda.audio.augmentation import Augmentation
 from sda.audio.masking import SpectrogramMask
-from sda.audio.mel import LogMel
+from sda.audio.mel import Heard, LogMel
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
 from sda.training.config import RegularizationConfig, TrainingConfig
@@ -21,7 +21,6 @@ from sda.training.loader import TrainLoader
 from sda.training.loop import Request, train
 from sda.training.metrics import Event
 from sda.training.state import TrainState, build_optimizer
-from sda.training.statistics import fit_standardise
 from tests.conftest import RATE_HZ
 
 
@@ -34,8 +33,8 @@ class Miniature:
     model: MelVAE
     state: TrainState
     train_loader: TrainLoader
-    probe: list[torch.Tensor]
-    held_out: list[torch.Tensor]
+    probe: list[Heard]
+    held_out: list[Heard]
     probe_blocks: list[int]
     held_out_blocks: list[int]
     events: list[Event] = field(default_factory=list)
@@ -89,10 +88,10 @@ def make_miniature(make_sounds):
         files = sorted(Path(make_sounds(4)).iterdir())
         loader, val_loader = create_data_loaders(files, config, Augmentation(), sample_rate=RATE_HZ, seed=seed)
         chunks = loader.dataset
-        training = [features(chunks.grid_chunk(index)[None]) for index in range(chunks.n_chunks)]
-        fit_standardise(model.standardise, training)
+        training = [features.hear(chunks.grid_chunk(index)[None]) for index in range(chunks.n_chunks)]
+        model.fit(training)
         state = TrainState(model, build_optimizer(model, config.learning_rate, config.regularization.weight_decay))
-        held_out = [features(batch) for batch in val_loader]
+        held_out = [features.hear(batch) for batch in val_loader]
         blocks = [number_files(dataset, range(dataset.n_chunks)) for dataset in (chunks, val_loader.dataset)]
         return Miniature(config, features, model, state, loader, training, held_out, *blocks)
 

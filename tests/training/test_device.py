@@ -7,6 +7,7 @@ from sda.models.mel_vae import MelVAE
 from sda.training.device import choose_device, compile_network, count_block_steps, fork_generators, place
 from sda.training.state import build_optimizer
 from sda.training.step import read_back, take_step
+from tests.conftest import as_heard
 
 CPU = torch.device("cpu")
 
@@ -26,12 +27,12 @@ def test_a_device_that_is_not_there_is_refused(name, message):
 def test_a_network_in_another_layout_computes_the_same():
     torch.manual_seed(0)
     model = MelVAE(32, 30, latent_dim=4, dropout=0.0).eval()
-    log_mel = torch.randn(3, 32, 30)
-    before = model(log_mel).output
+    heard = as_heard(torch.randn(3, 32, 30))
+    before = model(heard).output
     placed = place(model, CPU)
     kernels = [parameter for parameter in placed.parameters() if parameter.dim() == 4]
     assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
-    torch.testing.assert_close(placed(log_mel).output, before, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(placed(heard).output, before, atol=1e-4, rtol=1e-4)
 
 
 def test_only_devices_beside_the_processor_are_read_in_blocks():
@@ -51,15 +52,15 @@ def test_draws_inside_a_fork_leave_no_trace():
 def test_a_compiled_network_computes_the_same_and_learns():
     torch.manual_seed(0)
     model = MelVAE(32, 30, latent_dim=4, dropout=0.0)
-    log_mel = torch.randn(3, 32, 30)
-    before = model.eval()(log_mel).output.detach()
-    compile_network(model, CPU, log_mel)
-    torch.testing.assert_close(model.eval()(log_mel).output, before, atol=1e-4, rtol=1e-4)
+    heard = as_heard(torch.randn(3, 32, 30))
+    before = model.eval()(heard).output.detach()
+    compile_network(model, CPU, heard)
+    torch.testing.assert_close(model.eval()(heard).output, before, atol=1e-4, rtol=1e-4)
     weights = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     optimizer = build_optimizer(model, 1e-3, 0.0)
     objective = Elbo(model.standardise, 32 * 30, 0.5, 0.2)
     settings = {"kl_weight": 1.0, "learning_rate": 1e-3, "gradient_clip_norm": 1.0, "autocast": None}
-    (result,) = read_back([take_step(model, optimizer, objective, log_mel, **settings)])
+    (result,) = read_back([take_step(model, optimizer, objective, heard, **settings)])
     assert result.finite
     assert all(not torch.equal(parameter, weights[name]) for name, parameter in model.named_parameters())
 
@@ -72,4 +73,4 @@ def test_a_machine_that_cannot_compile_is_told_what_to_do(monkeypatch):
 
     monkeypatch.setattr(model, "compile", lambda mode: setattr(model, "_compiled_call_impl", refuse))
     with pytest.raises(ConfigError, match=r"training\.compile=true .*\(Failed to find C\+\+ compiler\).*compile=false"):
-        compile_network(model, CPU, torch.randn(2, 32, 30))
+        compile_network(model, CPU, as_heard(torch.randn(2, 32, 30)))

@@ -7,24 +7,32 @@ import pytest
 import torch
 from torch import nn
 
-from sda.losses.elbo import Elbo, Errors
-from sda.models.mel_vae import MelVAE, Posterior, Reconstruction, Standardise
+from sda.losses.elbo import Elbo
+from sda.losses.objective import Errors, count_active_units, measure_batch
+from sda.models.latents import Posterior, Reconstruction
+from sda.models.mel_vae import MelVAE
+from sda.models.standardise import Standardise
 from sda.training.judgement import JudgedChunks, enclose_gap, is_better, judge
 from sda.training.overfitting import compute_overfitting_gap, judge_gap
+from tests.conftest import as_heard
 
 
 class Echo(nn.Module):
     """A model whose error in every cell is what it is given."""
 
-    def forward(self, log_mel):
-        nothing = torch.zeros(len(log_mel), 2)
-        return Reconstruction(torch.zeros_like(log_mel), log_mel, Posterior(nothing, nothing))
+    def forward(self, heard):
+        nothing = torch.zeros(len(heard.log_mel), 2)
+        return Reconstruction(torch.zeros_like(heard.log_mel), heard.log_mel, Posterior(nothing, nothing))
 
 
 def judge_errors(errors, blocks, seed=0):
     """The judgement of chunks with these errors, one a chunk."""
     log_mels = [torch.as_tensor(errors, dtype=torch.float32)[:, None, None].expand(-1, 4, 3)]
-    return judge(Echo(), Elbo(Standardise(4), 12, 0.0, 0.0), JudgedChunks(log_mels, blocks, seed=seed))
+    return judge(
+        Echo(),
+        Elbo(Standardise(4), 12, 0.0, 0.0),
+        JudgedChunks([as_heard(log_mel) for log_mel in log_mels], blocks, seed=seed),
+    )
 
 
 def _files(n_files, n_chunks):
@@ -44,7 +52,9 @@ def _average_over_batches(model, objective, log_mels):
     """A judgement as the mean over batches, weighted by their chunks, without any file."""
     model.eval()
     with torch.no_grad():
-        measured = [(len(log_mel), objective.measure(model(log_mel))) for log_mel in log_mels]
+        measured = [
+            (len(log_mel), measure_batch(objective, model(as_heard(log_mel)), torch.zeros(0))) for log_mel in log_mels
+        ]
     n_chunks = sum(n for n, _ in measured)
     means = [sum(n * errors[field] for n, errors in measured) / n_chunks for field in range(len(Errors._fields))]
     return objective.score(Errors(*means)), Errors(*means)
@@ -57,12 +67,12 @@ def test_files_do_not_change_the_loss(blocks):
     objective = Elbo(model.standardise, 32 * 30, 0.5, 0.2)
     log_mels = [torch.randn(n, 32, 30) for n in (4, 2, 1)]
     terms, errors = _average_over_batches(model, objective, log_mels)
-    judgement = judge(model, objective, JudgedChunks(log_mels, blocks, seed=0))
+    judgement = judge(model, objective, JudgedChunks([as_heard(log_mel) for log_mel in log_mels], blocks, seed=0))
     assert judgement.loss == pytest.approx(terms.total().item(), rel=1e-6)
     assert judgement.recon == pytest.approx(terms.recon.item(), rel=1e-6)
     assert judgement.kl == pytest.approx(terms.kl.item(), rel=1e-6)
     assert judgement.kl_divergence == pytest.approx(errors.kl_by_dimension.sum().item(), rel=1e-6)
-    assert judgement.active_units == objective.count_active_units(errors)
+    assert judgement.active_units == count_active_units(errors)
 
 
 def test_a_replicate_is_the_loss_of_the_files_that_were_drawn():
@@ -78,12 +88,12 @@ def test_free_bits_hold_in_every_replicate():
     objective = Elbo(Standardise(4), 12, free_bits=0.5, energy_weight=0.0)
 
     class Telling(Echo):
-        def forward(self, log_mel):
-            mean = log_mel[:, 0, :2] * torch.tensor([1.0, 0.0])
-            return super().forward(log_mel)._replace(posterior=Posterior(mean, torch.zeros_like(mean)))
+        def forward(self, heard):
+            mean = heard.log_mel[:, 0, :2] * torch.tensor([1.0, 0.0])
+            return super().forward(heard)._replace(posterior=Posterior(mean, torch.zeros_like(mean)))
 
     log_mels = [torch.tensor([0.5, 4.0])[:, None, None].expand(-1, 4, 3)]
-    judgement = judge(Telling(), objective, JudgedChunks(log_mels, [0, 1], seed=0))
+    judgement = judge(Telling(), objective, JudgedChunks([as_heard(log_mel) for log_mel in log_mels], [0, 1], seed=0))
     expected = []
     for errors in ([0.5, 0.5], [0.5, 4.0], [4.0, 4.0]):
         kl = max(0.5, float(np.mean(np.square(errors))) / 2) + 0.5
@@ -154,7 +164,7 @@ def test_both_sides_are_drawn_apart():
 @pytest.mark.parametrize("blocks", [[], [0, 0, 0]])
 def test_every_chunk_has_a_file(blocks):
     with pytest.raises(ValueError, match="as many blocks as chunks, and at least one"):
-        JudgedChunks([torch.zeros(len(blocks) // 2, 4, 3)], blocks, seed=0)
+        JudgedChunks([as_heard(log_mel) for log_mel in [torch.zeros(len(blocks) // 2, 4, 3)]], blocks, seed=0)
 
 
 def test_a_small_improvement_in_every_file_counts_and_a_larger_one_by_luck_does_not():

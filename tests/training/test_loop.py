@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from sda.audio.mel import Heard
 from sda.errors import DivergedError
 from sda.training import loop
 from sda.training.config import RegularizationConfig
@@ -60,7 +61,8 @@ def test_judging_does_not_depend_on_the_batching_and_disturbs_no_generator(make_
     run = make_miniature()
     objective = run.objective
     before = torch.get_rng_state()
-    together = judge(run.model, objective, JudgedChunks([torch.cat(run.probe)], run.probe_blocks, seed=0))
+    whole = Heard(*(torch.cat(values) for values in zip(*run.probe, strict=True)))
+    together = judge(run.model, objective, JudgedChunks([whole], run.probe_blocks, seed=0))
     apart = judge(run.model, objective, JudgedChunks(run.probe, run.probe_blocks, seed=0))
     assert together.loss == pytest.approx(apart.loss, abs=1e-5)
     assert together.kl_divergence == pytest.approx(apart.kl_divergence, rel=1e-5)
@@ -182,7 +184,7 @@ def test_a_save_that_is_asked_for_comes_after_every_step_before_it(make_miniatur
 
 def test_overfitting_is_warned_of_once_and_training_goes_on(make_miniature):
     run = make_miniature(max_epochs=4, kl_warmup_fraction=0.0)
-    run.held_out = [batch + 3.0 for batch in run.held_out]
+    run.held_out = [batch._replace(log_mel=batch.log_mel + 3.0) for batch in run.held_out]
     run.run()
     assert [event.kind for event in run.of(Warned)] == ["overfitting"]
     assert len(run.of(EpochMetrics)) == 4
@@ -237,7 +239,7 @@ def _script_held_out(run, monkeypatch, errors_by_epoch):
     judge_training, n_files = loop.judge, len(errors_by_epoch[0])
 
     def judging(model, objective, chunks):
-        if chunks.log_mels is run.probe:
+        if chunks.batches is run.probe:
             return judge_training(model, objective, chunks)
         return judge_errors(errors_by_epoch[run.state.progress.step // len(run.train_loader) - 1], range(n_files))
 
@@ -335,7 +337,7 @@ def test_during_the_warm_up_it_is_too_early_for_a_verdict(make_miniature):
 
 def test_all_that_is_told_of_a_single_held_out_chunk_is_finite(make_miniature):
     run = make_miniature(max_epochs=4, kl_warmup_fraction=0.0)
-    run.held_out, run.held_out_blocks = [run.held_out[0][:1]], [0]
+    run.held_out, run.held_out_blocks = [Heard(*(values[:1] for values in run.held_out[0]))], [0]
     run.run()
     epochs = run.of(EpochMetrics)
     json.dumps([event_to_dict(event) for event in run.events], allow_nan=False)

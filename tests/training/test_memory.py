@@ -5,11 +5,13 @@ import torch
 
 from sda.errors import TrainingError
 from sda.losses.elbo import Elbo
-from sda.models.mel_vae import MelVAE, Posterior
+from sda.models.latents import Posterior
+from sda.models.mel_vae import MelVAE
 from sda.training.memory import fit_into_memory
 from sda.training.metrics import StepMetrics, Warned
 from sda.training.state import Progress, build_optimizer
 from sda.training.step import read_back, take_step
+from tests.conftest import as_heard
 
 
 def _take(n_parts, hidden=None, dropout=0.0):
@@ -17,9 +19,9 @@ def _take(n_parts, hidden=None, dropout=0.0):
     model = MelVAE(32, 30, latent_dim=4, dropout=dropout)
     optimizer = build_optimizer(model, 1e-3, 0.01)
     objective = Elbo(model.standardise, 32 * 30, 0.1, 0.2)
-    log_mel = torch.randn(7, 32, 30, generator=torch.Generator().manual_seed(1))
+    heard = as_heard(torch.randn(7, 32, 30, generator=torch.Generator().manual_seed(1)))
     settings = {"kl_weight": 0.7, "learning_rate": 1e-3, "gradient_clip_norm": 0.5, "autocast": None}
-    (result,) = read_back([take_step(model, optimizer, objective, log_mel, hidden=hidden, n_parts=n_parts, **settings)])
+    (result,) = read_back([take_step(model, optimizer, objective, heard, hidden=hidden, n_parts=n_parts, **settings)])
     return result, {name: parameter.grad for name, parameter in model.named_parameters()}
 
 
@@ -73,10 +75,10 @@ def test_the_loop_goes_on_when_the_device_runs_out_of_memory(make_miniature, mon
     run = make_miniature(max_epochs=1)
     forward, largest = run.model.forward, 2
 
-    def cramped(log_mel, hidden=None):
-        if run.model.training and len(log_mel) > largest:
+    def cramped(heard, hidden=None):
+        if run.model.training and len(heard.log_mel) > largest:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(log_mel, hidden)
+        return forward(heard, hidden)
 
     monkeypatch.setattr(run.model, "forward", cramped)
     assert run.run() is True

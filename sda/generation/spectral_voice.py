@@ -1,0 +1,85 @@
+"""The voice of a network that writes waveforms: long sounds stretch by stretch, as if in one piece.
+
+A stretch is computed together with as much on either side as its samples depend on, and that is cut off again: what is
+put together is the same, to rounding, as what the network gives for the whole.
+
+Letters in the shapes: `B` batch, `T` samples, `K` points, `D` latent dimensions.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sda.audio.mel import Heard, LogMel
+from sda.generation.voice import Voice
+from sda.models.latents import Posterior
+from sda.models.spectral_vae import STRIDE, SpectralVAE
+
+STRETCH_POINTS = 256
+"""Latents computed at a time: eleven seconds, about 100 MB."""
+
+
+class SpectralVoice(Voice):
+    """A path has a point for every latent.
+
+    Args:
+        stretch_points: latents computed at a time; more take more memory.
+    """
+
+    def __init__(self, model: SpectralVAE, features: LogMel, stretch_points: int = STRETCH_POINTS):
+        self.model = model
+        self.features = features
+        self.hop_samples = model.hop_of_latents
+        self.stretch_points = stretch_points
+
+    @torch.no_grad()
+    def reconstruct(self, waveforms: Tensor) -> Tensor:
+        output: Tensor = self.model.eval()(self._hear(waveforms)).output
+        return output[:, : waveforms.shape[1]].cpu()
+
+    @torch.no_grad()
+    def describe(self, waveforms: Tensor) -> Posterior:
+        return Posterior(*(values.cpu() for values in self.model.eval().encode(self._hear(waveforms))))
+
+    @torch.no_grad()
+    def encode(self, waveform: Tensor) -> Tensor:
+        heard = self._hear(waveform[None])
+        n_frames, context, stretch = heard.level.shape[1], self.model.context_frames, STRIDE * self.stretch_points
+        parts = []
+        for start in range(0, n_frames, stretch):
+            first = max(0, start - context)
+            piece = slice(first, start + stretch + context)
+            part = Heard(heard.waveform, heard.log_mel[:, :, piece], heard.level[:, piece])
+            latents = self.model.eval().encode(part).mean[0]
+            parts.append(latents[:, (start - first) // STRIDE :][:, : self.stretch_points].cpu())
+        return torch.cat(parts, dim=1)
+
+    @torch.no_grad()
+    def render(self, path: Tensor, n_samples: int) -> Tensor:
+        latents = path[None].to(self.features.window.device)
+        n_points, context, hop = path.shape[1], self.model.context, self.hop_samples
+        parts = []
+        for start in range(0, n_points, self.stretch_points):
+            first = max(0, start - context)
+            sound = self.model.eval().decode(latents[:, :, first : start + self.stretch_points + context])[0]
+            parts.append(sound[(start - first) * hop :][: self.stretch_points * hop].cpu())
+        return torch.cat(parts)[:n_samples]
+
+    def count_points(self, n_samples: int) -> int:
+        return -(-self.features.n_frames(n_samples) // STRIDE)
+
+    @torch.no_grad()
+    def fit(self, training: Sequence[Heard]) -> None:
+        posteriors = [self.model.eval().encode(batch) for batch in training]
+        means, log_variances = (
+            [chunk.cpu() for values in parts for chunk in values] for parts in zip(*posteriors, strict=True)
+        )
+        self.model.density.fit(means, log_variances)
+
+    def draw(self, n_points: int, seed: int) -> Tensor:
+        path: Tensor = self.model.density.sample(n_points, torch.Generator().manual_seed(seed))
+        return path.cpu()
+
+    def _hear(self, waveforms: Tensor) -> Heard:
+        return self.features.hear(waveforms.to(self.features.window.device))

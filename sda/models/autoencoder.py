@@ -1,0 +1,33 @@
+"""What training asks of a network, whichever it is.
+
+Letters in the shapes: `B` batch, `M` mel bands, `F` frames.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from sda.audio.mel import Heard
+from sda.models.latents import Posterior, Reconstruction
+from sda.models.standardise import Standardise
+
+
+class Autoencoder(nn.Module):
+    """Hears spectrograms, and gives back what they sounded like, through latents; it never sees the waveform."""
+
+    latent_dim: int
+    """Dimensions of a latent."""
+    standardise: Standardise
+
+    @abstractmethod
+    def fit(self, training: Sequence[Heard]) -> None:
+        """Take what is known before training from batches of training sound; waveforms are not looked at."""
+
+    @abstractmethod
+    def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:
+        """The posterior of every item; `hidden` is true where a cell is not to be heard, `[B, M, F]`."""
+
+    @abstractmethod
+    def forward(self, heard: Heard, hidden: Tensor | None = None) -> Reconstruction:
+        """What comes out; train mode draws latents, eval mode takes the posterior's mean."""

@@ -1,0 +1,221 @@
+"""A density over paths through a latent space, fitted after training: new paths that belong to the corpus.
+
+Every stretch of a few latents is a draw from a mixture of Gaussians. A new path is drawn point by point: what was drawn
+last says how likely each Gaussian is, and the chosen one says how the path goes on. So a path of any length is drawn
+from the same mixture at each of its places, and there is nothing to be joined.
+
+Letters in the shapes: `D` latent dimensions, `L` latents along time, `W` latents of a stretch, `P = W · D`, `N`
+stretches, `K` Gaussians.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+MOST_STRETCHES = 2000
+"""Stretches that are fitted to, spread over all of them."""
+
+N_ITERATIONS = 2
+"""Rounds of expectation and maximisation, after a first guess by distances."""
+
+N_FOLDS = 4
+"""Parts that the sequences are dealt into, each of which judges what was fitted to the others."""
+
+LEAST_VARIANCE = 1e-4
+"""Added to every variance: constant dimensions stay finite."""
+
+
+class SequenceDensity(nn.Module):
+    """A mixture of Gaussians over stretches of a sequence; standard normal white noise before it is fitted.
+
+    Few sounds say little of a covariance with thousands of entries. Each Gaussian's is pulled towards what all of them
+    have in common, the more the fewer stretches it has, and that towards a diagonal; the number of Gaussians is the one
+    under which held-out sequences are likeliest.
+
+    Args:
+        latent_dim: dimensions of a latent.
+        window: latents of a stretch: how far the past is remembered.
+        max_components: most Gaussians, a power of two.
+
+    Reference:
+        Ghosh et al., "From Variational to Deterministic Autoencoders", ICLR 2020 (ex-post density estimation).
+    """
+
+    def __init__(self, latent_dim: int, window: int = 6, max_components: int = 16):
+        super().__init__()
+        size = window * latent_dim
+        self.latent_dim = latent_dim
+        self.window = window
+        self.max_components = max_components
+        weights = torch.zeros(max_components)
+        weights[0] = 1.0
+        self.register_buffer("weights", weights)
+        self.register_buffer("means", torch.zeros(max_components, size))
+        self.register_buffer("covariances", torch.eye(size).repeat(max_components, 1, 1))
+        self.register_buffer("lowest", torch.full((latent_dim,), -1e6))
+        self.register_buffer("highest", torch.full((latent_dim,), 1e6))
+        self.weights: Tensor
+        self.means: Tensor
+        self.covariances: Tensor
+        self.lowest: Tensor
+        self.highest: Tensor
+
+    @torch.no_grad()
+    def fit(self, means: Sequence[Tensor], log_variances: Sequence[Tensor], *, seed: int = 0) -> None:
+        """Fit to the posteriors of sequences.
+
+        Args:
+            means, log_variances: of each sequence, `[D, L]`; one shorter than a stretch is held at its end.
+            seed: of the first guess, and of the order in which sequences are dealt into folds.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        stretches, owners = self._cut(means)
+        variance = torch.cat([values.double().exp() for values in log_variances], dim=1).mean(dim=1)
+        noise = (variance + LEAST_VARIANCE).repeat(self.window)  # [P]
+        n_components = self._choose_number(stretches, owners, noise, generator)
+        mixture = _fit_mixture(stretches, noise, n_components, generator)
+        self.weights.zero_()
+        self.weights[:n_components] = mixture.weights.float()
+        self.means[:n_components] = mixture.means.float()
+        self.covariances[:n_components] = mixture.covariances.float()
+        every = torch.cat([values.double() for values in means], dim=1)
+        margin = variance.sqrt()
+        self.lowest.copy_(every.amin(dim=1) - margin)
+        self.highest.copy_(every.amax(dim=1) + margin)
+
+    @torch.no_grad()
+    def sample(self, n_points: int, generator: torch.Generator, *, temperature: float = 1.0) -> Tensor:
+        """A new path `[D, n_points]`; the first points of a longer one from the same generator's state are the same.
+
+        Args:
+            temperature: scales every random step; below 1 paths keep closer to what is likeliest.
+        """
+        used = self.weights > 0
+        weights = self.weights[used].double().cpu()
+        means, covariances = self.means[used].double().cpu(), self.covariances[used].double().cpu()
+        known = (self.window - 1) * self.latent_dim
+        first_root = torch.linalg.cholesky(covariances)
+        past_root = first_root[:, :known, :known]
+        identity = torch.eye(known, dtype=torch.float64).expand_as(past_root)
+        whiten = torch.linalg.solve_triangular(past_root, identity, upper=False)  # [K, W·D − D, W·D − D]
+        across = whiten @ covariances[:, :known, known:]  # [K, W·D − D, D]
+        step_root = torch.linalg.cholesky(covariances[:, known:, known:] - across.transpose(1, 2) @ across)
+        log_scale = weights.log() - past_root.diagonal(dim1=1, dim2=2).log().sum(dim=1)
+        low, high = self.lowest.double().cpu(), self.highest.double().cpu()
+
+        chosen = int(torch.multinomial(weights, 1, generator=generator))
+        drawn = torch.randn(self.window * self.latent_dim, dtype=torch.float64, generator=generator)
+        start = means[chosen] + temperature * first_root[chosen] @ drawn
+        path = list(start.view(self.window, self.latent_dim).clamp(low, high))
+        while len(path) < n_points:
+            past = torch.cat(path[len(path) - self.window + 1 :]) if self.window > 1 else start[:0]
+            whitened = whiten @ (past - means[:, :known])[:, :, None]
+            log_likelihood = log_scale - 0.5 * whitened.square().sum(dim=(1, 2))
+            chosen = int(torch.multinomial(log_likelihood.softmax(dim=0), 1, generator=generator))
+            drawn = torch.randn(self.latent_dim, dtype=torch.float64, generator=generator)
+            expected = means[chosen, known:] + (across[chosen].T @ whitened[chosen])[:, 0]
+            path.append((expected + temperature * step_root[chosen] @ drawn).clamp(low, high))
+        return torch.stack(path[:n_points], dim=1).float().to(self.means.device)
+
+    @torch.no_grad()
+    def log_likelihood(self, sequence: Tensor) -> float:
+        """Mean log-likelihood of a sequence's stretches `[D, L]`, nats per latent of a stretch."""
+        used = self.weights > 0
+        mixture = _Mixture(*(part[used].double().cpu() for part in (self.weights, self.means, self.covariances)))
+        stretches, _ = self._cut([sequence])
+        return float(mixture.score(stretches).logsumexp(dim=0).mean()) / self.window
+
+    def _cut(self, sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Stretches `[N, P]`, time before dimension, and the sequence of each, `[N]`."""
+        stretches, owners = [], []
+        for number, sequence in enumerate(sequences):
+            values = sequence.double().cpu()
+            missing = self.window - values.shape[1]
+            if missing > 0:
+                values = torch.cat([values, values[:, -1:].expand(-1, missing)], dim=1)
+            cut = values.unfold(1, self.window, 1).permute(1, 2, 0).flatten(1)
+            stretches.append(cut)
+            owners += [number] * len(cut)
+        step = max(1, -(-len(owners) // MOST_STRETCHES))
+        return torch.cat(stretches)[::step], torch.tensor(owners)[::step]
+
+    def _choose_number(self, stretches: Tensor, owners: Tensor, noise: Tensor, generator: torch.Generator) -> int:
+        """The number of Gaussians, a power of two, under which sequences are likeliest that were not fitted to."""
+        n_sequences = int(owners.max()) + 1
+        if n_sequences == 1:  # the beginning judges the end, and the other way round
+            owners = torch.arange(len(owners)) * N_FOLDS // len(owners)
+            n_sequences = N_FOLDS
+        fold_of = torch.randperm(n_sequences, generator=generator)[owners] % N_FOLDS
+        smallest = min(int((fold_of != fold).sum()) for fold in range(N_FOLDS))
+        best, best_score = 1, -torch.inf
+        number = 1
+        while number <= self.max_components and number * self.window <= smallest:
+            score = 0.0
+            for fold in range(N_FOLDS):
+                mixture = _fit_mixture(stretches[fold_of != fold], noise, number, generator)
+                score += float(mixture.score(stretches[fold_of == fold]).logsumexp(dim=0).sum())
+            if score > best_score:
+                best, best_score = number, score
+            number *= 2
+        return best
+
+
+class _Mixture:
+    """Gaussians in float64: weights `[K]`, means `[K, P]`, covariances `[K, P, P]`."""
+
+    def __init__(self, weights: Tensor, means: Tensor, covariances: Tensor):
+        self.weights, self.means, self.covariances = weights, means, covariances
+
+    def score(self, stretches: Tensor) -> Tensor:
+        """Log of each Gaussian's share in the density at every stretch. `[N, P]` → `[K, N]`."""
+        roots = torch.linalg.cholesky(self.covariances)
+        centred = stretches[None] - self.means[:, None]  # [K, N, P]
+        whitened = torch.linalg.solve_triangular(roots, centred.transpose(1, 2), upper=False)
+        log_det = roots.diagonal(dim1=1, dim2=2).log().sum(dim=1)
+        constant = 0.5 * stretches.shape[1] * torch.log(torch.tensor(2.0 * torch.pi, dtype=torch.float64))
+        logs: Tensor = (self.weights.log() - log_det)[:, None] - 0.5 * whitened.square().sum(dim=1) - constant
+        return logs
+
+
+def _fit_mixture(stretches: Tensor, noise: Tensor, n_components: int, generator: torch.Generator) -> _Mixture:
+    """Expectation and maximisation with covariances that are pulled towards what the Gaussians have in common."""
+    shares = _guess(stretches, n_components, generator)
+    mixture = _maximise(stretches, shares, noise)
+    for _ in range(N_ITERATIONS if n_components > 1 else 0):
+        shares = mixture.score(stretches).softmax(dim=0)
+        mixture = _maximise(stretches, shares, noise)
+    return mixture
+
+
+def _guess(stretches: Tensor, n_components: int, generator: torch.Generator) -> Tensor:
+    """Each stretch wholly to the nearest of some that lie far apart. → `[K, N]`.
+
+    Reference:
+        Arthur & Vassilvitskii, "k-means++: The Advantages of Careful Seeding", 2007.
+    """
+    places = [int(torch.randint(len(stretches), (1,), generator=generator))]
+    nearest = (stretches - stretches[places[0]]).square().sum(dim=1)
+    for _ in range(n_components - 1):
+        places.append(int(torch.multinomial(nearest + 1e-12, 1, generator=generator)))
+        nearest = torch.minimum(nearest, (stretches - stretches[places[-1]]).square().sum(dim=1))
+    owner = torch.cdist(stretches, stretches[places]).argmin(dim=1)
+    return torch.nn.functional.one_hot(owner, n_components).T.double()
+
+
+def _maximise(stretches: Tensor, shares: Tensor, noise: Tensor) -> _Mixture:
+    """The Gaussians that fit the shares `[K, N]` that each has in every stretch.
+
+    A covariance counts as many stretches of its own as it has, beside `P` of the common one; the common one counts all
+    `N`, beside `P` of its diagonal.
+    """
+    size = stretches.shape[1]
+    counts = shares.sum(dim=1) + 1e-6
+    means = shares @ stretches / counts[:, None]
+    centred = stretches[None] - means[:, None]  # [K, N, P]
+    scatters = (centred * shares[:, :, None]).transpose(1, 2) @ centred  # [K, P, P]
+    common = scatters.sum(dim=0) / len(stretches)
+    diagonal = torch.diag(common.diagonal())
+    common = (len(stretches) * common + size * diagonal) / (len(stretches) + size)
+    covariances = (scatters + size * common) / (counts + size)[:, None, None]
+    return _Mixture(counts / counts.sum(), means, covariances + torch.diag(noise))

@@ -1,0 +1,284 @@
+"""A variational autoencoder whose latents run along time and whose decoder writes the waveform itself.
+
+It starts from what is known without training. The loudness of every frame is told apart from its timbre and carried
+exactly, so that attacks stay loud. Timbre passes through the principal components of the training sounds, a linear
+way in and out of the latent space, which is best for small data in the sense of least squares; the networks learn
+what the linear way misses. And the phase of every bin advances by the bin's own frequency, to which the network adds.
+
+Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `L` latents along time, `D` latent dimensions, `C`
+channels, `N` frequency bins, `T` samples.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sda.audio.mel import Heard, LogMel
+from sda.audio.overlap_add import inverse_stft
+from sda.errors import ConfigError
+from sda.models.autoencoder import Autoencoder
+from sda.models.latents import Posterior, Reconstruction, bound_log_variance
+from sda.models.sequence_density import SequenceDensity
+from sda.models.standardise import Standardise
+
+STRIDE = 4
+"""Frames to a latent: 23.4 latents a second at 48 kHz and a hop of 512."""
+
+KERNEL = 7
+EXPANSION = 3
+LAYER_SCALE = 0.3
+"""How much of a block's output is added to its input at first."""
+
+LEVEL_DEVIATION = 0.05
+"""Noise on the loudness in training, in its own deviations (about 1 dB): close to what is heard as a difference."""
+
+FIRST_LOG_VARIANCE = -3.0
+"""Of the shape's posterior before training: narrow, so that the linear way is heard at once."""
+
+BOUND = 4.0
+"""A bounded latent stays inside ±this."""
+BOUNDED_LOG_VARIANCE = 2.0 * math.log(0.2)
+"""Of the noise on a bounded latent in training."""
+
+MOST_FITTED_PATCHES = 8192
+"""Stretches of sound that the principal components are found from, spread over all of them."""
+MIN_SCALE = 1e-3
+
+MAX_LOG_MAGNITUDE = 9.0
+"""Full scale in a window of 2048 has a magnitude of 512, whose log is 6.2: room for a very wrong guess, no overflow."""
+
+
+class ConvNextBlock(nn.Module):
+    """A wide depthwise convolution along time, then two layers at every frame, added to the input. `[B, C, F]`.
+
+    Reference:
+        Liu et al., "A ConvNet for the 2020s", CVPR 2022; in one dimension as Siuzdak, "Vocos", ICLR 2024.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.along_time = nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2, groups=channels)
+        self.norm = nn.LayerNorm(channels)
+        self.widen = nn.Linear(channels, EXPANSION * channels)
+        self.narrow = nn.Linear(EXPANSION * channels, channels)
+        self.scale = nn.Parameter(torch.full((channels,), LAYER_SCALE))
+
+    def forward(self, features: Tensor) -> Tensor:
+        frames = self.norm(self.along_time(features).transpose(1, 2))  # [B, F, C]
+        frames = self.narrow(nn.functional.gelu(self.widen(frames))) * self.scale
+        output: Tensor = features + frames.transpose(1, 2)
+        return output
+
+
+def _stack(channels: int, n_blocks: int) -> nn.Sequential:
+    return nn.Sequential(*(ConvNextBlock(channels) for _ in range(n_blocks)))
+
+
+class SpectralVAE(Autoencoder):
+    """Spectrograms in, waveform out, through `latent_dim` numbers 23 times a second; any length.
+
+    The first `STRIDE` dimensions of a latent are the loudness of its frames, standardised; the others are timbre.
+
+    Args:
+        features: what the spectrograms that come in were computed with.
+        n_encoder_blocks: before the time axis is shortened.
+        n_latent_blocks: on either side of the latents, at their rate.
+        n_decoder_blocks: at the frame rate.
+        dropout: share of the encoder's features that is hidden before the latents.
+        bounded: timbre is squeezed into ±`BOUND` and blurred by fixed noise in training, in place of a learned
+            posterior; the KL term then has no say.
+
+    Shape:
+        `forward`: spectrograms `[B, M, F]` → `Reconstruction` whose output is `[B, L · STRIDE · hop]`, a little
+        longer than what was heard, with `L = ceil(F / STRIDE)`.
+
+    Raises:
+        ConfigError: the frames overlap in a way that the phases do not allow, or there are too few dimensions.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: LogMel,
+        latent_dim: int = 24,
+        channels: int = 96,
+        n_encoder_blocks: int = 2,
+        n_latent_blocks: int = 1,
+        n_decoder_blocks: int = 4,
+        dropout: float = 0.2,
+        bounded: bool = False,
+    ):
+        super().__init__()
+        if features.n_fft not in (2 * features.hop_length, 4 * features.hop_length):
+            raise ConfigError(
+                f"model=spectral_vae needs audio.n_fft to be twice or four times audio.hop_length: it is "
+                f"{features.n_fft} and {features.hop_length}."
+            )
+        if latent_dim <= STRIDE:
+            raise ConfigError(
+                f"training.latent_dim={latent_dim} is too small for model=spectral_vae: {STRIDE} dimensions are "
+                f"loudness, and timbre needs some too. Use {STRIDE + 4} or more."
+            )
+        self.latent_dim = latent_dim
+        self.n_timbre = latent_dim - STRIDE
+        self.n_fft, self.hop_length, self.n_mels = features.n_fft, features.hop_length, features.n_mels
+        self.bounded = bounded
+        n_bins, n_patch = features.n_fft // 2 + 1, features.n_mels * STRIDE
+
+        self.standardise = Standardise(features.n_mels)
+        self.standardise_level = Standardise(1)
+        self.density = SequenceDensity(latent_dim)
+
+        self.listen = nn.Conv1d(features.n_mels + 1, channels, KERNEL, padding=KERNEL // 2)
+        self.encoder = _stack(channels, n_encoder_blocks)
+        self.shorten = nn.Conv1d(channels, channels, 2 * STRIDE, stride=STRIDE, padding=STRIDE // 2)
+        self.latent_encoder = _stack(channels, n_latent_blocks)
+        self.dropout = nn.Dropout(dropout)
+        self.to_posterior = nn.Conv1d(channels, 2 * self.n_timbre, 1)
+        self.analysis = nn.Linear(n_patch, self.n_timbre)
+
+        self.from_latent = nn.Conv1d(latent_dim, channels, 3, padding=1)
+        self.latent_decoder = _stack(channels, n_latent_blocks)
+        self.lengthen = nn.ConvTranspose1d(channels, channels, 2 * STRIDE, stride=STRIDE, padding=STRIDE // 2)
+        self.from_level = nn.Conv1d(1, channels, 3, padding=1)
+        self.decoder = _stack(channels, n_decoder_blocks)
+        self.norm = nn.LayerNorm(channels)
+        self.synthesis = nn.Linear(self.n_timbre, n_patch)
+        self.to_magnitude = nn.Linear(channels, n_bins)
+        self.to_phase = nn.Linear(channels, n_bins)
+        self._begin_with_the_linear_way()
+
+        self.register_buffer("window", features.window.detach().clone(), persistent=False)
+        self.register_buffer("to_bins", _interpolate_bands(features.filters), persistent=False)
+        self.register_buffer("log_gain", features.filters.sum(dim=1).log(), persistent=False)
+        self.window: Tensor
+        self.to_bins: Tensor
+        self.log_gain: Tensor
+
+    def _begin_with_the_linear_way(self) -> None:
+        """Let the networks add nothing at first, but the phases that a bin begins with: all alike would make clicks."""
+        for layer in (self.to_posterior, self.to_magnitude):
+            nn.init.zeros_(layer.weight)
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+        assert self.to_posterior.bias is not None
+        nn.init.constant_(self.to_posterior.bias[self.n_timbre :], FIRST_LOG_VARIANCE)
+        nn.init.uniform_(self.to_phase.bias, -math.pi, math.pi)
+
+    @property
+    def hop_of_latents(self) -> int:
+        """Samples from one latent to the next."""
+        return STRIDE * self.hop_length
+
+    @property
+    def context(self) -> int:
+        """Latents on either side that a stretch of sound depends on, beyond its own."""
+        at_latents = 1 + KERNEL // 2 * len(self.latent_decoder) + 1
+        at_frames = 1 + KERNEL // 2 * len(self.decoder) + self.n_fft // self.hop_length
+        return at_latents + math.ceil(at_frames / STRIDE)
+
+    @property
+    def context_frames(self) -> int:
+        """Frames on either side that a latent depends on, beyond its own; a multiple of `STRIDE`."""
+        at_frames = KERNEL // 2 * (1 + len(self.encoder)) + STRIDE // 2
+        return STRIDE * (KERNEL // 2 * len(self.latent_encoder) + math.ceil(at_frames / STRIDE))
+
+    @torch.no_grad()
+    def fit(self, training: Sequence[Heard]) -> None:
+        """Take statistics and principal components of training sound, before training."""
+        self.standardise_level.fit(heard.level[:, None] for heard in training)
+        shapes = [heard.log_mel - heard.level[:, None] for heard in training]
+        self.standardise.fit(shapes)
+        patches = torch.cat([self._patches(_pad(self.standardise(shape))).flatten(0, 1) for shape in shapes])
+        step = max(1, len(patches) // MOST_FITTED_PATCHES)
+        patches = patches[::step].to("cpu", torch.float64)
+        centre = patches.mean(dim=0)
+        _, scales, directions = torch.linalg.svd(patches - centre, full_matrices=False)
+        n_found = min(self.n_timbre, len(scales))
+        deviation = (scales[:n_found] / math.sqrt(len(patches))).clamp(min=MIN_SCALE)
+        inwards = torch.zeros(self.n_timbre, patches.shape[1], dtype=torch.float64)
+        outwards = torch.zeros_like(inwards)
+        inwards[:n_found] = directions[:n_found] / deviation[:, None]
+        outwards[:n_found] = directions[:n_found] * deviation[:, None]
+        self.analysis.weight.copy_(inwards)
+        self.analysis.bias.copy_(-inwards @ centre)
+        self.synthesis.weight.copy_(outwards.T)
+        self.synthesis.bias.copy_(centre)
+
+    def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:
+        """The posterior of every latent, two `[B, D, L]` with `L = ceil(F / STRIDE)`."""
+        level = heard.level[:, None]
+        shape = self.standardise(heard.log_mel - level)
+        if hidden is not None:
+            shape = shape.masked_fill(hidden, 0.0)
+        shape, loudness = _pad(shape), _pad(self.standardise_level(level))
+        features = self.encoder(self.listen(torch.cat([shape, loudness], dim=1)))
+        features = self.latent_encoder(self.shorten(features))
+        learned, raw = self.to_posterior(self.dropout(features)).float().chunk(2, dim=1)
+        timbre = learned + self.analysis(self._patches(shape)).transpose(1, 2)
+        log_variance = bound_log_variance(raw)
+        if self.bounded:
+            timbre = BOUND * torch.tanh(timbre / BOUND)
+            log_variance = torch.full_like(log_variance, BOUNDED_LOG_VARIANCE)
+        levels = loudness.unfold(2, STRIDE, STRIDE)[:, 0].transpose(1, 2)  # [B, STRIDE, L]
+        surely = torch.full_like(levels, 2.0 * math.log(LEVEL_DEVIATION))
+        return Posterior(torch.cat([levels, timbre], dim=1), torch.cat([surely, log_variance], dim=1))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents `[B, D, L]` → waveform `[B, L · STRIDE · hop]`."""
+        timbre = latents[:, STRIDE:]
+        loudness = latents[:, :STRIDE].transpose(1, 2).flatten(1)[:, None]  # [B, 1, F]
+        features = self.lengthen(self.latent_decoder(self.from_latent(latents))) + self.from_level(loudness)
+        frames = self.norm(self.decoder(features).transpose(1, 2))  # [B, F, C]
+        skeleton = (
+            self.synthesis(timbre.transpose(1, 2)).unflatten(2, (self.n_mels, STRIDE)).transpose(2, 3).flatten(1, 2)
+        )
+        skeleton = skeleton * self.standardise.deviation[:, 0] + self.standardise.mean[:, 0] - self.log_gain
+        log_magnitude = (skeleton @ self.to_bins.T + self.to_magnitude(frames)).float()  # [B, F, N]
+        # Whatever the shape, the frame is as loud as the latent says.
+        log_magnitude = log_magnitude - 0.5 * torch.logsumexp(2.0 * log_magnitude, dim=2, keepdim=True)
+        log_magnitude = log_magnitude + self.standardise_level.invert(loudness).transpose(1, 2)
+        magnitude = log_magnitude.clamp(max=MAX_LOG_MAGNITUDE).exp()
+        phase = self.to_phase(frames).float() + self._advance(frames.shape[1])
+        spectra = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
+        return inverse_stft(spectra, self.window, self.hop_length, frames.shape[1] * self.hop_length)
+
+    def forward(self, heard: Heard, hidden: Tensor | None = None) -> Reconstruction:
+        """Train mode draws latents from the posterior; eval mode takes its mean.
+
+        Args:
+            hidden: true where the encoder is given the band's mean in place of the cell, `[B, M, F]`; loudness stays.
+        """
+        posterior = self.encode(heard, hidden)
+        output = self.decode(posterior.sample() if self.training else posterior.mean)
+        return Reconstruction(heard.log_mel, output, posterior)
+
+    def _patches(self, shape: Tensor) -> Tensor:
+        """The frames of each latent side by side: `[B, M, L · STRIDE]` → `[B, L, M · STRIDE]`."""
+        return shape.unfold(2, STRIDE, STRIDE).transpose(1, 2).flatten(2)
+
+    def _advance(self, n_frames: int) -> Tensor:
+        """How far a tone at the centre of every bin has turned at each frame, `[F, N]`, radians."""
+        overlap = self.n_fft // self.hop_length
+        frames = torch.arange(n_frames, device=self.window.device)[:, None]
+        bins = torch.arange(self.n_fft // 2 + 1, device=self.window.device)
+        return (frames * bins % overlap) * (2.0 * math.pi / overlap)
+
+
+def _pad(frames: Tensor) -> Tensor:
+    """Repeat the last frame until there is a whole number of latents. `[B, M, F]`."""
+    return nn.functional.pad(frames, (0, -frames.shape[2] % STRIDE), mode="replicate")
+
+
+def _interpolate_bands(filters: Tensor) -> Tensor:
+    """Weights `[N, M]` that draw straight lines between the centres of the bands, at every bin."""
+    n_mels, n_bins = filters.shape
+    bins = torch.arange(n_bins, device=filters.device, dtype=filters.dtype)
+    centres = (filters @ bins) / filters.sum(dim=1)
+    right = torch.searchsorted(centres, bins).clamp(1, n_mels - 1)
+    left = right - 1
+    share = ((bins - centres[left]) / (centres[right] - centres[left])).clamp(0.0, 1.0)
+    places = torch.arange(n_mels, device=filters.device)
+    return (1.0 - share)[:, None] * (places == left[:, None]) + share[:, None] * (places == right[:, None])

@@ -1,0 +1,32 @@
+"""The moving average of a model's weights: what is judged, heard and kept, while the weights themselves go on learning.
+
+Reference:
+    Polyak & Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992.
+"""
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+WARM_UP_STEPS = 10
+"""The average forgets its beginning the faster, the younger it is: after `n` steps it spans a tenth of them or so."""
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def copy_for_averaging(model: Network) -> Network:
+    """The average before the first step: the model as it is, in eval mode, without gradients."""
+    return copy.deepcopy(model).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, step: int, decay: float) -> None:
+    """Move the average a little towards the model, after step `step` (from 1).
+
+    Args:
+        decay: share of the average that is kept; 0 makes it the model itself.
+    """
+    share = 1.0 - min(decay, step / (WARM_UP_STEPS + step)) if decay > 0 else 1.0
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), share)

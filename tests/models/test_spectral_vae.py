@@ -1,0 +1,203 @@
+import math
+
+import pytest
+import torch
+
+from sda.app.builders import SIZES
+from sda.audio.mel import LogMel
+from sda.config.schema import ModelSize
+from sda.errors import ConfigError
+from sda.losses.spectral import SpectralObjective
+from sda.models.latents import LOG_VARIANCE_BOUND
+from sda.models.spectral_vae import BOUND, LEVEL_DEVIATION, STRIDE, SpectralVAE
+from tests.conftest import as_heard
+
+RATE_HZ = 16000
+
+
+@pytest.fixture(scope="module")
+def features():
+    return LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32)
+
+
+def _sounds(n_sounds=6, n_samples=4096):
+    """Decaying tones and noises of different levels."""
+    generator = torch.Generator().manual_seed(0)
+    time_s = torch.arange(n_samples) / RATE_HZ
+    sounds = []
+    for number in range(n_sounds):
+        tone = torch.sin(2 * math.pi * 300.0 * (1.0 + number) * time_s)
+        noise = torch.randn(n_samples, generator=generator)
+        sounds.append(0.3 / (1 + number) * (tone + 0.3 * noise) * torch.exp(-6.0 * time_s))
+    return torch.stack(sounds)
+
+
+def _build(features, **settings):
+    torch.manual_seed(0)
+    model = SpectralVAE(features=features, **{"latent_dim": 12, "channels": 16, "n_decoder_blocks": 2, **settings})
+    model.fit([features.hear(_sounds())])
+    return model
+
+
+@pytest.fixture
+def model(features):
+    return _build(features)
+
+
+def test_sizes_are_what_they_are_called():
+    for size, expected in ((ModelSize.tiny, 1e6), (ModelSize.small, 3e6), (ModelSize.base, 13e6)):
+        model = SpectralVAE(features=LogMel(), latent_dim=32, **SIZES[size])
+        n_parameters = sum(parameter.numel() for parameter in model.parameters())
+        assert 0.8 * expected < n_parameters < 1.25 * expected, n_parameters
+
+
+@pytest.mark.parametrize("n_frames", [1, 4, 33, 34])
+def test_any_length_goes_in_and_a_little_more_comes_out(model, n_frames):
+    result = model(as_heard(torch.randn(2, 32, n_frames)))
+    n_latents = math.ceil(n_frames / STRIDE)
+    assert result.posterior.mean.shape == (2, 12, n_latents)
+    assert result.output.shape == (2, n_latents * STRIDE * 128)
+
+
+def test_loudness_is_right_before_any_training(model, features):
+    sounds = _sounds()
+    with torch.no_grad():
+        rebuilt = model.eval()(features.hear(sounds)).output[:, : sounds.shape[1]]
+    error_db = 20 * (rebuilt.square().mean(dim=1).sqrt() / sounds.square().mean(dim=1).sqrt()).log10()
+    assert error_db.abs().max() < 3.0
+
+
+def test_timbre_is_roughly_right_before_any_training(model, features):
+    sounds = _sounds()
+    with torch.no_grad():
+        rebuilt = model.eval()(features.hear(sounds)).output[:, : sounds.shape[1]]
+        other = rebuilt.roll(1, dims=0)
+        own, others = ((features(sounds) - features(sound)).abs().mean() for sound in (rebuilt, other))
+    assert own < 0.5 * others
+
+
+def test_the_latents_loudness_is_what_a_sound_is_played_at(model, features):
+    with torch.no_grad():
+        latents = model.eval().encode(features.hear(_sounds())).mean
+        louder = latents.clone()
+        louder[:, :STRIDE] += 6.02 / 20 * math.log(10) / model.standardise_level.deviation  # 6 dB
+        one, other = (model.decode(values).square().mean(dim=1).sqrt() for values in (latents, louder))
+    torch.testing.assert_close(other / one, torch.full_like(one, 2.0), rtol=0.15, atol=0)
+
+
+def test_every_parameter_learns(model, features):
+    sounds = _sounds()
+    objective = SpectralObjective(
+        sample_rate_hz=RATE_HZ, weights={"mel": 1.0, "convergence": 1.0}, kl_weight=0.1, free_bits=0.0
+    )
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+    for _ in range(3):  # what begins at zero hides what lies behind it from the first steps
+        errors = objective.measure_each(model.train()(features.hear(sounds)), sounds)
+        optimizer.zero_grad()
+        objective.score(errors).total().sum().backward()
+        optimizer.step()
+    still = [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
+    assert still == []
+
+
+@pytest.mark.slow
+def test_one_clip_is_learned_to_almost_nothing(features):
+    sound = _sounds()[:1]
+    model = _build(features, channels=32, dropout=0.0)
+    objective = SpectralObjective(sample_rate_hz=RATE_HZ, weights={"mel": 1.0}, kl_weight=0.0, free_bits=0.0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    heard = features.hear(sound)
+
+    def error() -> float:
+        with torch.no_grad():
+            return objective.measure_each(model.eval()(heard), sound).distances.item()
+
+    for step in range(600):
+        for group in optimizer.param_groups:
+            group["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / 600))
+        errors = objective.measure_each(model.eval()(heard), sound, draw=True)  # means: noise would be a floor
+        optimizer.zero_grad()
+        objective.score(errors).total().sum().backward()
+        optimizer.step()
+    assert error() < 0.115  # 1 dB, as a mean over bands of all widths
+
+
+def test_training_draws_and_judging_does_not(model, features):
+    heard = features.hear(_sounds())
+    assert not torch.equal(model.train()(heard).output, model(heard).output)
+    assert torch.equal(model.eval()(heard).output, model(heard).output)
+
+
+def test_one_chunk_does_not_depend_on_the_others_in_its_batch(model, features):
+    heard = features.hear(_sounds())
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model.eval()(heard).output[2:3], model(features.hear(_sounds()[2:3])).output, atol=1e-5, rtol=1e-4
+        )
+
+
+def test_what_is_hidden_is_not_heard_but_its_loudness_is(model, features):
+    heard = features.hear(_sounds())
+    hidden = torch.zeros_like(heard.log_mel, dtype=torch.bool)
+    hidden[:, 8:16] = True
+    with torch.no_grad():
+        plain, holes = (model.eval().encode(heard, mask) for mask in (None, hidden))
+    assert torch.equal(plain.mean[:, :STRIDE], holes.mean[:, :STRIDE])
+    assert not torch.equal(plain.mean[:, STRIDE:], holes.mean[:, STRIDE:])
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 1e6])
+def test_whatever_comes_in_what_comes_out_is_finite(model, scale):
+    result = model.eval()(as_heard(scale * torch.randn(2, 32, 16)))
+    assert result.posterior.log_variance.abs().max() <= LOG_VARIANCE_BOUND
+    assert torch.isfinite(result.output).all()
+
+
+def test_digital_silence_has_finite_gradients_and_stays_silent(model, features):
+    silence = torch.zeros(1, 4096)
+    objective = SpectralObjective(
+        sample_rate_hz=RATE_HZ, weights={"mel": 1.0, "convergence": 1.0}, kl_weight=0.1, free_bits=0.0
+    )
+    result = model.train()(features.hear(silence))
+    objective.score(objective.measure_each(result, silence)).total().sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    assert result.output.abs().max() < 1e-3
+
+
+def test_bfloat16_says_nearly_the_same(model, features):
+    sounds = _sounds()
+    heard = features.hear(sounds)
+    with torch.no_grad():
+        exact = model.eval()(heard).output[:, : sounds.shape[1]]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rough = model(heard).output[:, : sounds.shape[1]]
+    assert rough.dtype == torch.float32
+    assert (features(exact) - features(rough)).abs().mean() < 0.12  # 1 dB
+    assert (features(exact) - features(sounds)).abs().mean() > 0.12
+
+
+def test_a_bounded_latent_stays_inside_and_its_noise_is_fixed(features):
+    model = _build(features, bounded=True)
+    heard = features.hear(_sounds())
+    posterior = model.encode(heard._replace(log_mel=heard.log_mel * torch.linspace(-30, 30, 32)[:, None]))
+    timbre = posterior.mean[:, STRIDE:]
+    assert timbre.abs().max() <= BOUND
+    assert posterior.log_variance[:, STRIDE:].unique().numel() == 1
+    torch.testing.assert_close(
+        posterior.log_variance[:, :STRIDE], torch.full_like(posterior.mean[:, :STRIDE], 2 * math.log(LEVEL_DEVIATION))
+    )
+
+
+def test_fitting_to_less_sound_than_there_are_dimensions_is_finite(features):
+    model = SpectralVAE(features=features, latent_dim=24, channels=16)
+    model.fit([features.hear(_sounds(1, 600))])
+    assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+    assert torch.isfinite(model(features.hear(_sounds())).output).all()
+
+
+def test_what_cannot_be_built_is_refused_with_a_way_out():
+    with pytest.raises(ConfigError, match=r"audio\.n_fft to be twice or four times audio\.hop_length: .* 512 and 100"):
+        SpectralVAE(features=LogMel(RATE_HZ, n_fft=512, hop_length=100, n_mels=32))
+    with pytest.raises(ConfigError, match=r"training\.latent_dim=4 is too small .* Use 8 or more"):
+        SpectralVAE(features=LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32), latent_dim=4)
