@@ -18,7 +18,7 @@ from experiments.bench.timing import divide, synchronize
 from experiments.bench.trial import Figure, Trial
 from sda.app.builders import build_augmentation, build_objective
 from sda.app.session import Session
-from sda.audio.mel import MIN_MAGNITUDE
+from sda.audio.mel import MIN_MAGNITUDE, Heard
 from sda.losses.objective import measure_batch
 from sda.training.dataset import AudioTrainingDataset
 
@@ -144,9 +144,8 @@ class _PlainTraining:
         waveforms = next(batches).to(self._session.device)
         loaded = time.perf_counter()
         log_mel = self._mel(waveforms.squeeze(1)).clamp(min=MIN_MAGNITUDE).log()
-        terms = self._objective.score(
-            measure_batch(self._objective, self._model(log_mel), waveforms.squeeze(1), draw=True)
-        )
+        heard = Heard(waveforms.squeeze(1), log_mel, self._session.features.level(waveforms.squeeze(1)))
+        terms = self._objective.score(measure_batch(self._objective, self._model(heard), heard.waveform, draw=True))
         loss = terms.total()
         self._optimizer.zero_grad()
         loss.backward()

@@ -93,7 +93,7 @@ class BareModel:
     def step(self) -> None:
         heard = next(self._batches)
         with torch.autocast(heard.waveform.device.type, dtype=self._autocast, enabled=self._autocast is not None):
-            result = self._model(heard.log_mel)
+            result = self._model(heard)
         loss = self._objective.score(measure_batch(self._objective, result, heard.waveform, draw=True)).total()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()

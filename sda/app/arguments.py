@@ -16,6 +16,7 @@ PATH_KEYS = frozenset(
         "reference",
         "resume",
         "run",
+        "source",
     }
 )
 """Keys whose value is always a path, a pattern or a plain name, never a Hydra expression."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -17,19 +16,16 @@ from sda.app.evaluation_page import Report
 from sda.app.evaluation_report import FOLDER, write_assessment, write_evaluation
 from sda.app.evaluation_values import PAGE, SCHEMA, VALUES, describe_evaluation, describe_subject
 from sda.app.loading import TrainedRun, open_run
+from sda.app.recording import record
 from sda.app.report import print_lines
-from sda.app.runs import is_running, lock_run, read_groups
+from sda.app.runs import read_groups
 from sda.app.subject import Subject, collect_pieces
-from sda.app.survey import build_cache
-from sda.callbacks.backlog import SETTINGS
-from sda.callbacks.journal import Journal
-from sda.callbacks.tracking import try_to_deliver
+from sda.app.survey import build_cache, scan_given
 from sda.config.schema import EvaluateConfig
 from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
 from sda.data.groups import AUTO, group_files
-from sda.data.measure import LOWEST_DBFS
-from sda.data.scan import Scan, scan_file, scan_folder
+from sda.data.scan import Scan, scan_file
 from sda.data.split import split_from_facts, split_scan
 from sda.errors import DataError
 from sda.evaluation.sounds import Sound
@@ -56,7 +52,7 @@ def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console
         weakness = report.values["validation_weakness"]
         weak = [f"! weak validation: {weakness}"] if weakness else []
         print_lines(console, [f"{run.run_dir}, epoch {report.values['epoch']}", *weak, *format_values(report.values)])
-        problem = _record(run.run_dir, folder, report.values)
+        problem = record(run.run_dir, describe_evaluation(report.values, folder))
         if problem:
             print_lines(console, [f"! MLflow was not told: {problem}"])
         print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
@@ -92,7 +88,10 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
     cache = SoundCache(config.cache_dir, config.sample_rate_hz)
     with _show_progress(console) as stage:
         stage("looking at every file", 0.0)
-        scans = {key: _scan(key, getattr(config, key), cache) for key in ("reference", "generated", "held_out")}
+        scans = {
+            key: scan_given(key, getattr(config, key), cache) if getattr(config, key) else None
+            for key in ("reference", "generated", "held_out")
+        }
         reference, generated = scans["reference"], scans["generated"]
         assert reference is not None
         assert generated is not None
@@ -133,20 +132,6 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
     print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
 
 
-def _record(run_dir: Path, folder: Path, values: dict[str, Any]) -> str:
-    """Add an evaluation to the run's journal and let MLflow have it; says what went wrong."""
-    if is_running(run_dir):
-        return "the run is being trained; evaluate it again when it has ended"
-    with lock_run(run_dir):
-        journal = Journal(run_dir)
-        journal(describe_evaluation(values, folder))
-        journal.close()
-        if journal.problem:
-            return journal.problem
-    problem = try_to_deliver(run_dir) if (run_dir / SETTINGS).exists() else ""
-    return f"{problem}; `make sync` does it later" if problem else ""
-
-
 def _refuse_changed(paths: Sequence[str], known: dict[str, str], cache: SoundCache) -> None:
     changed = [
         path for path in paths if not Path(path).is_file() or scan_file(path, cache=cache)[0].sha256 != known[path]
@@ -154,15 +139,6 @@ def _refuse_changed(paths: Sequence[str], known: dict[str, str], cache: SoundCac
     if changed:
         names = ", ".join(changed[:3])
         raise DataError(f"files of the run are gone or changed: {names}. Put them back as they were.")
-
-
-def _scan(key: str, root: str, cache: SoundCache) -> Scan | None:
-    if not root:
-        return None
-    try:
-        return scan_folder(root, silence_dbfs=LOWEST_DBFS, cache=cache)
-    except DataError as error:
-        raise DataError(str(error).replace("data.root", key).replace("data.cache_dir", "cache_dir")) from error
 
 
 def _open(scan: Scan | None, corpus: Corpus) -> list[Sound]:

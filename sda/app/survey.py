@@ -11,8 +11,10 @@ from rich.progress import Progress as ProgressBar
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import AUTO, Groups, group_files
+from sda.data.measure import LOWEST_DBFS
 from sda.data.scan import Scan, scan_folder
 from sda.data.split import Split, split_scan
+from sda.errors import DataError
 
 
 @cache
@@ -31,6 +33,21 @@ def scan_once(root: str, min_duration_s: float, silence_dbfs: float, cache_dir: 
             store,
             lambda done, total: bar.update(task, completed=done, total=total),
         )
+
+
+def scan_given(key: str, root: str, store: SoundCache) -> Scan:
+    """Scan a folder that is no run's, near-silent files included.
+
+    Args:
+        key: what the folder was given as, for errors.
+
+    Raises:
+        DataError: there is no such folder, or no usable sound in it.
+    """
+    try:
+        return scan_folder(root, silence_dbfs=LOWEST_DBFS, cache=store)
+    except DataError as error:
+        raise DataError(str(error).replace("data.root", key).replace("data.cache_dir", "cache_dir")) from error
 
 
 def build_cache(config: TrainRunConfig) -> SoundCache:

@@ -97,6 +97,9 @@ def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivere
     elif kind == "Evaluated":
         batch.metrics += _metrics("evaluation", values["figures"], values | values["figures"], values["epoch"])
         batch.artifacts += [(values[name], "evaluation") for name in ("values_path", "report_path")]
+    elif kind == "Generated":
+        folder = f"generated/{values['mode']}_seed_{values['seed']}"
+        batch.artifacts += [(path, folder) for path in values["audio_paths"]]
     elif kind == "TrainingCompleteEvent":
         batch.metrics += _metrics("final", FINAL_METRICS, values, values["total_epochs"])
     _collect_words(values, batch)

@@ -336,14 +336,34 @@ class EvaluateConfig:
         check_settings(self, "")
 
 
+class GenerateMode(Enum):
+    """What is made of a run."""
+
+    sample = "sample"
+    reconstruct = "reconstruct"
+    interpolate = "interpolate"
+
+
 @dataclass
 class GenerateConfig:
     """Everything `generate.py` can be told."""
 
     run: str = setting(MISSING, "The run: its folder, its MLflow run id, or `last`.")
-    n: int = setting(8, "Sounds to write.", unit="files", at_least=1)
-    duration_s: float = setting(4.0, "Length of each.", unit="s", above=0, at_most=600)
+    mode: GenerateMode = setting(
+        GenerateMode.sample,
+        "sample draws new sounds; reconstruct sends given sounds through the model; interpolate goes from one given "
+        "sound to the next.",
+    )
+    n: int = setting(8, "Sounds to write; reconstruct writes at most one for each source.", unit="files", at_least=1)
+    duration_s: float = setting(
+        4.0, "Length of each; reconstruct takes no more than so much of each source.", unit="s", above=0, at_most=3600
+    )
     seed: int = setting(0, "The same seed gives the same sounds.", at_least=0)
+    source: str = setting(
+        "", "For reconstruct and interpolate: a sound file, or a folder of them; empty for what the run held out."
+    )
+    output: str = setting("", "Folder for the sounds; empty for generated/<mode>_seed_<seed> in the run's.")
+    checkpoint: WhichCheckpoint = setting(WhichCheckpoint.best, "The state of the run that is used.")
     device: str = setting("auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.")
 
     def __post_init__(self) -> None:

@@ -121,7 +121,10 @@ _EXAMPLES = {
   python evaluate.py run=last                                      numbers here, a page with players in the run's folder
   python evaluate.py run=runs/…/one,runs/…/two                     several runs side by side
   python evaluate.py reference=~/sounds generated=~/new            any two folders of sound, without a model""",
-    "generate": "  python generate.py run=last n=8 duration_s=10 seed=7",
+    "generate": """\
+  python generate.py run=last n=8 duration_s=10 seed=7             new sounds, the same for the same seed
+  python generate.py run=last mode=reconstruct source=~/voice.wav  any sound through the model
+  python generate.py run=last mode=interpolate duration_s=20       from one held-out sound to the next""",
 }
 
 

@@ -195,6 +195,22 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Generated:
+    """Sounds were made of a run's best epoch, or its last."""
+
+    epoch: int
+    mode: str
+    """`sample`, `reconstruct` or `interpolate`."""
+    seed: int
+    n: int
+    """Sounds written."""
+    duration_s: float
+    folder: str
+    audio_paths: list[str]
+    """The first of them."""
+
+
+@dataclass(frozen=True)
 class TrainingCompleteEvent:
     """Training reached its end, by epochs or by early stopping."""
 
@@ -232,6 +248,7 @@ Event = (
     | Warned
     | ReconstructionScored
     | Evaluated
+    | Generated
     | TrainingCompleteEvent
     | RunEnded
 )
@@ -249,6 +266,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         Warned,
         ReconstructionScored,
         Evaluated,
+        Generated,
         TrainingCompleteEvent,
         RunEnded,
     )

@@ -20,7 +20,7 @@ CASES = {
     "wrong type": (["data.root={good}", "training.max_epochs=many"], "training.max_epochs"),
     "out of range": (["data.root={good}", "regularization.dropout=1.5"], "regularization.dropout=1.5 is out of range"),
     "unknown preset": (["data.root={good}", "preset=reckless"], "conservative"),
-    "unknown model": (["data.root={good}", "model.name=gan"], "expected one of [mel_vae]"),
+    "unknown model": (["data.root={good}", "model.name=gan"], "expected one of [spectral_vae, mel_vae]"),
     "unwritable output": (["data.root={good}", "hydra.run.dir=/dev/null/run"], "writable"),
     "no run to resume": (["resume=/nowhere"], "is no run"),
     "nothing to resume": (["resume=last"], "no run lies below"),

@@ -175,7 +175,7 @@ def test_every_figure_is_shown_with_its_interval():
         "3.00× 1.00 to 6.00× 0.050 0.020 to 0.080 0.010 −0.010 to 0.030 0.70 (1.00) 50 % (90 %)",
         "sound-effect network too few to tell: 9 windows",
         "2 of 3 dimensions are active",
-        "80 nats a chunk",
+        "80 nats a latent",
         "12 nats between all sounds",
     ):
         assert words in page.words

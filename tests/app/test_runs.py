@@ -6,14 +6,17 @@ import signal
 import sqlite3
 import statistics
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 import yaml
 from safetensors.torch import load_file
 
 from sda.training.checkpoint import open_checkpoint
 from tests.app.conftest import TINY
+from tests.conftest import RATE_HZ
 
 pytestmark = pytest.mark.slow
 
@@ -148,11 +151,53 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
     assert list((command_line.folder / "mlartifacts").glob("*/*/artifacts/evaluation/report.html"))
 
     command_line.run("generate", "run=last", "n=2", "duration_s=0.7", "seed=7")
-    folder = run_dir / "generated" / "seed_7"
+    folder = run_dir / "generated" / "sample_seed_7"
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert len(first) == 2
+    assert set(first) == {"sound_001.wav", "sound_002.wav", "generated.json"}
+    assert len(list((command_line.folder / "mlartifacts").glob("*/*/artifacts/generated/sample_seed_7/*.wav"))) == 2
     command_line.run("generate", f"run={run_dir}", "n=2", "duration_s=0.7", "seed=7")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_the_model_that_writes_waveforms_from_start_to_end(command_line, sounds, make_sounds):
+    settings = [setting for setting in TINY if not setting.startswith("model=")]
+    command_line.run(
+        "train", sounds, *settings, "model=spectral_vae", "training.max_epochs=2", "tracking=none",
+        "evaluation.at_end=small",
+    )  # fmt: skip
+    (run_dir,) = command_line.runs()
+    summary = json.loads((run_dir / "summary.json").read_text())
+    assert summary["status"] == "finished"
+    assert summary["reconstruction"]["model"]["loudness_error_db"] < 3.0
+    values = json.loads((run_dir / "evaluation" / "evaluation.json").read_text())
+    assert len(values["latents"]["kl_by_dimension"]) == 8
+    assert {path.name for path in (run_dir / "previews").glob("epoch_*/*.wav")} >= {
+        "reconstruction_1.wav",
+        "sample_1.wav",
+    }
+
+    command_line.run("train", f"resume={run_dir}", "training.max_epochs=3")
+    assert json.loads((run_dir / "summary.json").read_text())["status"] == "finished"
+
+    text = command_line.run("generate", "run=last", "n=2", "duration_s=3", "seed=1")
+    assert "written: 2 sounds" in text
+    folder = run_dir / "generated"
+    assert soundfile.info(folder / "sample_seed_1" / "sound_002.wav").frames == 3 * RATE_HZ
+    source = make_sounds(3, folder="others")
+    command_line.run("generate", "run=last", "mode=reconstruct", f"source={source}")
+    made = json.loads((folder / "reconstruct_seed_0" / "generated.json").read_text())["files"]
+    assert [Path(file["sources"][0]).name for file in made] == [f"tone_{number:03d}.wav" for number in range(3)]
+    lengths = [soundfile.info(folder / "reconstruct_seed_0" / file["file"]).frames for file in made]
+    assert lengths == [soundfile.info(file["sources"][0]).frames for file in made]
+    command_line.run("generate", "run=last", "mode=interpolate", "n=1", "duration_s=0.5", "output=between")
+    assert soundfile.info(command_line.folder / "between" / "sound_001.wav").frames == RATE_HZ // 2
+
+    text = command_line.run("generate", "run=last", "mode=reconstruct", "source=/nowhere", code=1)
+    assert "source=/nowhere: there is no such folder" in text
+    text = command_line.run("generate", "run=last", f"source={source}", code=1)
+    assert "use mode=reconstruct or interpolate" in text
+    one = f"source={source / 'tone_000.wav'}"
+    assert "needs two sounds" in command_line.run("generate", "run=last", "mode=interpolate", one, code=1)
 
 
 def test_a_sweep_is_a_parent_with_two_runs(command_line, sounds):

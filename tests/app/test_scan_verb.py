@@ -82,7 +82,7 @@ def test_every_file_is_shown_with_what_is_known_of_it(command_line, mixed):
         "share a recording: noise.wav and part.wav (shifted by -0.2",
         "worth a second look: 1 of them",
         "take the preset conservative, chosen for 10 usable files",
-        "dropout 0.3, augmentation_expansion 1 (yours)",
+        "dropout 0.3, augmentation_expansion 1, latent_dim 8 (yours)",
         "kl_warmup_fraction 0.5 (conservative, chosen for 10 usable files)",
     ):
         assert words in text

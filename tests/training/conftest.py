@@ -13,7 +13,11 @@ from sda.audio.augmentation import Augmentation
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import Heard, LogMel
 from sda.losses.elbo import Elbo
+from sda.losses.objective import Objective
+from sda.losses.spectral import SpectralObjective
+from sda.models.autoencoder import Autoencoder
 from sda.models.mel_vae import MelVAE
+from sda.models.spectral_vae import SpectralVAE
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import create_data_loaders
 from sda.training.device import place
@@ -30,7 +34,7 @@ class Miniature:
 
     config: TrainingConfig
     features: LogMel
-    model: MelVAE
+    model: Autoencoder
     state: TrainState
     train_loader: TrainLoader
     probe: list[Heard]
@@ -41,8 +45,11 @@ class Miniature:
     ask: Callable[[], Request] = lambda: Request.NOTHING
 
     @property
-    def objective(self) -> Elbo:
-        return Elbo(self.model.standardise, 32 * self.model.n_frames, self.config.free_bits, 0.2)
+    def objective(self) -> Objective:
+        if isinstance(self.model, MelVAE):
+            return Elbo(self.model.standardise, 32 * self.model.n_frames, self.config.free_bits, 0.2)
+        weights = {"mel": 1.0, "convergence": 1.0}
+        return SpectralObjective(sample_rate_hz=RATE_HZ, weights=weights, kl_weight=0.1, free_bits=0.1)
 
     def run(self, stop_after: float = math.inf, block_steps: int = 1) -> bool:
         return train(
@@ -69,7 +76,7 @@ class Miniature:
 
 @pytest.fixture
 def make_miniature(make_sounds):
-    def make(seed: int = 0, **settings) -> Miniature:
+    def make(seed: int = 0, network: str = "mel_vae", **settings) -> Miniature:
         config = TrainingConfig(
             **{
                 "latent_dim": 8,
@@ -83,7 +90,11 @@ def make_miniature(make_sounds):
         )
         torch.manual_seed(seed)
         features = LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32)
-        model = MelVAE(32, features.n_frames(RATE_HZ // 4), config.latent_dim, config.regularization.dropout)
+        dropout = config.regularization.dropout
+        if network == "mel_vae":
+            model = MelVAE(32, features.n_frames(RATE_HZ // 4), config.latent_dim, dropout)
+        else:
+            model = SpectralVAE(features=features, latent_dim=config.latent_dim, channels=16, dropout=dropout)
         place(model, torch.device("cpu"))
         files = sorted(Path(make_sounds(4)).iterdir())
         loader, val_loader = create_data_loaders(files, config, Augmentation(), sample_rate=RATE_HZ, seed=seed)

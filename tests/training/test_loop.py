@@ -210,16 +210,19 @@ def test_early_stopping_waits_for_its_patience(make_miniature):
     assert len(run.of(TrainingCompleteEvent)) == 1
 
 
-@pytest.mark.parametrize("stop_after", [2, 4, 5, 6])
-def test_a_run_taken_up_where_it_stopped_is_the_run_that_never_stopped(make_miniature, stop_after):
-    whole = make_miniature(seed=3, regularization=RegularizationConfig(augmentation_expansion=2, dropout=0.4))
+@pytest.mark.parametrize(
+    ("stop_after", "network"), [(2, "mel_vae"), (4, "mel_vae"), (5, "mel_vae"), (6, "mel_vae"), (5, "spectral_vae")]
+)
+def test_a_run_taken_up_where_it_stopped_is_the_run_that_never_stopped(make_miniature, stop_after, network):
+    settings = {"regularization": RegularizationConfig(augmentation_expansion=2, dropout=0.4), "network": network}
+    whole = make_miniature(seed=3, **settings)
     whole.run()
-    broken = make_miniature(seed=3, regularization=RegularizationConfig(augmentation_expansion=2, dropout=0.4))
+    broken = make_miniature(seed=3, **settings)
     assert broken.run(stop_after=stop_after) is False
     tensors = {name: tensor.contiguous() for name, tensor in broken.state.tensors().items()}  # as they lie on disk
     progress, history = broken.state.progress, broken.state.history
 
-    taken_up = make_miniature(seed=99, regularization=RegularizationConfig(augmentation_expansion=2, dropout=0.4))
+    taken_up = make_miniature(seed=99, **settings)
     taken_up.train_loader.dataset.seed = taken_up.train_loader._order.seed = 3
     taken_up.state.load_tensors(tensors)
     taken_up.state.progress, taken_up.state.history = progress, history
