@@ -15,7 +15,7 @@ from sda.app.builders import build_objective
 from sda.app.session import Session
 from sda.audio.mel import Heard
 from sda.losses.objective import measure_batch
-from sda.training.state import build_optimizer
+from sda.training.optimizer import build_optimizer
 
 N_STEPS = 10
 N_ROUNDS = 4

@@ -88,6 +88,7 @@ def _construct_spectral_vae(config: TrainRunConfig, features: LogMel) -> Spectra
     return SpectralVAE(
         features=features,
         latent_dim=config.training.latent_dim,
+        stride=config.model.frames_per_latent,
         dropout=config.regularization.dropout,
         bounded=config.model.bounded,
         **SIZES[config.model.size],

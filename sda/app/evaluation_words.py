@@ -20,6 +20,7 @@ MEASURES = {
         "multi-scale mel L1, dB", "Mel spectrum at seven time scales, dB", "multi-scale mel L1"
     ),
     "mr_stft": Wording("MR-STFT", "Attacks and partials", "multi-resolution STFT distance, no unit"),
+    "spectral_convergence": Wording("spectral convergence", "Peaks of the spectrum", "part of MR-STFT, no unit"),
     "lsd_0_4k_db": Wording("LSD 0–4 kHz, dB", "Spectrum, 0–4 kHz, dB", "log-spectral distance"),
     "lsd_4_12k_db": Wording("LSD 4–12 kHz, dB", "Spectrum, 4–12 kHz, dB", "log-spectral distance"),
     "lsd_12_24k_db": Wording("LSD 12–24 kHz, dB", "Spectrum, 12–24 kHz, dB", "log-spectral distance"),

@@ -9,7 +9,7 @@ import torch
 from sda.app.builders import build_features, build_model, build_objective, count_chunk_samples
 from sda.config.schema import TrainRunConfig
 from sda.training.device import fork_generators
-from sda.training.state import build_optimizer
+from sda.training.optimizer import build_optimizer
 from sda.training.step import take_step
 
 N_STEPS = 3

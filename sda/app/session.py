@@ -23,6 +23,7 @@ from sda.app.plan import Plan
 from sda.app.precision import AUTOCAST, settle_precision
 from sda.app.restoring import load_state, restore
 from sda.app.runs import CHECKPOINTS, PREVIEWS
+from sda.app.second_phase import build_adversary, settle_adversarial
 from sda.app.survey import build_cache
 from sda.app.versions import describe_changes, list_versions
 from sda.audio.masking import SpectrogramMask
@@ -31,6 +32,7 @@ from sda.errors import CheckpointError, DivergedError, TrainingError
 from sda.generation.previews import PreviewRenderer
 from sda.generation.voice import Voice
 from sda.losses.objective import Objective
+from sda.models.spectral_vae import SpectralVAE
 from sda.training.checkpoint import open_newest
 from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
@@ -38,8 +40,9 @@ from sda.training.device import choose_device, compile_network, count_block_step
 from sda.training.loader import TrainLoader
 from sda.training.loop import Request, train
 from sda.training.metrics import MetricsCallback, RolledBack, RunStarted
+from sda.training.optimizer import build_optimizer
 from sda.training.saving import CheckpointWriter, abandon_best, draft_checkpoint, remove_leftovers
-from sda.training.state import TrainState, build_optimizer
+from sda.training.state import TrainState
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ class Session:
             "split": asdict(self.plan.split),
             "choices": [asdict(choice) for choice in self.plan.choices],
             "precision": self.precision.value,
+            "adversarial": self.state.adversary is not None,
             "versions": {"device": self.device.type, **list_versions()},
         }
         return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, facts, best=best))
@@ -206,7 +210,11 @@ def build_session(plan: Plan) -> Session:
     if config.training.compile:
         compile_network(model, device, fixed.training[0])
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
-    state = TrainState(model, optimizer)
+    precision, adversary = _settle_precision(plan, device), None
+    if settle_adversarial(plan, model, device):
+        assert isinstance(model, SpectralVAE), "settle_adversarial sees to it"
+        adversary = build_adversary(config, model, device, AUTOCAST[precision])
+    state = TrainState(model, optimizer, adversary=adversary)
     writer = CheckpointWriter(plan.run_dir / CHECKPOINTS, config.training.max_checkpoints)
     if plan.checkpoint is not None:
         restore(state, plan.checkpoint)
@@ -215,7 +223,7 @@ def build_session(plan: Plan) -> Session:
     return Session(
         plan=plan,
         device=device,
-        precision=_settle_precision(plan, device),
+        precision=precision,
         features=features,
         mask=build_mask(config),
         objective=build_objective(config, model),

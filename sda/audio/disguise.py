@@ -12,7 +12,7 @@ Reference:
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -41,6 +41,10 @@ class Disguises:
     """Upper edge of the masked band, octaves below the Nyquist frequency."""
     mask_octaves: NDArray[np.float32]
     """Width of the masked band; 0 is none."""
+
+    def take(self, items: slice) -> "Disguises":
+        """What was drawn for some of the items."""
+        return Disguises(**{column.name: getattr(self, column.name)[items] for column in fields(self)})
 
 
 @dataclass(frozen=True)

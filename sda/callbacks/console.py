@@ -16,6 +16,7 @@ from sda.training.metrics import (
     PreviewEvent,
     RolledBack,
     RunStarted,
+    SecondPhaseStarted,
     StepMetrics,
     Warned,
 )
@@ -61,6 +62,8 @@ class ConsoleCallback:
                 self._print(f"  preview {event.kind}: {event.audio_path}")
         elif isinstance(event, CheckpointSaved) and self._verbose:
             self._print(f"  checkpoint: {event.path}")
+        elif isinstance(event, SecondPhaseStarted):
+            self._print(f"  step {event.step}: from here on against discriminators, with the encoder as it is")
         elif isinstance(event, RolledBack):
             self._print(
                 f"! {event.reason}; back to {event.checkpoint}, and on with a learning rate of {event.learning_rate:g}",

@@ -7,7 +7,17 @@ from typing import Any, NamedTuple
 
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "killed": "KILLED"}
 
-STEP_METRICS = ("train_loss", "recon_loss", "kl_loss", "kl_weight", "learning_rate", "step_time_s", "gradient_norm")
+STEP_METRICS = (
+    "train_loss",
+    "recon_loss",
+    "kl_loss",
+    "kl_weight",
+    "learning_rate",
+    "step_time_s",
+    "gradient_norm",
+    "adversarial_loss",
+    "discriminator_loss",
+)
 EPOCH_METRICS = (
     "train_loss",
     "val_loss",
@@ -23,6 +33,8 @@ EPOCH_METRICS = (
     "kl_weight",
     "active_units",
     "skipped_steps",
+    "disguise_strength",
+    "discriminator_overfitting",
 )
 FINAL_METRICS = ("total_time_s", "final_train_loss", "final_val_loss", "best_val_loss", "best_epoch")
 RECONSTRUCTION_METRICS = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
@@ -128,7 +140,7 @@ def _collect_words(values: dict[str, Any], batch: Batch) -> None:
 
 
 def _metrics(prefix: str, names: Iterable[str], values: dict[str, Any], step: int) -> list[MetricPoint]:
-    """One point for each name; the journal of an older run lacks some."""
+    """One point for each name; the journal of an older run lacks some, and without discriminators some are none."""
     timestamp_ms = round(values["time"] * 1000)
-    told = [name for name in names if name in values]
+    told = [name for name in names if values.get(name) is not None]
     return [MetricPoint(f"{prefix}/{name}", float(values[name]), timestamp_ms, step) for name in told]

@@ -41,6 +41,15 @@ class ModelSize(Enum):
     """13 million; for a GPU."""
 
 
+class Adversarial(Enum):
+    """When a training ends with discriminators."""
+
+    auto = "auto"
+    """On a CUDA device of at least 8 GB."""
+    always = "always"
+    never = "never"
+
+
 @dataclass
 class DataConfig:
     """Which sounds are used."""
@@ -109,6 +118,27 @@ class LossWeights:
 
 
 @dataclass
+class SecondPhaseConfig:
+    """The end of a training of spectral_vae, where its decoder meets discriminators."""
+
+    share: float = setting(
+        0.4, "Part of the training, at its end; never before the KL warm-up is over.", above=0, below=1
+    )
+    adversarial_weight: float = setting(
+        0.1, "Weight of sounding real beside the logarithm of the error; more is sharper, and less exact.", at_least=0
+    )
+    feature_weight: float = setting(
+        0.5, "Weight of what discriminators notice: the distance of their activations.", at_least=0
+    )
+    lecam_weight: float = setting(
+        0.1, "Weight of the pull that keeps their scores together; more keeps them from being too sure.", at_least=0
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self, "model.second_phase")
+
+
+@dataclass
 class ModelConfig:
     """The network and its objective."""
 
@@ -127,6 +157,14 @@ class ModelConfig:
     size: ModelSize = setting(
         ModelSize.tiny, "spectral_vae: tiny, small or base; larger ones hear more and take longer."
     )
+    frames_per_latent: int = setting(
+        4,
+        "spectral_vae: spectrogram frames to a latent, an even number; fewer follow quicker changes, and leave fewer "
+        "numbers for timbre.",
+        unit="frames",
+        at_least=2,
+        at_most=32,
+    )
     bounded: bool = setting(
         False,
         "spectral_vae: squeeze timbre into fixed bounds and blur it by fixed noise, in place of a learned posterior.",
@@ -138,6 +176,11 @@ class ModelConfig:
         at_least=0,
     )
     losses: LossWeights = setting(LossWeights, "")
+    adversarial: Adversarial = setting(
+        Adversarial.auto,
+        "spectral_vae: end the training with discriminators: always, never, or auto: on a CUDA device of 8 GB or more.",
+    )
+    second_phase: SecondPhaseConfig = setting(SecondPhaseConfig, "")
 
     def __post_init__(self) -> None:
         check_settings(self, "model")

@@ -10,7 +10,7 @@ Letters in the shapes: `B` clips, `T` samples.
 """
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -70,6 +70,27 @@ def mr_stft_distance(original: Tensor, reconstruction: Tensor) -> Tensor:
         Yamamoto, Song & Kim, "Parallel WaveGAN", ICASSP 2020, equations 4–6.
     """
     distances = []
+    for reference, estimate in _compare_magnitudes(original, reconstruction):
+        log_difference = (reference.log() - estimate.log()).abs().mean(dim=(1, 2))
+        distances.append(_converge(reference, estimate) + log_difference)
+    return torch.stack(distances).mean(dim=0)
+
+
+def spectral_convergence(original: Tensor, reconstruction: Tensor) -> Tensor:
+    """Norm of the difference of magnitudes over the original's norm, averaged over three resolutions. → `[B]`.
+
+    The part of `mr_stft_distance` that hears peaks; silence scores 1.
+    """
+    return torch.stack([_converge(*pair) for pair in _compare_magnitudes(original, reconstruction)]).mean(dim=0)
+
+
+def _converge(reference: Tensor, estimate: Tensor) -> Tensor:
+    distance: Tensor = (reference - estimate).norm(dim=(1, 2)) / reference.norm(dim=(1, 2))
+    return distance
+
+
+def _compare_magnitudes(original: Tensor, reconstruction: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Magnitudes of both at each of `STFT_RESOLUTIONS`, two `[B, N, F]`."""
     for n_fft, hop_length, window_length in STFT_RESOLUTIONS:
         window = torch.hann_window(window_length, device=original.device)
         pair = torch.stft(
@@ -81,11 +102,7 @@ def mr_stft_distance(original: Tensor, reconstruction: Tensor) -> Tensor:
             pad_mode="constant",
             return_complex=True,
         )
-        reference, estimate = pair.abs().clamp(min=MIN_STFT_MAGNITUDE).chunk(2)
-        convergence = (reference - estimate).norm(dim=(1, 2)) / reference.norm(dim=(1, 2))
-        log_difference = (reference.log() - estimate.log()).abs().mean(dim=(1, 2))
-        distances.append(convergence + log_difference)
-    return torch.stack(distances).mean(dim=0)
+        yield pair.abs().clamp(min=MIN_STFT_MAGNITUDE).chunk(2)
 
 
 def log_spectral_distance_db(
@@ -157,6 +174,7 @@ def list_measures(features: LogMel) -> dict[str, Measure]:
         "log_mel_l1_db": partial(log_mel_l1_db, features=features),
         "multi_scale_mel_l1_db": partial(multi_scale_mel_l1_db, sample_rate_hz=rate_hz),
         "mr_stft": mr_stft_distance,
+        "spectral_convergence": spectral_convergence,
     }
     for name, band_hz in BANDS_HZ.items():
         if band_hz[0] < rate_hz / 2:

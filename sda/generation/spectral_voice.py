@@ -14,7 +14,7 @@ from torch import Tensor
 from sda.audio.mel import Heard, LogMel
 from sda.generation.voice import Voice
 from sda.models.latents import Posterior
-from sda.models.spectral_vae import STRIDE, SpectralVAE
+from sda.models.spectral_vae import SpectralVAE
 
 STRETCH_POINTS = 256
 """Latents computed at a time: eleven seconds, about 100 MB."""
@@ -45,14 +45,18 @@ class SpectralVoice(Voice):
     @torch.no_grad()
     def encode(self, waveform: Tensor) -> Tensor:
         heard = self._hear(waveform[None])
-        n_frames, context, stretch = heard.level.shape[1], self.model.context_frames, STRIDE * self.stretch_points
+        n_frames, context, stretch = (
+            heard.level.shape[1],
+            self.model.context_frames,
+            self.model.stride * self.stretch_points,
+        )
         parts = []
         for start in range(0, n_frames, stretch):
             first = max(0, start - context)
             piece = slice(first, start + stretch + context)
             part = Heard(heard.waveform, heard.log_mel[:, :, piece], heard.level[:, piece])
             latents = self.model.eval().encode(part).mean[0]
-            parts.append(latents[:, (start - first) // STRIDE :][:, : self.stretch_points].cpu())
+            parts.append(latents[:, (start - first) // self.model.stride :][:, : self.stretch_points].cpu())
         return torch.cat(parts, dim=1)
 
     @torch.no_grad()
@@ -67,7 +71,7 @@ class SpectralVoice(Voice):
         return torch.cat(parts)[:n_samples]
 
     def count_points(self, n_samples: int) -> int:
-        return -(-self.features.n_frames(n_samples) // STRIDE)
+        return -(-self.features.n_frames(n_samples) // self.model.stride)
 
     @torch.no_grad()
     def fit(self, training: Sequence[Heard]) -> None:

@@ -72,31 +72,6 @@ def feature_matching_loss(
     return _average(distances)
 
 
-def r1_penalty(scores: Sequence[Tensor], real_waveform: Tensor) -> Tensor:
-    """Squared norm of the gradient of an item's mean score with respect to its waveform, on average over items.
-
-    Lazily: compute it every `k`-th step alone, and weigh it `k` times as much, `k · γ / 2`. A compressing
-    discriminator has its highest gain at silence, where this is thousands of times what it is for noise at −20 dB: a
-    weight that is felt on loud sounds is ruled by the silent ones.
-
-    Shape:
-        scores `[B, …]` each, real_waveform `[B, T]`, what they were computed from, with `requires_grad` → a single
-        number, which can be differentiated again.
-
-    Reference:
-        Mescheder, Geiger & Nowozin, "Which Training Methods for GANs do actually Converge?", ICML 2018, equation 9;
-        Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020, section 3.1 (lazily).
-
-    >>> waveform = torch.zeros(5, 2, requires_grad=True)
-    >>> r1_penalty([waveform @ torch.tensor([3.0, 4.0])], waveform).item()
-    25.0
-    """
-    # Items do not hear each other, so that the gradient of the sum holds those of all items.
-    total = mean_score(scores) * len(real_waveform)
-    (gradient,) = torch.autograd.grad(total, real_waveform, create_graph=True)
-    return gradient.square().sum(dim=-1).mean()
-
-
 def mean_score(scores: Sequence[Tensor]) -> Tensor:
     """Mean over the discriminators of their mean scores, `[B, …]` each → a single number."""
     return _average([each.mean() for each in scores])

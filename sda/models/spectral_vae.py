@@ -23,9 +23,6 @@ from sda.models.latents import Posterior, Reconstruction, bound_log_variance
 from sda.models.sequence_density import SequenceDensity
 from sda.models.standardise import Standardise
 
-STRIDE = 4
-"""Frames to a latent: 23.4 latents a second at 48 kHz and a hop of 512."""
-
 KERNEL = 7
 EXPANSION = 3
 LAYER_SCALE = 0.3
@@ -79,10 +76,11 @@ def _stack(channels: int, n_blocks: int) -> nn.Sequential:
 class SpectralVAE(Autoencoder):
     """Spectrograms in, waveform out, through `latent_dim` numbers 23 times a second; any length.
 
-    The first `STRIDE` dimensions of a latent are the loudness of its frames, standardised; the others are timbre.
+    The first `stride` dimensions of a latent are the loudness of its frames, standardised; the others are timbre.
 
     Args:
         features: what the spectrograms that come in were computed with.
+        stride: frames to a latent, an even number; 4 make 23.4 latents a second at 48 kHz and a hop of 512.
         n_encoder_blocks: before the time axis is shortened.
         n_latent_blocks: on either side of the latents, at their rate.
         n_decoder_blocks: at the frame rate.
@@ -91,8 +89,8 @@ class SpectralVAE(Autoencoder):
             posterior; the KL term then has no say.
 
     Shape:
-        `forward`: spectrograms `[B, M, F]` → `Reconstruction` whose output is `[B, L · STRIDE · hop]`, a little
-        longer than what was heard, with `L = ceil(F / STRIDE)`.
+        `forward`: spectrograms `[B, M, F]` → `Reconstruction` whose output is `[B, L · stride · hop]`, a little
+        longer than what was heard, with `L = ceil(F / stride)`.
 
     Raises:
         ConfigError: the frames overlap in a way that the phases do not allow, or there are too few dimensions.
@@ -103,6 +101,7 @@ class SpectralVAE(Autoencoder):
         *,
         features: LogMel,
         latent_dim: int = 24,
+        stride: int = 4,
         channels: int = 96,
         n_encoder_blocks: int = 2,
         n_latent_blocks: int = 1,
@@ -116,16 +115,18 @@ class SpectralVAE(Autoencoder):
                 f"model=spectral_vae needs audio.n_fft to be twice or four times audio.hop_length: it is "
                 f"{features.n_fft} and {features.hop_length}."
             )
-        if latent_dim <= STRIDE:
+        if stride % 2:
+            raise ConfigError(f"model.frames_per_latent={stride} is not allowed: use an even number, such as 4.")
+        if latent_dim <= stride:
             raise ConfigError(
-                f"training.latent_dim={latent_dim} is too small for model=spectral_vae: {STRIDE} dimensions are "
-                f"loudness, and timbre needs some too. Use {STRIDE + 4} or more."
+                f"training.latent_dim={latent_dim} is too small for model=spectral_vae: {stride} dimensions are "
+                f"loudness, and timbre needs some too. Use {stride + 4} or more."
             )
-        self.latent_dim = latent_dim
-        self.n_timbre = latent_dim - STRIDE
+        self.latent_dim, self.stride = latent_dim, stride
+        self.n_timbre = latent_dim - stride
         self.n_fft, self.hop_length, self.n_mels = features.n_fft, features.hop_length, features.n_mels
         self.bounded = bounded
-        n_bins, n_patch = features.n_fft // 2 + 1, features.n_mels * STRIDE
+        n_bins, n_patch = features.n_fft // 2 + 1, features.n_mels * stride
 
         self.standardise = Standardise(features.n_mels)
         self.standardise_level = Standardise(1)
@@ -133,7 +134,7 @@ class SpectralVAE(Autoencoder):
 
         self.listen = nn.Conv1d(features.n_mels + 1, channels, KERNEL, padding=KERNEL // 2)
         self.encoder = _stack(channels, n_encoder_blocks)
-        self.shorten = nn.Conv1d(channels, channels, 2 * STRIDE, stride=STRIDE, padding=STRIDE // 2)
+        self.shorten = nn.Conv1d(channels, channels, 2 * stride, stride=stride, padding=stride // 2)
         self.latent_encoder = _stack(channels, n_latent_blocks)
         self.dropout = nn.Dropout(dropout)
         self.to_posterior = nn.Conv1d(channels, 2 * self.n_timbre, 1)
@@ -141,7 +142,7 @@ class SpectralVAE(Autoencoder):
 
         self.from_latent = nn.Conv1d(latent_dim, channels, 3, padding=1)
         self.latent_decoder = _stack(channels, n_latent_blocks)
-        self.lengthen = nn.ConvTranspose1d(channels, channels, 2 * STRIDE, stride=STRIDE, padding=STRIDE // 2)
+        self.lengthen = nn.ConvTranspose1d(channels, channels, 2 * stride, stride=stride, padding=stride // 2)
         self.from_level = nn.Conv1d(1, channels, 3, padding=1)
         self.decoder = _stack(channels, n_decoder_blocks)
         self.norm = nn.LayerNorm(channels)
@@ -170,20 +171,33 @@ class SpectralVAE(Autoencoder):
     @property
     def hop_of_latents(self) -> int:
         """Samples from one latent to the next."""
-        return STRIDE * self.hop_length
+        return self.stride * self.hop_length
 
     @property
     def context(self) -> int:
         """Latents on either side that a stretch of sound depends on, beyond its own."""
         at_latents = 1 + KERNEL // 2 * len(self.latent_decoder) + 1
         at_frames = 1 + KERNEL // 2 * len(self.decoder) + self.n_fft // self.hop_length
-        return at_latents + math.ceil(at_frames / STRIDE)
+        return at_latents + math.ceil(at_frames / self.stride)
 
     @property
     def context_frames(self) -> int:
-        """Frames on either side that a latent depends on, beyond its own; a multiple of `STRIDE`."""
-        at_frames = KERNEL // 2 * (1 + len(self.encoder)) + STRIDE // 2
-        return STRIDE * (KERNEL // 2 * len(self.latent_encoder) + math.ceil(at_frames / STRIDE))
+        """Frames on either side that a latent depends on, beyond its own; a multiple of `stride`."""
+        at_frames = KERNEL // 2 * (1 + len(self.encoder)) + self.stride // 2
+        return self.stride * (KERNEL // 2 * len(self.latent_encoder) + math.ceil(at_frames / self.stride))
+
+    def freeze_encoder(self) -> None:
+        """From here on, only the decoder learns, and it hears latents as they are but for the posterior's noise."""
+        for part in (
+            self.listen,
+            self.encoder,
+            self.shorten,
+            self.latent_encoder,
+            self.to_posterior,
+            self.analysis,
+        ):
+            part.requires_grad_(False)
+        self.dropout.p = 0.0
 
     @torch.no_grad()
     def fit(self, training: Sequence[Heard]) -> None:
@@ -191,7 +205,9 @@ class SpectralVAE(Autoencoder):
         self.standardise_level.fit(heard.level[:, None] for heard in training)
         shapes = [heard.log_mel - heard.level[:, None] for heard in training]
         self.standardise.fit(shapes)
-        patches = torch.cat([self._patches(_pad(self.standardise(shape))).flatten(0, 1) for shape in shapes])
+        patches = torch.cat(
+            [self._patches(_pad(self.standardise(shape), self.stride)).flatten(0, 1) for shape in shapes]
+        )
         step = max(1, len(patches) // MOST_FITTED_PATCHES)
         patches = patches[::step].to("cpu", torch.float64)
         centre = patches.mean(dim=0)
@@ -208,12 +224,12 @@ class SpectralVAE(Autoencoder):
         self.synthesis.bias.copy_(centre)
 
     def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:
-        """The posterior of every latent, two `[B, D, L]` with `L = ceil(F / STRIDE)`."""
+        """The posterior of every latent, two `[B, D, L]` with `L = ceil(F / stride)`."""
         level = heard.level[:, None]
         shape = self.standardise(heard.log_mel - level)
         if hidden is not None:
             shape = shape.masked_fill(hidden, 0.0)
-        shape, loudness = _pad(shape), _pad(self.standardise_level(level))
+        shape, loudness = _pad(shape, self.stride), _pad(self.standardise_level(level), self.stride)
         features = self.encoder(self.listen(torch.cat([shape, loudness], dim=1)))
         features = self.latent_encoder(self.shorten(features))
         learned, raw = self.to_posterior(self.dropout(features)).float().chunk(2, dim=1)
@@ -222,18 +238,21 @@ class SpectralVAE(Autoencoder):
         if self.bounded:
             timbre = BOUND * torch.tanh(timbre / BOUND)
             log_variance = torch.full_like(log_variance, BOUNDED_LOG_VARIANCE)
-        levels = loudness.unfold(2, STRIDE, STRIDE)[:, 0].transpose(1, 2)  # [B, STRIDE, L]
+        levels = loudness.unfold(2, self.stride, self.stride)[:, 0].transpose(1, 2)  # [B, stride, L]
         surely = torch.full_like(levels, 2.0 * math.log(LEVEL_DEVIATION))
         return Posterior(torch.cat([levels, timbre], dim=1), torch.cat([surely, log_variance], dim=1))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents `[B, D, L]` → waveform `[B, L · STRIDE · hop]`."""
-        timbre = latents[:, STRIDE:]
-        loudness = latents[:, :STRIDE].transpose(1, 2).flatten(1)[:, None]  # [B, 1, F]
+        """Latents `[B, D, L]` → waveform `[B, L · stride · hop]`."""
+        timbre = latents[:, self.stride :]
+        loudness = latents[:, : self.stride].transpose(1, 2).flatten(1)[:, None]  # [B, 1, F]
         features = self.lengthen(self.latent_decoder(self.from_latent(latents))) + self.from_level(loudness)
         frames = self.norm(self.decoder(features).transpose(1, 2))  # [B, F, C]
         skeleton = (
-            self.synthesis(timbre.transpose(1, 2)).unflatten(2, (self.n_mels, STRIDE)).transpose(2, 3).flatten(1, 2)
+            self.synthesis(timbre.transpose(1, 2))
+            .unflatten(2, (self.n_mels, self.stride))
+            .transpose(2, 3)
+            .flatten(1, 2)
         )
         skeleton = skeleton * self.standardise.deviation[:, 0] + self.standardise.mean[:, 0] - self.log_gain
         log_magnitude = (skeleton @ self.to_bins.T + self.to_magnitude(frames)).float()  # [B, F, N]
@@ -256,8 +275,8 @@ class SpectralVAE(Autoencoder):
         return Reconstruction(heard.log_mel, output, posterior)
 
     def _patches(self, shape: Tensor) -> Tensor:
-        """The frames of each latent side by side: `[B, M, L · STRIDE]` → `[B, L, M · STRIDE]`."""
-        return shape.unfold(2, STRIDE, STRIDE).transpose(1, 2).flatten(2)
+        """The frames of each latent side by side: `[B, M, L · stride]` → `[B, L, M · stride]`."""
+        return shape.unfold(2, self.stride, self.stride).transpose(1, 2).flatten(2)
 
     def _advance(self, n_frames: int) -> Tensor:
         """How far a tone at the centre of every bin has turned at each frame, `[F, N]`, radians."""
@@ -267,9 +286,9 @@ class SpectralVAE(Autoencoder):
         return (frames * bins % overlap) * (2.0 * math.pi / overlap)
 
 
-def _pad(frames: Tensor) -> Tensor:
+def _pad(frames: Tensor, stride: int) -> Tensor:
     """Repeat the last frame until there is a whole number of latents. `[B, M, F]`."""
-    return nn.functional.pad(frames, (0, -frames.shape[2] % STRIDE), mode="replicate")
+    return nn.functional.pad(frames, (0, -frames.shape[2] % stride), mode="replicate")
 
 
 def _interpolate_bands(filters: Tensor) -> Tensor:

@@ -192,7 +192,7 @@ class AudioTrainingDataset(Dataset[Tensor]):
 
     def vary_chunk(self, chunk: int, n_variations: int, seed: int) -> Tensor:
         """Variations of one grid chunk, every one varied, to listen to. → `[n_variations, chunk_samples]`."""
-        if not isinstance(self.augmentation_pipeline, Augmentation):
+        if n_variations == 0 or not isinstance(self.augmentation_pipeline, Augmentation):
             return torch.zeros(0, self.chunk_samples)
         always = replace(self.augmentation_pipeline, probability=1.0)
         draws = always.draw(np.random.default_rng(seed), n_variations)

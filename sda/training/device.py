@@ -50,6 +50,11 @@ def count_block_steps(device: torch.device) -> int:
     return 1 if device.type == "cpu" else READ_BACK_STEPS
 
 
+def count_memory(device: torch.device) -> int:
+    """Bytes of memory that a CUDA device has, and 0 for others, which share theirs with everything else."""
+    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else 0
+
+
 def place(model: Network, device: torch.device) -> Network:
     """Move a network to a device, its kernels laid out with channels last where convolutions are faster so."""
     if device.type == "mps":

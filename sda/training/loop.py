@@ -12,6 +12,7 @@ from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import Heard, LogMel
 from sda.errors import DivergedError
 from sda.losses.objective import Objective
+from sda.training.adversarial_step import take_step_against
 from sda.training.average import follow
 from sda.training.config import TrainingConfig
 from sda.training.judgement import JudgedChunks, Judgement, enclose_gap, is_better, judge
@@ -21,6 +22,7 @@ from sda.training.metrics import (
     EpochMetrics,
     MetricsCallback,
     SaveDue,
+    SecondPhaseStarted,
     TrainingCompleteEvent,
     Warned,
     estimate_eta,
@@ -38,6 +40,9 @@ from sda.training.readback import StepReader, TakenStep
 from sda.training.schedule import kl_weight, learning_rate_factor
 from sda.training.state import Progress, TrainState
 from sda.training.step import take_step
+
+SECOND_PHASE_ALLOWANCE = 0.05
+"""How much higher the held-out loss may be for the sake of what only discriminators hear: errors 5 % larger."""
 
 
 class Request(Enum):
@@ -95,6 +100,9 @@ def train(
     total_steps = config.max_epochs * len(train_loader)
     if progress.kl_warmup_steps is None:
         progress.kl_warmup_steps = math.ceil(config.kl_warmup_fraction * total_steps)
+    if state.adversary is not None and progress.second_phase_step is None:
+        begin = math.ceil((1.0 - state.adversary.share) * total_steps)
+        progress.second_phase_step = max(progress.kl_warmup_steps, begin)
     reader = StepReader(state, config, total_steps, emit, block_steps)
     clock = _Clock(progress)
     seen, unseen = JudgedChunks(probe, probe_blocks, seed=1), JudgedChunks(held_out, held_out_blocks, seed=0)
@@ -106,8 +114,12 @@ def train(
             learning_rate = _peak(config, progress) * learning_rate_factor(progress.step, total_steps)
             with torch.no_grad():
                 heard = features.hear(waveform.to(device, non_blocking=True))
+            if progress.step == progress.second_phase_step:
+                reader.tell()
+                emit(SecondPhaseStarted(progress.epoch, progress.step))
+            opponent = state.opponent
             step = partial(
-                take_step,
+                take_step if opponent is None else partial(take_step_against, opponent, step=progress.step),
                 model,
                 state.optimizer,
                 objective,
@@ -121,6 +133,8 @@ def train(
             figures = fit_into_memory(step, len(heard.waveform), progress, emit)
             progress.step += 1
             follow(state.average, model, progress.step, config.ema_decay)
+            if opponent is not None:
+                opponent.observe(progress.step, held_out)
             progress.batch += 1
             reader.take(TakenStep(epoch, progress.step, weight, learning_rate, started, figures))
             clock.tick()
@@ -189,13 +203,15 @@ def _describe_epoch(
         kl_weight=weight,
         active_units=on_held_out.active_units,
         skipped_steps=progress.skipped_steps,
-        is_best=_note_best(progress, on_held_out, weight),
+        is_best=_note_best(progress, on_held_out, weight, is_second_phase=state.opponent is not None),
         gap_low=gap_low,
         gap_high=gap_high,
         gap_slope=gap_slope,
         gap_slope_error=gap_slope_error,
         verdict=judge_gap(gap_low, gap_high) if is_warm else TOO_EARLY,
         trend=describe_trend(gap_slope, gap_slope_error) if is_warm else "",
+        disguise_strength=None if state.opponent is None else state.opponent.guard_state.strength,
+        discriminator_overfitting=None if state.opponent is None else state.opponent.guard_state.overfitting,
     )
 
 
@@ -225,11 +241,20 @@ def _has_stopped_improving(progress: Progress, config: TrainingConfig) -> bool:
     return config.early_stopping and progress.epochs_since_best >= config.early_stopping_patience
 
 
-def _note_best(progress: Progress, on_held_out: Judgement, kl_weight: float) -> bool:
-    """Whether this epoch is the best so far, by more than noise; none is while the KL term still warms up."""
+def _note_best(progress: Progress, on_held_out: Judgement, kl_weight: float, *, is_second_phase: bool) -> bool:
+    """Whether this epoch is the best so far, by more than noise; none is while the KL term still warms up.
+
+    What a second phase adds is not heard by the loss, and costs a little of it: there, the newest epoch is the best as
+    long as its loss is hardly higher than the lowest.
+    """
     if kl_weight < 1.0:
         return False
     best = progress.best_val_loss
+    if is_second_phase and best is not None and on_held_out.loss < best + SECOND_PHASE_ALLOWANCE:
+        progress.best_epoch, progress.epochs_since_best = progress.epoch, 0
+        if on_held_out.loss < best:
+            progress.best_val_loss, progress.best_replicates = on_held_out.loss, on_held_out.replicates.tolist()
+        return True
     if best is not None and not is_better(on_held_out, best, progress.best_replicates):
         progress.epochs_since_best += 1
         return False

@@ -61,6 +61,10 @@ class StepMetrics:
     """Seconds; where the device is read in blocks, the mean over the block."""
     gradient_norm: float = 0.0
     """L2 norm before clipping."""
+    adversarial_loss: float | None = None
+    """What discriminators add to `train_loss`; none before the second phase."""
+    discriminator_loss: float | None = None
+    """What the discriminators themselves are trained to lower: 2 where they tell nothing apart, 0 where everything."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,10 @@ class EpochMetrics:
     """`too early`, `overfitting`, `no overfitting` or `cannot tell`, see `judge_gap`; empty in runs of old."""
     trend: str = ""
     """`widening`, `narrowing` or `steady`, see `describe_trend`; empty while it is too early."""
+    disguise_strength: float | None = None
+    """Chance of each disguise of what discriminators hear; none before the second phase."""
+    discriminator_overfitting: float | None = None
+    """How far discriminators take held-out sound for generated: 0 not at all, 1 entirely."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,15 @@ class SaveDue:
     step: int
     reason: str
     """`time` (the last save is long ago), `asked` (by a signal) or `stopping`."""
+
+
+@dataclass(frozen=True)
+class SecondPhaseStarted:
+    """From the next step on, the encoder stands still, and the decoder learns against discriminators too."""
+
+    epoch: int
+    """Epochs completed."""
+    step: int
 
 
 @dataclass(frozen=True)
@@ -243,6 +260,7 @@ Event = (
     | EpochMetrics
     | PreviewEvent
     | SaveDue
+    | SecondPhaseStarted
     | RolledBack
     | CheckpointSaved
     | Warned
@@ -261,6 +279,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         EpochMetrics,
         PreviewEvent,
         SaveDue,
+        SecondPhaseStarted,
         RolledBack,
         CheckpointSaved,
         Warned,

@@ -22,7 +22,7 @@ class TakenStep(NamedTuple):
     started: float
     """When it began, by `time.perf_counter`."""
     figures: Tensor
-    """What `take_step` gave, `[4]`."""
+    """What `take_step` gave, `[5]`, or `take_step_against`, `[6]`."""
 
 
 class StepReader:
@@ -78,6 +78,7 @@ class StepReader:
                 self._refuse_to_go_on(step)
 
     def _describe(self, step: TakenStep, result: StepResult, step_time_s: float) -> StepMetrics:
+        is_against = len(step.figures) == len(StepResult._fields)
         return StepMetrics(
             epoch=step.epoch,
             step=step.step,
@@ -89,6 +90,8 @@ class StepReader:
             learning_rate=step.learning_rate,
             step_time_s=step_time_s,
             gradient_norm=result.gradient_norm,
+            adversarial_loss=result.adversarial if is_against else None,
+            discriminator_loss=result.discriminator if is_against else None,
         )
 
     def _warn(self, step: TakenStep, result: StepResult) -> Warned:

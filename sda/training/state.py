@@ -1,21 +1,23 @@
 """Everything a run's continuation depends on, as data."""
 
 from dataclasses import dataclass, field
-from inspect import unwrap
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sda.models.autoencoder import Autoencoder
 from sda.training import generators
+from sda.training.adversary import Adversary
 from sda.training.average import copy_for_averaging
 from sda.training.metrics import MetricsHistory
+from sda.training.optimizer import load_moments, name_moments
 
 MODEL_PREFIX = "model/"
 """What the names of the model's tensors begin with among those of the whole state."""
 AVERAGE_PREFIX = "average/"
 """The same for the average of the model."""
+ADVERSARY_PREFIX = "adversary/"
+"""The same for the discriminators and all that belongs to them."""
 
 
 @dataclass
@@ -38,6 +40,8 @@ class Progress:
     """Parts that a batch is computed in, one after the other, because memory holds no more."""
     kl_warmup_steps: int | None = None
     """Length of the KL warm-up, settled at the first step: training on for longer does not warm up again."""
+    second_phase_step: int | None = None
+    """The step at which the decoder meets discriminators, settled at the first step; `None` where it never does."""
     elapsed_s: float = 0.0
     """Training time so far, over all continuations."""
     best_val_loss: float | None = None
@@ -59,17 +63,26 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     progress: Progress = field(default_factory=Progress)
     history: MetricsHistory = field(default_factory=MetricsHistory)
+    adversary: Adversary | None = None
+    """What the second phase needs; nothing where there is none."""
     average: Autoencoder = field(init=False)
     """The model whose weights are the moving average: what is judged and kept."""
 
     def __post_init__(self) -> None:
         self.average = copy_for_averaging(self.model)
 
+    @property
+    def opponent(self) -> Adversary | None:
+        """Whom the next step is taken against; nobody before the second phase."""
+        begin = self.progress.second_phase_step
+        return self.adversary if begin is not None and self.progress.step >= begin else None
+
     def tensors(self) -> dict[str, Tensor]:
         """Parameters, buffers, optimiser moments and random generators, by a flat name."""
         named = list_tensors(self.model) | list_tensors(self.average, AVERAGE_PREFIX)
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            named |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in moments.items()}
+        named |= name_moments(self.optimizer)
+        if self.adversary is not None:
+            named |= {f"{ADVERSARY_PREFIX}{name}": tensor for name, tensor in self.adversary.tensors().items()}
         named |= generators.save_generators()
         return named
 
@@ -81,14 +94,9 @@ class TrainState:
         """
         self.model.load_state_dict(_select(named, MODEL_PREFIX))
         self.average.load_state_dict(select_model(named))
-        groups = self.optimizer.state_dict()["param_groups"]
-        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        moments: dict[int, dict[str, Any]] = {}
-        for name, tensor in named.items():
-            if name.startswith("optimizer/"):
-                _, index, key = name.split("/")
-                moments.setdefault(int(index), {})[key] = _lay_out_like(parameters[int(index)], tensor)
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        load_moments(self.optimizer, named)
+        if self.adversary is not None:
+            self.adversary.load_tensors(_select(named, ADVERSARY_PREFIX))
         generators.load_generators(named)
 
 
@@ -107,40 +115,3 @@ def select_model(named: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _select(named: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
-
-
-def _lay_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
-    """A moment in its parameter's layout, which the fused kernel takes for granted; a step count is left as it is.
-
-    Raises:
-        ValueError: it is another parameter's.
-    """
-    if moment.dim() == 0:
-        return moment
-    if moment.shape != parameter.shape:
-        raise ValueError(f"a moment of shape {tuple(moment.shape)} for a parameter of {tuple(parameter.shape)}")
-    return torch.empty_like(parameter).copy_(moment)
-
-
-class EagerAdamW(torch.optim.AdamW):
-    """AdamW whose methods do not import torch's compiler, which takes seconds; nothing is compiled here."""
-
-    add_param_group = unwrap(torch.optim.Optimizer.add_param_group)
-    state_dict = unwrap(torch.optim.Optimizer.state_dict)
-    load_state_dict = unwrap(torch.optim.Optimizer.load_state_dict)
-    zero_grad = unwrap(torch.optim.Optimizer.zero_grad)
-    step = torch.no_grad()(unwrap(torch.optim.AdamW.step))
-
-
-def build_optimizer(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over all parameters; weight decay on matrices and kernels, not on biases and norms.
-
-    Reference:
-        Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
-    """
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    return EagerAdamW(groups, lr=learning_rate, fused=True)

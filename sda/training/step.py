@@ -1,7 +1,7 @@
 """One optimiser step."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,7 +10,11 @@ from torch import Tensor
 from sda.audio.mel import Heard
 from sda.losses.objective import Errors, LossTerms, Objective, measure_batch
 from sda.models.autoencoder import Autoencoder
+from sda.models.latents import Reconstruction
 from sda.training.generators import load_generators, save_generators
+
+Extra = Callable[[Reconstruction, Tensor], Tensor]
+"""From what the network made of some chunks, and the chunks `[B, T]`, to what is added to the objective, a mean."""
 
 
 class StepResult(NamedTuple):
@@ -21,6 +25,10 @@ class StepResult(NamedTuple):
     kl: float
     gradient_norm: float
     """L2 norm before clipping."""
+    adversarial: float = 0.0
+    """What discriminators added to the loss."""
+    discriminator: float = 0.0
+    """What the discriminators themselves lower."""
 
     @property
     def finite(self) -> bool:
@@ -39,6 +47,7 @@ def take_step(
     learning_rate: float,
     gradient_clip_norm: float,
     autocast: torch.dtype | None,
+    extra: Extra | None = None,
     n_parts: int = 1,
 ) -> Tensor:
     """Forward, backward, clip, update; a step whose loss or gradient is not finite leaves the model untouched.
@@ -47,37 +56,42 @@ def take_step(
 
     Args:
         optimizer: fused, as `build_optimizer` makes it; no other heeds `found_inf`.
+        extra: told each part of the batch once, in order.
         n_parts: parts of the batch that are computed one after the other, for want of memory; the gradient is that of
             the whole batch, for one more forward pass.
 
     Shape:
         heard and hidden, what the encoder does not get to hear of it, `[B, M, F]`, both on the model's device.
-        Output `[4]` there: the fields of `StepResult`, for `read_back`.
+        Output `[5]` there: the fields of `StepResult` but for the last, for `read_back`.
     """
     model.train()
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     optimizer.zero_grad(set_to_none=True)
     if n_parts == 1:
-        terms = objective.score(_measure(model, objective, heard, hidden, autocast))
-        loss = terms.total(kl_weight)
+        result = _reconstruct(model, heard, hidden, autocast)
+        terms = objective.score(measure_batch(objective, result, heard.waveform, draw=True))
+        added = terms.recon.new_zeros(()) if extra is None else extra(result, heard.waveform)
+        loss = terms.total(kl_weight) + added
         loss.backward()  # type: ignore[no-untyped-call]
     else:
-        terms = _accumulate(model, objective, heard, hidden, kl_weight=kl_weight, autocast=autocast, n_parts=n_parts)
-        loss = terms.total(kl_weight)
+        terms, added = _accumulate(
+            model, objective, heard, hidden, kl_weight=kl_weight, autocast=autocast, extra=extra, n_parts=n_parts
+        )
+        loss = terms.total(kl_weight) + added
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip_norm)
-    figures = torch.stack([loss, terms.recon, terms.kl, norm]).detach()
+    figures = torch.stack([loss, terms.recon, terms.kl, norm, added]).detach()
     optimizer.found_inf = (~figures.isfinite().all()).float()  # type: ignore[attr-defined]
     optimizer.step()
     return figures
 
 
-def _measure(
-    model: Autoencoder, objective: Objective, heard: Heard, hidden: Tensor | None, autocast: torch.dtype | None
-) -> Errors:
+def _reconstruct(
+    model: Autoencoder, heard: Heard, hidden: Tensor | None, autocast: torch.dtype | None
+) -> Reconstruction:
     with torch.autocast(heard.log_mel.device.type, dtype=autocast, enabled=autocast is not None):
-        result = model(heard, hidden)
-    return measure_batch(objective, result, heard.waveform, draw=True)
+        result: Reconstruction = model(heard, hidden)
+    return result
 
 
 def _accumulate(
@@ -88,8 +102,9 @@ def _accumulate(
     *,
     kl_weight: float,
     autocast: torch.dtype | None,
+    extra: Extra | None,
     n_parts: int,
-) -> LossTerms:
+) -> tuple[LossTerms, Tensor]:
     """Add up the gradient of a batch's objective part by part.
 
     The objective is a function f of means E over the batch, not a mean itself. So E is found first, then every part
@@ -102,19 +117,25 @@ def _accumulate(
     means: list[Tensor] = []
     with torch.no_grad():
         for part, hole, share in zip(parts, holes, shares, strict=True):
-            weighted = [share * value for value in _measure(model, objective, part, hole, autocast)]
+            result = _reconstruct(model, part, hole, autocast)
+            weighted = [share * value for value in measure_batch(objective, result, part.waveform, draw=True)]
             means = [a + b for a, b in zip(means, weighted, strict=True)] if means else weighted
     load_generators(draws)
     leaves = Errors(*(mean.requires_grad_() for mean in means))
     terms = objective.score(leaves)
     slopes = torch.autograd.grad(terms.total(kl_weight), leaves, allow_unused=True)
+    total = terms.recon.new_zeros(())
     for part, hole, share in zip(parts, holes, shares, strict=True):
-        errors = _measure(model, objective, part, hole, autocast)
+        result = _reconstruct(model, part, hole, autocast)
+        errors = measure_batch(objective, result, part.waveform, draw=True)
         pulls = [(slope * value).sum() for slope, value in zip(slopes, errors, strict=True) if slope is not None]
-        (share * torch.stack(pulls).sum()).backward()  # type: ignore[no-untyped-call]
-    return terms
+        added = total.new_zeros(()) if extra is None else extra(result, part.waveform)
+        (share * (torch.stack(pulls).sum() + added)).backward()  # type: ignore[no-untyped-call]
+        total = total + share * added.detach()
+    return terms, total
 
 
 def read_back(figures: Sequence[Tensor]) -> list[StepResult]:
     """What `take_step` gave for some steps, as plain numbers; this waits for the device, once for all of them."""
-    return [StepResult(*row) for row in torch.stack(list(figures)).tolist()]
+    rows = torch.nn.utils.rnn.pad_sequence(list(figures), batch_first=True)  # those without discriminators are shorter
+    return [StepResult(*row) for row in rows.tolist()]

@@ -163,7 +163,7 @@ def test_the_model_that_writes_waveforms_from_start_to_end(command_line, sounds,
     settings = [setting for setting in TINY if not setting.startswith("model=")]
     command_line.run(
         "train", sounds, *settings, "model=spectral_vae", "training.max_epochs=2", "tracking=none",
-        "evaluation.at_end=small",
+        "evaluation.at_end=small", "model.adversarial=always",
     )  # fmt: skip
     (run_dir,) = command_line.runs()
     summary = json.loads((run_dir / "summary.json").read_text())
@@ -176,8 +176,13 @@ def test_the_model_that_writes_waveforms_from_start_to_end(command_line, sounds,
         "sample_1.wav",
     }
 
+    history = json.loads((run_dir / "history.json").read_text())
+    assert None in history["steps"]["discriminator_loss"]
+    assert history["steps"]["discriminator_loss"][-1] > 0
+
     command_line.run("train", f"resume={run_dir}", "training.max_epochs=3")
     assert json.loads((run_dir / "summary.json").read_text())["status"] == "finished"
+    assert json.loads((run_dir / "history.json").read_text())["epochs"]["disguise_strength"][-1] is not None
 
     text = command_line.run("generate", "run=last", "n=2", "duration_s=3", "seed=1")
     assert "written: 2 sounds" in text

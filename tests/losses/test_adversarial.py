@@ -10,7 +10,6 @@ from sda.losses.adversarial import (
     feature_matching_loss,
     generator_hinge_loss,
     mean_score,
-    r1_penalty,
 )
 
 
@@ -70,35 +69,6 @@ def test_feature_matching_is_finite_where_a_layer_is_silent():
 def test_features_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="argument 2"):
         feature_matching_loss([[torch.ones(1)]], [[torch.ones(1), torch.ones(1)]])
-
-
-def test_r1_of_a_linear_discriminator_is_the_square_of_its_weights():
-    weights = torch.randn(100)
-    for n_items in (1, 7):
-        waveform = torch.randn(n_items, 100, requires_grad=True)
-        penalty = r1_penalty([waveform @ weights], waveform)
-        assert penalty.item() == pytest.approx(weights.square().sum().item(), rel=1e-5)
-
-
-def test_r1_of_a_quadratic_discriminator_depends_on_each_item():
-    waveform = torch.tensor([[1.0, 0.0], [0.0, 3.0]], requires_grad=True)
-    score = 0.5 * waveform.square().sum(dim=1)  # whose gradient is the waveform
-    assert r1_penalty([score], waveform).item() == pytest.approx((1.0 + 9.0) / 2)
-
-
-def test_r1_takes_the_mean_of_score_maps_and_of_discriminators():
-    weights = torch.tensor([3.0, 4.0])
-    waveform = torch.zeros(5, 2, requires_grad=True)
-    score = waveform @ weights
-    assert r1_penalty([score[:, None, None].expand(5, 6, 7)], waveform).item() == pytest.approx(25.0)
-    assert r1_penalty([score, -score], waveform).item() == pytest.approx(0.0)
-
-
-def test_r1_pulls_at_the_discriminator():
-    weights = torch.tensor([3.0, 4.0], requires_grad=True)
-    waveform = torch.zeros(5, 2, requires_grad=True)
-    r1_penalty([waveform @ weights], waveform).backward()
-    torch.testing.assert_close(weights.grad, torch.tensor([6.0, 8.0]))
 
 
 def test_lecam_pulls_sure_scores_back_and_is_least_at_the_others_mean():

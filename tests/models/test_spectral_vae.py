@@ -9,7 +9,7 @@ from sda.config.schema import ModelSize
 from sda.errors import ConfigError
 from sda.losses.spectral import SpectralObjective
 from sda.models.latents import LOG_VARIANCE_BOUND
-from sda.models.spectral_vae import BOUND, LEVEL_DEVIATION, STRIDE, SpectralVAE
+from sda.models.spectral_vae import BOUND, LEVEL_DEVIATION, SpectralVAE
 from tests.conftest import as_heard
 
 RATE_HZ = 16000
@@ -51,12 +51,14 @@ def test_sizes_are_what_they_are_called():
         assert 0.8 * expected < n_parameters < 1.25 * expected, n_parameters
 
 
+@pytest.mark.parametrize("stride", [2, 4, 8])
 @pytest.mark.parametrize("n_frames", [1, 4, 33, 34])
-def test_any_length_goes_in_and_a_little_more_comes_out(model, n_frames):
+def test_any_length_goes_in_and_a_little_more_comes_out(features, n_frames, stride):
+    model = _build(features, stride=stride)
     result = model(as_heard(torch.randn(2, 32, n_frames)))
-    n_latents = math.ceil(n_frames / STRIDE)
+    n_latents = math.ceil(n_frames / model.stride)
     assert result.posterior.mean.shape == (2, 12, n_latents)
-    assert result.output.shape == (2, n_latents * STRIDE * 128)
+    assert result.output.shape == (2, n_latents * model.stride * 128)
 
 
 def test_loudness_is_right_before_any_training(model, features):
@@ -80,7 +82,7 @@ def test_the_latents_loudness_is_what_a_sound_is_played_at(model, features):
     with torch.no_grad():
         latents = model.eval().encode(features.hear(_sounds())).mean
         louder = latents.clone()
-        louder[:, :STRIDE] += 6.02 / 20 * math.log(10) / model.standardise_level.deviation  # 6 dB
+        louder[:, : model.stride] += 6.02 / 20 * math.log(10) / model.standardise_level.deviation  # 6 dB
         one, other = (model.decode(values).square().mean(dim=1).sqrt() for values in (latents, louder))
     torch.testing.assert_close(other / one, torch.full_like(one, 2.0), rtol=0.15, atol=0)
 
@@ -143,8 +145,8 @@ def test_what_is_hidden_is_not_heard_but_its_loudness_is(model, features):
     hidden[:, 8:16] = True
     with torch.no_grad():
         plain, holes = (model.eval().encode(heard, mask) for mask in (None, hidden))
-    assert torch.equal(plain.mean[:, :STRIDE], holes.mean[:, :STRIDE])
-    assert not torch.equal(plain.mean[:, STRIDE:], holes.mean[:, STRIDE:])
+    assert torch.equal(plain.mean[:, : model.stride], holes.mean[:, : model.stride])
+    assert not torch.equal(plain.mean[:, model.stride :], holes.mean[:, model.stride :])
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1e6])
@@ -181,11 +183,12 @@ def test_a_bounded_latent_stays_inside_and_its_noise_is_fixed(features):
     model = _build(features, bounded=True)
     heard = features.hear(_sounds())
     posterior = model.encode(heard._replace(log_mel=heard.log_mel * torch.linspace(-30, 30, 32)[:, None]))
-    timbre = posterior.mean[:, STRIDE:]
+    timbre = posterior.mean[:, model.stride :]
     assert timbre.abs().max() <= BOUND
-    assert posterior.log_variance[:, STRIDE:].unique().numel() == 1
+    assert posterior.log_variance[:, model.stride :].unique().numel() == 1
     torch.testing.assert_close(
-        posterior.log_variance[:, :STRIDE], torch.full_like(posterior.mean[:, :STRIDE], 2 * math.log(LEVEL_DEVIATION))
+        posterior.log_variance[:, : model.stride],
+        torch.full_like(posterior.mean[:, : model.stride], 2 * math.log(LEVEL_DEVIATION)),
     )
 
 
@@ -201,3 +204,5 @@ def test_what_cannot_be_built_is_refused_with_a_way_out():
         SpectralVAE(features=LogMel(RATE_HZ, n_fft=512, hop_length=100, n_mels=32))
     with pytest.raises(ConfigError, match=r"training\.latent_dim=4 is too small .* Use 8 or more"):
         SpectralVAE(features=LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32), latent_dim=4)
+    with pytest.raises(ConfigError, match=r"frames_per_latent=3 is not allowed: use an even number"):
+        SpectralVAE(features=LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32), stride=3)

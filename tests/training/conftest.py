@@ -24,7 +24,8 @@ from sda.training.device import place
 from sda.training.loader import TrainLoader
 from sda.training.loop import Request, train
 from sda.training.metrics import Event
-from sda.training.state import TrainState, build_optimizer
+from sda.training.optimizer import build_optimizer
+from sda.training.state import TrainState
 from tests.conftest import RATE_HZ
 
 

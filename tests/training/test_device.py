@@ -5,7 +5,7 @@ from sda.errors import ConfigError
 from sda.losses.elbo import Elbo
 from sda.models.mel_vae import MelVAE
 from sda.training.device import choose_device, compile_network, count_block_steps, fork_generators, place
-from sda.training.state import build_optimizer
+from sda.training.optimizer import build_optimizer
 from sda.training.step import read_back, take_step
 from tests.conftest import as_heard
 

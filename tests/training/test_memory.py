@@ -9,7 +9,8 @@ from sda.models.latents import Posterior
 from sda.models.mel_vae import MelVAE
 from sda.training.memory import fit_into_memory
 from sda.training.metrics import StepMetrics, Warned
-from sda.training.state import Progress, build_optimizer
+from sda.training.optimizer import build_optimizer
+from sda.training.state import Progress
 from sda.training.step import read_back, take_step
 from tests.conftest import as_heard
 
