@@ -49,6 +49,9 @@ MOST_JUDGED_CHUNKS = 1024
 MOST_TRAINING_CHUNKS = 4096
 """Training chunks that statistics and the latent density are fitted to, spread over all of them."""
 
+N_VARIED = 2
+"""Variations of each that principal components are fitted to besides."""
+
 
 def build_features(config: TrainRunConfig, device: torch.device) -> LogMel:
     """The mel spectrogram that the model sees, computed on its device."""
@@ -70,7 +73,7 @@ def check_fit(config: TrainRunConfig, features: LogMel, checkpoint: Checkpoint) 
     Raises:
         CheckpointError: it holds another one.
     """
-    with torch.device("meta"):
+    with torch.device("meta"):  # where some ways to make a tensor import torch's compiler, which takes seconds
         expected = list_tensors(MODELS[config.model.name](config, features))
     checkpoint.check_tensors(expected)
 
@@ -219,6 +222,19 @@ def compute_fixed_chunks(
         probe_blocks=number_files(train, probe),
         held_out_blocks=number_files(val, held_out),
     )
+
+
+@torch.no_grad()
+def hear_varied(train: AudioTrainingDataset, features: LogMel, device: torch.device) -> list[Heard]:
+    """Training chunks as augmentation varies them, as often as `N_VARIED` says, without their waveforms.
+
+    They are those of no epoch that is trained on.
+    """
+    n_visits = min(N_VARIED, train.extra_visits)
+    chunks = spread(train.judged, MOST_TRAINING_CHUNKS // N_VARIED)
+    items = [train.n_chunks * visit + chunk for visit in range(1, 1 + n_visits) for chunk in chunks]
+    batches = [items[first : first + JUDGED_BATCH] for first in range(0, len(items), JUDGED_BATCH)]
+    return [features.hear(train.vary(train.read(batch).to(device))[:, 0]).forget_waveform() for batch in batches]
 
 
 def number_files(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[int]:

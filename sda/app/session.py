@@ -18,6 +18,7 @@ from sda.app.builders import (
     build_voice,
     check_fit,
     compute_fixed_chunks,
+    hear_varied,
 )
 from sda.app.plan import Plan
 from sda.app.precision import AUTOCAST, settle_precision
@@ -206,7 +207,7 @@ def build_session(plan: Plan) -> Session:
     held_out = val_loader.dataset
     assert isinstance(held_out, AudioTrainingDataset)
     fixed = compute_fixed_chunks(train_loader.dataset, held_out, features, device)
-    model.fit(fixed.training)
+    model.fit(fixed.training, hear_varied(train_loader.dataset, features, device))
     if config.training.compile:
         compile_network(model, device, fixed.training[0])
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)

@@ -188,7 +188,7 @@ class ModelConfig:
 
 MODELS = {
     ModelName.mel_vae: ModelConfig(),
-    ModelName.spectral_vae: ModelConfig(name=ModelName.spectral_vae, latent_dim=32, largest_batch=8),
+    ModelName.spectral_vae: ModelConfig(name=ModelName.spectral_vae, latent_dim=64, largest_batch=8),
 }
 """What each choice in the group `model` sets."""
 

@@ -75,11 +75,7 @@ class SpectralVoice(Voice):
 
     @torch.no_grad()
     def fit(self, training: Sequence[Heard]) -> None:
-        posteriors = [self.model.eval().encode(batch) for batch in training]
-        means, log_variances = (
-            [chunk.cpu() for values in parts for chunk in values] for parts in zip(*posteriors, strict=True)
-        )
-        self.model.density.fit(means, log_variances)
+        self.model.density.fit([item.cpu() for batch in training for item in self.model.eval().encode(batch).mean])
 
     def draw(self, n_points: int, seed: int) -> Tensor:
         path: Tensor = self.model.density.sample(n_points, torch.Generator().manual_seed(seed))

@@ -21,8 +21,12 @@ class Autoencoder(nn.Module):
     standardise: Standardise
 
     @abstractmethod
-    def fit(self, training: Sequence[Heard]) -> None:
-        """Take what is known before training from batches of training sound; waveforms are not looked at."""
+    def fit(self, training: Sequence[Heard], varied: Sequence[Heard] = ()) -> None:
+        """Take what is known before training from batches of training sound; waveforms are not looked at.
+
+        Args:
+            varied: training sound as augmentation varies it.
+        """
 
     @abstractmethod
     def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:

@@ -30,7 +30,7 @@ class LatentDensity(nn.Module):
     def __init__(self, latent_dim: int):
         super().__init__()
         self.register_buffer("mean", torch.zeros(latent_dim))
-        self.register_buffer("factor", torch.eye(latent_dim))
+        self.register_buffer("factor", torch.zeros(latent_dim, latent_dim).fill_diagonal_(1.0))
         self.mean: Tensor
         self.factor: Tensor
 
@@ -113,8 +113,8 @@ class MelVAE(Autoencoder):
         self.encoder = Encoder(CHANNELS[-1] * grid[0] * grid[1], latent_dim, dropout)
         self.decoder = Decoder(grid, latent_dim)
 
-    def fit(self, training: Sequence[Heard]) -> None:
-        """Take the bands' statistics of training sound, before training."""
+    def fit(self, training: Sequence[Heard], varied: Sequence[Heard] = ()) -> None:
+        """Take the bands' statistics of training sound, before training; varied sound is not needed."""
         self.standardise.fit(heard.log_mel for heard in training)
 
     def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:

@@ -1,6 +1,10 @@
+import subprocess
+import sys
+
 import torch
 
-from sda.app.builders import compute_fixed_chunks, number_files
+from sda.app.builders import compute_fixed_chunks, hear_varied, number_files
+from sda.audio.augmentation import Augmentation
 from sda.audio.mel import LogMel
 from sda.training.dataset import AudioTrainingDataset
 from tests.conftest import RATE_HZ
@@ -27,3 +31,38 @@ def test_every_judged_chunk_has_the_number_of_its_file(make_sounds):
 def test_files_are_numbered_by_the_dataset_and_not_by_what_is_chosen(make_sounds):
     dataset = AudioTrainingDataset(sorted(make_sounds(3).iterdir()), RATE_HZ // 4, RATE_HZ)
     assert number_files(dataset, [dataset.n_chunks - 1, 0]) == [2, 0]
+
+
+def test_chunks_are_varied_before_training_as_in_training(make_sounds):
+    files = sorted(make_sounds(3).iterdir())
+    features = LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32)
+    train = AudioTrainingDataset(files, RATE_HZ // 4, RATE_HZ, Augmentation(probability=1.0), extra_visits=3)
+    varied = [item for batch in hear_varied(train, features, torch.device("cpu")) for item in batch.log_mel]
+    assert len(varied) == 2 * len(train.judged)
+    again = [item for batch in hear_varied(train, features, torch.device("cpu")) for item in batch.log_mel]
+    assert all(torch.equal(one, other) for one, other in zip(varied, again, strict=True))
+    plain = [features(train.grid_chunk(index))[0] for index in train.judged]
+    assert not any(torch.equal(one, other) for one in varied for other in plain)
+    train.extra_visits = 0
+    assert hear_varied(train, features, torch.device("cpu")) == []
+
+
+def test_looking_at_a_checkpoint_does_not_import_the_compiler():
+    """It takes seconds, and some of torch's functions need it on the device on which a checkpoint is looked at."""
+    code = """
+import sys, torch
+from sda.app.builders import check_fit
+from sda.app.plan import to_schema
+from sda.audio.mel import LogMel
+from sda.config.schema import ModelName, TrainRunConfig
+from types import SimpleNamespace
+for name in ModelName:
+    config = TrainRunConfig()
+    config.model.name = name
+    found = {}
+    check_fit(config, LogMel(), SimpleNamespace(check_tensors=found.update))
+    assert len(found) > 20, name
+assert "torch._dynamo" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -10,7 +10,6 @@ from sda.losses.adversarial import (
     feature_matching_loss,
     generator_hinge_loss,
     mean_score,
-    r1_penalty,
 )
 from sda.models.discriminator import COMPRESSION, SpectralDiscriminator, SpectralDiscriminators
 
@@ -85,7 +84,7 @@ def test_gradients_are_finite_whatever_is_heard(waveform):
     networks = _small()
     waveform = waveform.clone().requires_grad_()
     judgements = networks(waveform)
-    (generator_hinge_loss(judgements.scores) + r1_penalty(judgements.scores, waveform)).backward()
+    generator_hinge_loss(judgements.scores).backward()
     assert torch.isfinite(waveform.grad).all()
     assert all(torch.isfinite(parameter.grad).all() for parameter in networks.parameters())
 

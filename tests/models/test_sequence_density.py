@@ -21,7 +21,7 @@ def _walk(n_points, seed, offset=0.0, memory=0.9):
 
 def _fit(sequences, **settings):
     density = SequenceDensity(sequences[0].shape[0], **settings)
-    density.fit(sequences, [torch.full_like(sequence, -8.0) for sequence in sequences])
+    density.fit(sequences)
     return density
 
 
@@ -127,8 +127,11 @@ def test_tiny_corpora_give_finite_paths(sequences):
     assert path.min() >= every.min() - 0.1
 
 
-def test_the_encoders_doubt_is_part_of_it():
-    sequences = [torch.zeros(2, 50) for _ in range(4)]
-    density = SequenceDensity(2)
-    density.fit(sequences, [torch.full_like(sequence, math.log(0.25)) for sequence in sequences])
-    assert 0.2 < _draw(density, 4000).std().item() < 0.5  # as far as the doubt reaches, and cut there
+def test_a_steady_sound_stays_steady_beside_a_restless_one():
+    steady = [0.05 * _walk(60, seed) - 6.0 for seed in range(4)]
+    restless = [_walk(60, 10 + seed) + 6.0 for seed in range(4)]
+    density = _fit([*steady, *restless])
+    paths = [_draw(density, 60, seed) for seed in range(40)]
+    deviations = [path.std(dim=1).mean().item() for path in paths if path[0, 0] < 0]
+    assert len(deviations) > 5
+    assert max(deviations) < 0.15, "three times its own at most"

@@ -192,6 +192,23 @@ def test_a_bounded_latent_stays_inside_and_its_noise_is_fixed(features):
     )
 
 
+def test_components_that_were_fitted_to_varied_sound_hold_pitches_that_were_not_trained_on(features):
+    def tones(*pitches_hz):
+        time_s = torch.arange(4096) / RATE_HZ
+        return features.hear(torch.stack([0.3 * torch.sin(2 * math.pi * hz * time_s) for hz in pitches_hz]))
+
+    trained, unheard = tones(250.0, 600.0, 1400.0), tones(340.0, 860.0)
+    varied = tones(*(ratio * hz for hz in (250.0, 600.0, 1400.0) for ratio in (0.7, 0.8, 1.2, 1.4)))
+    models = [SpectralVAE(features=features, latent_dim=24, channels=16) for _ in range(2)]
+    errors = []
+    for model, given in zip(models, ([], [varied]), strict=True):
+        model.fit([trained], given)
+        patches = model._patches(model.standardise(unheard.log_mel - unheard.level[:, None])[:, :, :32])
+        errors.append((model.synthesis(model.analysis(patches)) - patches).square().mean().item())
+    assert errors[1] < 0.5 * errors[0]
+    assert torch.equal(models[0].standardise.mean, models[1].standardise.mean), "statistics are those of training"
+
+
 def test_fitting_to_less_sound_than_there_are_dimensions_is_finite(features):
     model = SpectralVAE(features=features, latent_dim=24, channels=16)
     model.fit([features.hear(_sounds(1, 600))])
