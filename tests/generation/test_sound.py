@@ -100,6 +100,43 @@ def test_without_its_context_a_stretch_would_leave_one(spectral_voice, sound):
     assert (left[end:] - whole[end:]).abs().max() > 1e-3
 
 
+def test_in_a_minute_of_sound_the_places_where_it_was_joined_are_like_all_others(spectral_voice, features):
+    """Spectral flux, the change from frame to frame: at a seam it would stand out."""
+    voice = spectral_voice
+    minute = generate_sound(voice, 60 * RATE_HZ, seed=3, number=1)
+    flux = features(minute[None])[0].diff(dim=1).square().mean(dim=0).sqrt().double()
+    frames = torch.arange(len(flux))
+    joint = voice.stretch_points * voice.hop_samples // features.hop_length
+    near = ((frames + 2) % joint < 4) & (frames > joint - 4)
+    assert near.sum() > 100
+    ranks = flux.argsort().argsort().double() / len(flux)
+    # The mean rank of n places picked at random deviates by 0.29 / √n.
+    deviation = 0.29 / near.sum().double().sqrt()
+    assert (ranks[near].mean() - 0.5).abs() < 4 * deviation
+    assert flux[near].max() < 1.2 * flux[~near].max(), "and no single one is a click"
+
+
+def test_a_seam_would_stand_out(spectral_voice, features):
+    voice = spectral_voice
+    pieces = [generate_sound(voice, 16 * voice.hop_samples, seed=seed, number=1) for seed in range(120)]
+    flux = features(torch.cat(pieces)[None])[0].diff(dim=1).square().mean(dim=0).sqrt().double()
+    frames = torch.arange(len(flux))
+    near = ((frames + 2) % 64 < 4) & (frames > 60)
+    ranks = flux.argsort().argsort().double() / len(flux)
+    assert ranks[near].mean() - 0.5 > 4 * 0.29 / near.sum().double().sqrt()
+
+
+def test_however_long_the_sound_the_network_is_given_a_stretch_at_a_time(spectral_voice, monkeypatch):
+    lengths = []
+    decode = spectral_voice.model.decode
+    monkeypatch.setattr(
+        spectral_voice.model, "decode", lambda latents: lengths.append(latents.shape[2]) or decode(latents)
+    )
+    generate_sound(spectral_voice, 20 * RATE_HZ, seed=0, number=1)
+    assert len(lengths) > 30
+    assert max(lengths) <= spectral_voice.stretch_points + 2 * spectral_voice.model.context
+
+
 def test_a_path_is_as_likely_between_its_draws_as_at_them(features):
     voice = MelVoice(MelVAE(32, 32, 8), features)
     noise = torch.stack([voice.draw(9, seed) for seed in range(4000)])  # the density is N(0, I) before it is fitted
