@@ -161,6 +161,7 @@ class Session:
             n_quarantined_files=len(self.plan.scan.quarantined),
             dataset_fingerprint=self.plan.scan.fingerprint,
             validation_weakness=self.plan.split.weakness,
+            adversarial=self.state.adversary is not None,
             start_epoch=progress.epoch + 1,
             start_step=progress.step,
         )

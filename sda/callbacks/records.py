@@ -126,6 +126,7 @@ def _collect_words(values: dict[str, Any], batch: Batch) -> None:
     elif kind == "RunStarted":
         batch.status = "RUNNING"
         batch.tags |= {key: str(values[key]) for key in ("device", "precision", "n_parameters", "total_steps")}
+        batch.tags["adversarial"] = str(values.get("adversarial", False))
     elif kind == "EpochMetrics" and values.get("verdict"):
         batch.tags["overfitting"] = f"{values['verdict']} {values['trend']}".strip()
     elif kind == "CheckpointSaved":

@@ -35,6 +35,8 @@ class RunStarted:
     """SHA-256 over the decoded sounds of all usable files."""
     validation_weakness: str = ""
     """Why what is held out says less than it should; empty where whole groups of files are."""
+    adversarial: bool = False
+    """Whether the training ends with a second phase, against discriminators."""
     start_epoch: int = 1
     """First epoch to be trained; above 1 when a run is continued."""
     start_step: int = 0

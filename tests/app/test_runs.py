@@ -268,30 +268,40 @@ def test_one_recording_is_split_in_time_and_marked_as_weak_everywhere(command_li
     assert values["verdict"]["label"] not in ("learned", "overfit"), "weak validation proves nothing"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_in_mid_epoch_and_continued_it_is_the_run_that_never_stopped(command_line, sounds, number):
-    arguments = (
-        sounds,
-        *TINY,
-        "training.max_epochs=4",
-        "deterministic=true",
-        "regularization.augmentation_expansion=9",
-    )
-    arguments = (*arguments, "training.checkpoint_interval=2")
-    command_line.run("train", *arguments, "tracking=none")
-    (whole,) = command_line.runs()
+STOPPED_IN_MID_EPOCH = (
+    *TINY,
+    "training.max_epochs=4",
+    "deterministic=true",
+    "regularization.augmentation_expansion=9",
+    "training.checkpoint_interval=2",
+)
 
+
+def _stop_in_mid_epoch(command_line, sounds, number, n_told_before=0):
+    """Start a run, send it a signal after its first steps, and see that it ends in order; its folder."""
+    process = command_line.start("train", sounds, *STOPPED_IN_MID_EPOCH)
     # 1 line for the start, then a few for previews; the rest are steps and epochs.
-    process = command_line.start("train", *arguments)
-    n_steps_told = len((whole / "events.jsonl").read_bytes().splitlines())
-    text = command_line.stop_after_steps(process, n_steps_told + 12, number)
+    text = command_line.stop_after_steps(process, n_told_before + 12, number)
     assert process.returncode == 128 + number, text
-    broken = next(path for path in command_line.runs() if path != whole)
+    broken = command_line.runs()[-1]
     assert f"try next: python train.py resume={broken}" in text
     assert json.loads((broken / "summary.json").read_text())["status"] == "stopped"
-    stopped_at = command_line.events(broken, "StepMetrics")[-1]["step"]
     assert list((broken / "checkpoints").glob("epoch_*"))
     assert _store(command_line, "SELECT status FROM runs") == [("KILLED",)]
+    return broken
+
+
+def test_a_run_that_is_asked_to_terminate_stops_in_order(command_line, sounds):
+    _stop_in_mid_epoch(command_line, sounds, signal.SIGTERM)
+
+
+def test_stopped_in_mid_epoch_and_continued_it_is_the_run_that_never_stopped(command_line, sounds):
+    command_line.run("train", sounds, *STOPPED_IN_MID_EPOCH, "tracking=none")
+    (whole,) = command_line.runs()
+    n_told = len((whole / "events.jsonl").read_bytes().splitlines())
+    broken = _stop_in_mid_epoch(command_line, sounds, signal.SIGINT, n_told)
+    assert broken != whole
+    stopped_at = command_line.events(broken, "StepMetrics")[-1]["step"]
 
     text = command_line.run("train", f"resume={broken}")
     assert f"step {stopped_at}" in text

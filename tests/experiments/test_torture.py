@@ -18,7 +18,7 @@ from tests.training.conftest import make_miniature  # noqa: F401 (a fixture)
 from tests.training.test_checkpoint import reseal_manifest
 
 PROJECT = Path(__file__).parents[2]
-N_TRIALS = 4
+N_TRIALS = 3
 
 
 @pytest.mark.slow
