@@ -75,7 +75,7 @@ def print_plan(console: Console, plan: Plan, started: RunStarted, change: str = 
     network = f"{plan.config.model.name.value}, {started.n_parameters / 1e6:.1f} M parameters"
     steps = f"{started.steps_per_epoch} steps an epoch, {started.total_steps} in all"
     if started.adversarial:
-        steps += f", the last {plan.config.model.second_phase.share:.0%} of them against discriminators"
+        steps += ", in the end against discriminators"
     lines.append(f"{network}, on {started.device} in {started.precision}: {steps}")
     if change:
         lines.append(f"! {change}")

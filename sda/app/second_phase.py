@@ -22,9 +22,8 @@ def settle_adversarial(plan: Plan, model: Autoencoder, device: torch.device) -> 
     Raises:
         ConfigError: it is asked for, and cannot be had.
     """
-    facts = {} if plan.checkpoint is None else plan.checkpoint.facts
-    if "adversarial" in facts:
-        return bool(facts["adversarial"])
+    if plan.checkpoint is not None:
+        return bool(plan.checkpoint.facts.get("adversarial", False))
     asked, problem = plan.config.model.adversarial, _find_problem(plan.config, model)
     if asked is Adversarial.always and problem:
         raise ConfigError(f"model.adversarial=always cannot be had: {problem}.")

@@ -183,12 +183,8 @@ class Session:
         chunks = self.train_loader.dataset
         first_file = [index for index, chunk in enumerate(chunks.chunks) if chunk.path == chunks.chunks[0].path]
         loudest = max(first_file, key=lambda index: chunks.grid_chunk(index).square().sum().item())
-        return torch.cat(
-            [
-                chunks.grid_chunk(loudest),
-                chunks.vary_chunk(loudest, n_variations, seed=self.plan.config.seed),
-            ]
-        )
+        variations = chunks.vary_chunk(loudest, n_variations, seed=self.plan.config.seed)
+        return torch.cat([chunks.grid_chunk(loudest).to(variations.device), variations])
 
 
 def build_session(plan: Plan) -> Session:

@@ -39,7 +39,7 @@ class Heard(NamedTuple):
 
     def forget_waveform(self) -> "Heard":
         """The same in a quarter of the memory."""
-        return self._replace(waveform=self.waveform[:, :0])
+        return self._replace(waveform=self.waveform.new_empty(len(self.waveform), 0))
 
 
 class LogMel(nn.Module):

@@ -142,7 +142,9 @@ def cut_journal(path: Path, step: int, epoch: int, history: MetricsHistory) -> i
 def _is_beyond(values: dict[str, Any], step: int, epoch: int) -> bool:
     kind = values["event"]
     return bool(
-        (kind == "StepMetrics" and values["step"] > step) or (kind == "EpochMetrics" and values["epoch"] > epoch)
+        (kind == "StepMetrics" and values["step"] > step)
+        or (kind == "EpochMetrics" and values["epoch"] > epoch)
+        or (kind == "SecondPhaseStarted" and values["step"] >= step)  # told before its first step, and so told again
     )
 
 

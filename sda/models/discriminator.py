@@ -120,13 +120,15 @@ class SpectralDiscriminator(nn.Module):
                 f"a waveform of {waveform.shape[-1]} samples is too short for n_fft={self.n_fft}: "
                 f"use more than {self.n_fft // 2} samples, or smaller n_ffts"
             )
+        margin = self.n_fft // 2
+        # By hand, because torch's own mirroring has no repeatable gradient on a GPU.
+        before, after = waveform[..., 1 : margin + 1].flip(-1), waveform[..., -margin - 1 : -1].flip(-1)
         spectrum = torch.stft(
-            waveform.float(),
+            torch.cat([before, waveform, after], dim=-1).float(),
             self.n_fft,
             self.n_fft // 4,
             window=self.window,
-            center=True,
-            pad_mode="reflect",
+            center=False,
             return_complex=True,
         )
         parts = torch.view_as_real(spectrum)  # [B, N, F, 2]

@@ -36,9 +36,10 @@ class LatentDensity(nn.Module):
 
     def fit(self, posterior: Posterior) -> None:
         """Match mean and covariance of the aggregate posterior, the mixture of all chunks' posteriors."""
-        means = posterior.mean.double()
+        means = posterior.mean.cpu().double()
         centred = means - means.mean(dim=0)
-        covariance = centred.T @ centred / len(means) + torch.diag(posterior.log_variance.double().exp().mean(dim=0))
+        variance = posterior.log_variance.cpu().double().exp().mean(dim=0)
+        covariance = centred.T @ centred / len(means) + torch.diag(variance)
         self.mean.copy_(means.mean(dim=0))
         self.factor.copy_(torch.linalg.cholesky(covariance))
 

@@ -102,8 +102,8 @@ class SequenceDensity(nn.Module):
             temperature: scales every random step; below 1 paths keep closer to what is likeliest.
         """
         used = self.weights > 0
-        weights = self.weights[used].double().cpu()
-        means, covariances = self.means[used].double().cpu(), self.covariances[used].double().cpu()
+        weights = self.weights[used].cpu().double()
+        means, covariances = self.means[used].cpu().double(), self.covariances[used].cpu().double()
         known = (self.window - 1) * self.latent_dim
         first_root = torch.linalg.cholesky(covariances)
         past_root = first_root[:, :known, :known]
@@ -112,7 +112,7 @@ class SequenceDensity(nn.Module):
         across = whiten @ covariances[:, :known, known:]  # [K, W·D − D, D]
         step_root = torch.linalg.cholesky(covariances[:, known:, known:] - across.transpose(1, 2) @ across)
         log_scale = weights.log() - past_root.diagonal(dim1=1, dim2=2).log().sum(dim=1)
-        low, high = self.lowest.double().cpu(), self.highest.double().cpu()
+        low, high = self.lowest.cpu().double(), self.highest.cpu().double()
 
         chosen = int(torch.multinomial(weights, 1, generator=generator))
         drawn = torch.randn(self.window * self.latent_dim, dtype=torch.float64, generator=generator)
@@ -132,23 +132,26 @@ class SequenceDensity(nn.Module):
     def log_likelihood(self, sequence: Tensor) -> float:
         """Mean log-likelihood of a sequence's stretches `[D, L]`, nats per latent of a stretch."""
         used = self.weights > 0
-        mixture = _Mixture(*(part[used].double().cpu() for part in (self.weights, self.means, self.covariances)))
+        mixture = _Mixture(*(part[used].cpu().double() for part in (self.weights, self.means, self.covariances)))
         stretches, _ = self._cut([sequence])
         return float(mixture.score(stretches).logsumexp(dim=0).mean()) / self.window
 
     def _cut(self, sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Stretches `[N, P]`, time before dimension, and the sequence of each, `[N]`."""
-        stretches, owners = [], []
-        for number, sequence in enumerate(sequences):
-            values = sequence.double().cpu()
-            missing = self.window - values.shape[1]
+        counts = torch.tensor([max(1, sequence.shape[1] - self.window + 1) for sequence in sequences])
+        owners = torch.repeat_interleave(torch.arange(len(sequences)), counts)
+        starts = torch.arange(len(owners)) - (counts.cumsum(0) - counts)[owners]
+        if len(owners) > MOST_STRETCHES:  # at random: a fixed step may meet the same place in every sequence
+            chosen = torch.randperm(len(owners), generator=torch.Generator().manual_seed(0))[:MOST_STRETCHES].sort()[0]
+            owners, starts = owners[chosen], starts[chosen]
+        stretches = []
+        for owner, start in zip(owners.tolist(), starts.tolist(), strict=True):
+            stretch = sequences[owner][:, start : start + self.window]
+            missing = self.window - stretch.shape[1]
             if missing > 0:
-                values = torch.cat([values, values[:, -1:].expand(-1, missing)], dim=1)
-            cut = values.unfold(1, self.window, 1).permute(1, 2, 0).flatten(1)
-            stretches.append(cut)
-            owners += [number] * len(cut)
-        step = max(1, -(-len(owners) // MOST_STRETCHES))
-        return torch.cat(stretches)[::step], torch.tensor(owners)[::step]
+                stretch = torch.cat([stretch, stretch[:, -1:].expand(-1, missing)], dim=1)
+            stretches.append(stretch.T.flatten())
+        return torch.stack(stretches).cpu().double(), owners
 
     def _choose_number(self, stretches: Tensor, owners: Tensor, generator: torch.Generator) -> int:
         """The number of Gaussians, a power of two, under which sequences are likeliest that were not fitted to.

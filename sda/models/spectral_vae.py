@@ -40,7 +40,7 @@ BOUNDED_LOG_VARIANCE = 2.0 * math.log(0.2)
 """Of the noise on a bounded latent in training."""
 
 MOST_FITTED_PATCHES = 8192
-"""Stretches of sound that the principal components are found from, spread over all of them."""
+"""Stretches of sound that the principal components are found from, drawn from all of them."""
 MIN_SCALE = 1e-3
 
 MAX_LOG_MAGNITUDE = 9.0
@@ -213,8 +213,9 @@ class SpectralVAE(Autoencoder):
         patches = torch.cat(
             [self._patches(_pad(self.standardise(shape), self.stride)).flatten(0, 1) for shape in shapes]
         )
-        step = max(1, len(patches) // MOST_FITTED_PATCHES)
-        patches = patches[::step].to("cpu", torch.float64)
+        # At random: a fixed step may meet the same place in every chunk.
+        chosen = torch.randperm(len(patches), generator=torch.Generator().manual_seed(0))[:MOST_FITTED_PATCHES]
+        patches = patches[chosen.to(patches.device)].cpu().double()
         centre = patches.mean(dim=0)
         _, scales, directions = torch.linalg.svd(patches - centre, full_matrices=False)
         n_found = min(self.n_timbre, len(scales))

@@ -36,7 +36,7 @@ class Standardise(nn.Module):
         total: Tensor | float = 0.0
         total_of_squares: Tensor | float = 0.0
         for log_mel in log_mels:
-            values = log_mel.to("cpu", torch.float64)
+            values = log_mel.cpu().double()
             total = total + values.sum(dim=(0, 2))
             total_of_squares = total_of_squares + values.square().sum(dim=(0, 2))
             n_frames += values.shape[0] * values.shape[2]

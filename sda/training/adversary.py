@@ -92,6 +92,7 @@ class Adversary:
         self.lecam = LeCam()
         self._draws: Disguises | None = None
         self._n_weighed = 0
+        self._largest_part = 1
         self._figures: list[Tensor] = []
 
     def begin(self, step: int, n_items: int) -> None:
@@ -104,7 +105,8 @@ class Adversary:
         rng = np.random.default_rng([self.seed, DISGUISE_STREAM, step])
         self.freeze_encoder()
         self._draws = self.disguise.draw(rng, n_items, self.guard_state.strength)
-        self._n_weighed, self._figures = 0, []
+        self._n_weighed, self._figures, self._largest_part = 0, [], 1
+        self.discriminators.requires_grad_(True)  # an attempt that ran out of memory may have left them without
         self.optimizer.zero_grad(set_to_none=True)
 
     def weigh(self, result: Reconstruction, waveform: Tensor) -> Tensor:
@@ -119,6 +121,7 @@ class Adversary:
         n_items, n_all = len(waveform), len(self._draws.gain_db)
         draws = self._draws.take(slice(self._n_weighed, self._n_weighed + n_items))
         self._n_weighed += n_items
+        self._largest_part = max(self._largest_part, n_items)
         real = self.disguise(waveform, draws, self.rate_hz)
         fake = self.disguise(result.output[:, : waveform.shape[1]], draws, self.rate_hz)
         with torch.autocast(waveform.device.type, dtype=self.autocast, enabled=self.autocast is not None):
@@ -163,8 +166,12 @@ class Adversary:
         n_items = len(self._draws.gain_db)
         batch = batch[torch.from_numpy(rng.permutation(len(batch))[:n_items]).to(batch.device)]
         draws = self.disguise.draw(rng, len(batch), self.guard_state.strength)
-        with torch.autocast(batch.device.type, dtype=self.autocast, enabled=self.autocast is not None):
-            score = mean_score(self.discriminators(self.disguise(batch, draws, self.rate_hz)).scores)
+        score = batch.new_zeros(())
+        for first in range(0, len(batch), self._largest_part):  # no more at a time than the step could hold
+            items = slice(first, first + self._largest_part)
+            part = self.disguise(batch[items], draws.take(items), self.rate_hz)
+            with torch.autocast(part.device.type, dtype=self.autocast, enabled=self.autocast is not None):
+                score = score + len(part) / len(batch) * mean_score(self.discriminators(part).scores)
         _, real, fake = torch.stack(self._figures).sum(dim=0)
         train, generated, unheard = torch.stack([real, fake, score]).tolist()
         self.lecam = self.lecam.follow(train, generated)

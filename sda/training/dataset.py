@@ -65,7 +65,7 @@ class ReadBatch:
 
     def to(self, device: torch.device) -> "ReadBatch":
         """The same with its sounds on a device."""
-        if self.waveforms.device == device:
+        if self.waveforms.device.type == device.type:  # `cuda` and `cuda:0` are not equal
             return self
         if device.type == "cuda":  # pinned, so that the copy need not be waited for
             return ReadBatch(

@@ -124,7 +124,7 @@ def train(
                 state.optimizer,
                 objective,
                 heard,
-                hidden=mask(heard.log_mel, train_loader.dataset.seed, progress.step),
+                hidden=mask(heard.log_mel, train_loader.dataset.seed, progress.step) if opponent is None else None,
                 kl_weight=weight,
                 learning_rate=learning_rate,
                 gradient_clip_norm=config.regularization.gradient_clip_norm,
@@ -203,15 +203,15 @@ def _describe_epoch(
         kl_weight=weight,
         active_units=on_held_out.active_units,
         skipped_steps=progress.skipped_steps,
-        is_best=_note_best(progress, on_held_out, weight, is_second_phase=state.opponent is not None),
+        is_best=_note_best(progress, on_held_out, weight, is_second_phase=state.last_opponent is not None),
         gap_low=gap_low,
         gap_high=gap_high,
         gap_slope=gap_slope,
         gap_slope_error=gap_slope_error,
         verdict=judge_gap(gap_low, gap_high) if is_warm else TOO_EARLY,
         trend=describe_trend(gap_slope, gap_slope_error) if is_warm else "",
-        disguise_strength=None if state.opponent is None else state.opponent.guard_state.strength,
-        discriminator_overfitting=None if state.opponent is None else state.opponent.guard_state.overfitting,
+        disguise_strength=None if state.last_opponent is None else state.last_opponent.guard_state.strength,
+        discriminator_overfitting=None if state.last_opponent is None else state.last_opponent.guard_state.overfitting,
     )
 
 
@@ -238,6 +238,8 @@ class _Clock:
 
 
 def _has_stopped_improving(progress: Progress, config: TrainingConfig) -> bool:
+    if progress.second_phase_step is not None and progress.step <= progress.second_phase_step:
+        return False  # what is still to come may improve what no longer does
     return config.early_stopping and progress.epochs_since_best >= config.early_stopping_patience
 
 

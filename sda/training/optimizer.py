@@ -21,17 +21,22 @@ class EagerAdamW(torch.optim.AdamW):
 
 
 def build_optimizer(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over all parameters; weight decay on matrices and kernels, not on biases and norms.
+    """AdamW over all parameters; weight decay on matrices and kernels, not on biases, norms and gains.
 
     Reference:
         Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
     """
     parameters = list(model.parameters())
     groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+        {"params": [p for p in parameters if _is_kernel(p)], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if not _is_kernel(p)], "weight_decay": 0.0},
     ]
     return EagerAdamW(groups, lr=learning_rate, fused=True)
+
+
+def _is_kernel(parameter: Tensor) -> bool:
+    """Whether it has more than one number for each output; what weight normalisation scales with has one."""
+    return parameter.dim() > 1 and parameter.numel() > len(parameter)
 
 
 def name_moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -77,6 +77,12 @@ class TrainState:
         begin = self.progress.second_phase_step
         return self.adversary if begin is not None and self.progress.step >= begin else None
 
+    @property
+    def last_opponent(self) -> Adversary | None:
+        """Whom the last step was taken against."""
+        begin = self.progress.second_phase_step
+        return self.adversary if begin is not None and self.progress.step > begin else None
+
     def tensors(self) -> dict[str, Tensor]:
         """Parameters, buffers, optimiser moments and random generators, by a flat name."""
         named = list_tensors(self.model) | list_tensors(self.average, AVERAGE_PREFIX)

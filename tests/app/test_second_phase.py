@@ -45,6 +45,12 @@ def test_a_run_keeps_to_what_it_began_with(plan, model, began_with):
     assert settle_adversarial(plan, model, CPU) is began_with
 
 
+def test_a_run_of_old_goes_on_without(plan, model, monkeypatch):
+    monkeypatch.setattr(second_phase, "count_memory", lambda device: ENOUGH_MEMORY)
+    plan.checkpoint = SimpleNamespace(facts={})
+    assert settle_adversarial(plan, model, CPU) is False
+
+
 def test_what_cannot_be_had_is_refused_and_auto_does_without(plan, model, monkeypatch):
     monkeypatch.setattr(second_phase, "count_memory", lambda device: ENOUGH_MEMORY)
     mel_vae = MelVAE(32, 32, 8)

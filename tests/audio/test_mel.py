@@ -47,3 +47,11 @@ def test_the_filter_bank_is_well_conditioned():
 def test_too_many_bands_are_refused_by_name():
     with pytest.raises(ConfigError, match=r"audio\.n_mels=512 with audio\.n_fft=512.*bands \[.*empty"):
         LogMel(n_fft=512, n_mels=512)
+
+
+def test_a_forgotten_waveform_takes_no_memory():
+    heard = LogMel(16000, n_fft=512, hop_length=128, n_mels=32).hear(torch.randn(3, 4000))
+    forgotten = heard.forget_waveform()
+    assert forgotten.waveform.shape == (3, 0)
+    assert forgotten.waveform.untyped_storage().nbytes() == 0
+    assert forgotten.log_mel is heard.log_mel

@@ -20,6 +20,7 @@ from sda.training.metrics import (
     PreviewEvent,
     RunStarted,
     SaveDue,
+    SecondPhaseStarted,
     StepMetrics,
     TrainingCompleteEvent,
     Warned,
@@ -86,6 +87,18 @@ def test_the_journal_is_cut_back_to_a_checkpoint(tmp_path, at_step, at_epoch, ke
     journal.close()
     cut_journal(journal.path, at_step, at_epoch, MetricsHistory())
     assert len(list(read_journal(journal.path))) == kept
+
+
+@pytest.mark.parametrize(("at_step", "is_kept"), [(1, False), (2, False), (3, True)])
+def test_the_begin_of_the_second_phase_is_told_once(tmp_path, at_step, is_kept):
+    """It is told before its first step: a run that goes on from there tells it again."""
+    journal = Journal(tmp_path)
+    for event in (started(), step(1), step(2), SecondPhaseStarted(0, 2), step(3), step(4)):
+        journal(event)
+    journal.close()
+    cut_journal(journal.path, at_step, 0, MetricsHistory())
+    kinds = [values["event"] for values in read_journal(journal.path)]
+    assert ("SecondPhaseStarted" in kinds) is is_kept
 
 
 def _told(kept):

@@ -127,6 +127,16 @@ def test_tiny_corpora_give_finite_paths(sequences):
     assert path.min() >= every.min() - 0.1
 
 
+def test_of_many_equal_sequences_stretches_are_taken_from_every_place():
+    sequences = [torch.arange(24.0).expand(1, 24) for _ in range(2000)]
+    stretches, owners = SequenceDensity(1)._cut(sequences)
+    assert len(stretches) == len(owners) == 2000
+    places, counts = stretches[:, 0].unique(return_counts=True)
+    assert len(places) == 21
+    assert counts.min() > 50
+    assert len(owners.unique()) > 1000
+
+
 def test_a_steady_sound_stays_steady_beside_a_restless_one():
     steady = [0.05 * _walk(60, seed) - 6.0 for seed in range(4)]
     restless = [_walk(60, 10 + seed) + 6.0 for seed in range(4)]

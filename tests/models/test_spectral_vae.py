@@ -115,9 +115,9 @@ def test_one_clip_is_learned_to_almost_nothing(features):
         with torch.no_grad():
             return objective.measure_each(model.eval()(heard), sound).distances.item()
 
-    for step in range(600):
+    for step in range(750):
         for group in optimizer.param_groups:
-            group["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / 600))
+            group["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / 750))
         errors = objective.measure_each(model.eval()(heard), sound, draw=True)  # means: noise would be a floor
         optimizer.zero_grad()
         objective.score(errors).total().sum().backward()

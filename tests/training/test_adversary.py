@@ -132,16 +132,69 @@ def test_weighed_in_parts_the_discriminators_learn_the_same(noise):
             torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
-def test_a_step_that_is_tried_again_is_the_same_step(noise):
+def test_a_step_that_is_tried_again_is_the_same_step(noise, monkeypatch):
     adversary, once = _build(), _build()
     adversary.begin(3, 4)
-    adversary.weigh(_result(noise.flip(0)[:2]), noise[:2])  # and then the memory was full
+    adversary.weigh(_result(noise.flip(0)[:2]), noise[:2])
+    with monkeypatch.context() as memory:
+        memory.setattr("sda.training.adversary.feature_matching_loss", _run_out_of_memory)
+        with pytest.raises(torch.OutOfMemoryError):
+            adversary.weigh(_result(noise.flip(0)[2:]), noise[2:])
     for one in (adversary, once):
         one.begin(3, 4)
         one.weigh(_result(noise.flip(0)), noise)
         one.learn(1e-3, 1.0)
     for a, b in zip(adversary.discriminators.parameters(), once.discriminators.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def _run_out_of_memory(*_):
+    raise torch.OutOfMemoryError("full")
+
+
+def test_held_out_sound_is_listened_to_in_parts_no_larger_than_the_steps(noise, monkeypatch):
+    adversary, lengths = _build(), []
+    adversary.begin(OBSERVED_STEPS, 4)
+    for part in noise.split([1, 2, 1]):
+        adversary.weigh(_result(part.flip(0)), part)
+    forward = adversary.discriminators.forward
+    monkeypatch.setattr(adversary.discriminators, "forward", lambda part: lengths.append(len(part)) or forward(part))
+    adversary.observe(OBSERVED_STEPS, [Heard(noise.roll(7, dims=1), torch.zeros(0), torch.zeros(0))])
+    assert lengths == [2, 2]
+    whole = _build()
+    whole.begin(OBSERVED_STEPS, 4)
+    whole.weigh(_result(noise), noise)
+    whole.observe(OBSERVED_STEPS, [Heard(noise.roll(7, dims=1), torch.zeros(0), torch.zeros(0))])
+    assert whole.guard_state.held_out == pytest.approx(adversary.guard_state.held_out, abs=1e-5)
+
+
+def test_an_epoch_that_ends_where_the_second_phase_begins_is_none_of_it(make_duel):
+    run = make_duel()
+    half = 2 * len(run.train_loader)
+    run.run(stop_after=half)
+    while len(run.of(EpochMetrics)) < 2:
+        run.run(stop_after=half)
+    assert run.state.progress.step == half
+    assert run.of(EpochMetrics)[-1].disguise_strength is None
+    run.run()
+    assert [epoch.disguise_strength is None for epoch in run.of(EpochMetrics)] == [True, True, False, False]
+
+
+def test_early_stopping_waits_for_the_second_phase(make_duel):
+    run = make_duel(learning_rate=1e-12, early_stopping=True, early_stopping_patience=1)
+    run.config = replace(run.config, max_epochs=10)
+    run.run()
+    assert len(run.of(SecondPhaseStarted)) == 1
+    assert len(run.of(EpochMetrics)) > 5
+
+
+def test_gains_of_weight_normalisation_do_not_decay():
+    decaying, others = _build(weight_decay=0.1).optimizer.param_groups
+    assert (decaying["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
+    assert all(parameter.numel() > len(parameter) for parameter in decaying["params"])
+    n_layers = 6
+    assert len(decaying["params"]) == 2 * n_layers, "one kernel a layer, of two networks"
+    assert len(others["params"]) == 2 * 2 * n_layers, "its gain and its bias"
 
 
 def test_silence_gives_finite_gradients_on_both_sides():
