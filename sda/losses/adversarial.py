@@ -5,11 +5,13 @@ entry a discriminator, as `sda.models.discriminator.Judgements` holds them; ever
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from sda.numbers_state import NumbersState
 
 FAINTEST_FEATURE = 1e-4
 """Added to the mean magnitude that a distance of features is relative to: a layer may be silent."""
@@ -82,7 +84,7 @@ def _average(values: Sequence[Tensor]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class LeCam:
+class LeCam(NumbersState):
     """Holds scores of real sound near the running mean of generated sound's, and the other way round.
 
     A discriminator of few data drives the two apart; beside the hinge loss, this bounds how far. The running means
@@ -126,21 +128,3 @@ class LeCam:
         real = _average([(scores - self.fake).square().mean() for scores in real_scores])
         fake = _average([(scores - self.real).square().mean() for scores in fake_scores])
         return (real + fake) * float(self.n_steps > 0)
-
-    def to_dict(self) -> dict[str, float]:
-        """JSON-ready; `from_dict` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, float]) -> "LeCam":
-        """What `to_dict` wrote.
-
-        Raises:
-            KeyError: a value is missing.
-            TypeError, ValueError: a value is not a finite number.
-        """
-        state = cls(**{column.name: float(values[column.name]) for column in fields(cls)})
-        bad = {name: value for name, value in asdict(state).items() if not math.isfinite(value)}
-        if bad:
-            raise ValueError(f"running scores cannot go on from {bad}: every value has to be finite")
-        return state

@@ -7,8 +7,9 @@ Standard library only, and nothing but plain numbers.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+
+from sda.numbers_state import NumbersState
 
 MIN_MARGIN = 0.1
 """Least difference between training and generated scores to divide by, where a hinge loss asks for 2: near none,
@@ -16,7 +17,7 @@ overfitting would be whatever noise makes of it."""
 
 
 @dataclass(frozen=True)
-class GuardState:
+class GuardState(NumbersState):
     """Where the guard stands."""
 
     strength: float = 0.0
@@ -42,24 +43,6 @@ class GuardState:
         """
         margin = max(self.train - self.generated, MIN_MARGIN)
         return min(max((self.train - self.held_out) / margin, 0.0), 1.0)
-
-    def to_dict(self) -> dict[str, float]:
-        """JSON-ready; `from_dict` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, float]) -> "GuardState":
-        """The state that `to_dict` wrote.
-
-        Raises:
-            KeyError: a value is missing.
-            TypeError, ValueError: a value is not a finite number.
-        """
-        state = cls(**{column.name: float(values[column.name]) for column in fields(cls)})
-        bad = {name: value for name, value in asdict(state).items() if not math.isfinite(value)}
-        if bad:
-            raise ValueError(f"a discriminator's guard cannot go on from {bad}: every value has to be finite")
-        return state
 
 
 @dataclass(frozen=True)
