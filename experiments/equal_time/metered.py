@@ -13,6 +13,7 @@ from sda.callbacks.journal import JOURNAL, read_lines
 
 PROJECT = Path(__file__).parents[2]
 POLL_S = 0.2
+SCRIPT = "script="
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -26,17 +27,25 @@ class Told(NamedTuple):
 def follow_training(data: Path, run_dir: Path, overrides: Sequence[str]) -> Iterator[Told]:
     """Train, and hand out every event as it is told; the process ends with the iteration.
 
+    Args:
+        overrides: keys for `train.py`; `script=…` among them, relative to the project, takes another in its place.
+
     Raises:
         RuntimeError: the command failed.
     """
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     given = {"data.root": data, "hydra.run.dir": run_dir}
     arguments = [f"{key}={quote_value(str(path))}" for key, path in given.items()]
-    arguments += ["tracking=none", *overrides]
+    scripts = [one.removeprefix(SCRIPT) for one in overrides if one.startswith(SCRIPT)]
+    arguments += ["tracking=none", *(one for one in overrides if not one.startswith(SCRIPT))]
+    script = PROJECT / (scripts[-1] if scripts else "train.py")
     log = run_dir.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, str(PROJECT / "train.py"), *arguments], stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, str(script), *arguments],
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         read_to, cpu_s = 0, 0.0
         try:
@@ -52,7 +61,7 @@ def follow_training(data: Path, run_dir: Path, overrides: Sequence[str]) -> Iter
             process.kill()
             process.wait()
     if process.returncode:
-        raise RuntimeError(f"train.py {' '.join(arguments)} failed:\n{log.read_text()[-2000:]}")
+        raise RuntimeError(f"{script.name} {' '.join(arguments)} failed:\n{log.read_text()[-2000:]}")
 
 
 def read_cpu_s(pid: int) -> float:
