@@ -225,16 +225,17 @@ def compute_fixed_chunks(
 
 
 @torch.no_grad()
-def hear_varied(train: AudioTrainingDataset, features: LogMel, device: torch.device) -> list[Heard]:
+def hear_varied(train: AudioTrainingDataset, features: LogMel, device: torch.device) -> Iterator[Heard]:
     """Training chunks as augmentation varies them, as often as `N_VARIED` says, without their waveforms.
 
-    They are those of no epoch that is trained on.
+    They are those of no epoch that is trained on, and computed only where they are asked for.
     """
     n_visits = min(N_VARIED, train.extra_visits)
     chunks = spread(train.judged, MOST_TRAINING_CHUNKS // N_VARIED)
     items = [train.n_chunks * visit + chunk for visit in range(1, 1 + n_visits) for chunk in chunks]
-    batches = [items[first : first + JUDGED_BATCH] for first in range(0, len(items), JUDGED_BATCH)]
-    return [features.hear(train.vary(train.read(batch).to(device))[:, 0]).forget_waveform() for batch in batches]
+    for first in range(0, len(items), JUDGED_BATCH):
+        batch = train.read(items[first : first + JUDGED_BATCH]).to(device)
+        yield features.hear(train.vary(batch)[:, 0]).forget_waveform()
 
 
 def number_files(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[int]:

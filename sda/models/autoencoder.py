@@ -4,7 +4,7 @@ Letters in the shapes: `B` batch, `M` mel bands, `F` frames.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 
@@ -21,7 +21,7 @@ class Autoencoder(nn.Module):
     standardise: Standardise
 
     @abstractmethod
-    def fit(self, training: Sequence[Heard], varied: Sequence[Heard] = ()) -> None:
+    def fit(self, training: Sequence[Heard], varied: Iterable[Heard] = ()) -> None:
         """Take what is known before training from batches of training sound; waveforms are not looked at.
 
         Args:

@@ -3,7 +3,7 @@
 Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `D` latent dimensions, `C` channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import torch
@@ -114,7 +114,7 @@ class MelVAE(Autoencoder):
         self.encoder = Encoder(CHANNELS[-1] * grid[0] * grid[1], latent_dim, dropout)
         self.decoder = Decoder(grid, latent_dim)
 
-    def fit(self, training: Sequence[Heard], varied: Sequence[Heard] = ()) -> None:
+    def fit(self, training: Sequence[Heard], varied: Iterable[Heard] = ()) -> None:
         """Take the bands' statistics of training sound, before training; varied sound is not needed."""
         self.standardise.fit(heard.log_mel for heard in training)
 

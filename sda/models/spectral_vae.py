@@ -10,7 +10,7 @@ channels, `N` frequency bins, `T` samples.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -200,7 +200,7 @@ class SpectralVAE(Autoencoder):
         self.dropout.p = 0.0
 
     @torch.no_grad()
-    def fit(self, training: Sequence[Heard], varied: Sequence[Heard] = ()) -> None:
+    def fit(self, training: Sequence[Heard], varied: Iterable[Heard] = ()) -> None:
         """Take statistics and principal components of training sound, before training.
 
         Components that hold varied sound too, at other speeds above all, hold unheard sound better: on a piano whose

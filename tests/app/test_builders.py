@@ -44,7 +44,7 @@ def test_chunks_are_varied_before_training_as_in_training(make_sounds):
     plain = [features(train.grid_chunk(index))[0] for index in train.judged]
     assert not any(torch.equal(one, other) for one in varied for other in plain)
     train.extra_visits = 0
-    assert hear_varied(train, features, torch.device("cpu")) == []
+    assert list(hear_varied(train, features, torch.device("cpu"))) == []
 
 
 def test_looking_at_a_checkpoint_does_not_import_the_compiler():
