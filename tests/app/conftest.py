@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.app.forked import ForkedScript
+
 PROJECT = Path(__file__).parents[2]
 
 CHROMEDRIVER = shutil.which("chromedriver")
@@ -42,15 +44,16 @@ class CommandLine:
 
     folder: Path
 
-    def start(self, verb: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, str(PROJECT / f"{verb}.py"), *arguments],
-            cwd=self.folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+    def start(self, verb: str, *arguments: str, **environment: str) -> ForkedScript:
+        return ForkedScript(PROJECT / f"{verb}.py", arguments, self.folder, _surround(environment))
+
+    def run_afresh(self, verb: str, *arguments: str, **environment: str) -> str:
+        """Run in a process that has imported nothing yet, to the end; everything printed."""
+        command = [sys.executable, str(PROJECT / f"{verb}.py"), *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=_surround(environment), capture_output=True, text=True, check=True
         )
+        return done.stdout + done.stderr
 
     def run(self, verb: str, *arguments: str, code: int = 0, **environment: str) -> str:
         """Run to the end, expect an exit code, and give back everything printed."""
@@ -59,7 +62,7 @@ class CommandLine:
         assert process.returncode == code, out + err
         return out + err
 
-    def stop_after_steps(self, process: "subprocess.Popen[str]", n_steps: int, number: int = signal.SIGINT) -> str:
+    def stop_after_steps(self, process: ForkedScript, n_steps: int, number: int = signal.SIGINT) -> str:
         """Send a signal once the run's journal tells of so many steps; give back everything printed."""
         deadline = time.monotonic() + 200
         while sum(len(path.read_bytes().splitlines()) for path in self.folder.glob("runs/*/*/events.jsonl")) < n_steps:
@@ -79,6 +82,10 @@ class CommandLine:
     def events(self, run_dir: Path, kind: str) -> list[dict]:
         lines = (run_dir / "events.jsonl").read_text().splitlines()
         return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+
+def _surround(environment: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **environment}
 
 
 @pytest.fixture

@@ -378,7 +378,7 @@ def test_a_finished_run_is_continued_only_further_and_never_written_over(command
 
 
 def test_without_tracking_mlflow_is_not_imported(command_line, sounds):
-    text = command_line.run(
+    text = command_line.run_afresh(
         "train", sounds, *TINY, "training.max_epochs=1", "tracking=none", PYTHONPROFILEIMPORTTIME="1"
     )
     assert "torch" in text
