@@ -85,10 +85,17 @@ def _describe_reconstruction(reconstruction: Reconstruction, epoch: int) -> list
             epoch=epoch,
             source=source,
             n_clips=reconstruction.n_clips["held_out"],
+            by_file=_list_by_file(reconstruction) if source == "model" else {},
             **{name: measures[name].value for name in SCORED},
         )
         for source, measures in reconstruction.held_out.items()
     ]
+
+
+def _list_by_file(reconstruction: Reconstruction) -> dict[str, dict[str, float]]:
+    return {
+        path: {name: measures[name] for name in ("n_clips", *SCORED)} for path, measures in reconstruction.by_file.items()
+    }
 
 
 def _warn(message: str, epoch: int) -> Warned:

@@ -61,6 +61,8 @@ class Reconstruction:
     """Share of the mean spectrogram's log-mel error that the model takes away, by side."""
     error_ratio: Estimate | None
     """The model's log-mel error on held-out over that on training sound."""
+    by_file: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Held-out files by path: the model's measures, means over the file's `n_clips`."""
     examples: list[tuple[str, Tensor, Tensor, Tensor]] = field(default_factory=list)
     """Name, original, reconstruction and ceiling of held-out clips to listen to."""
 
@@ -99,6 +101,7 @@ def reconstruct(
         n_files={side: len(set(one.files)) for side, one in rebuilt.items()},
         skill={side: one.estimate_skill() for side, one in rebuilt.items()},
         error_ratio=estimate_ratio_of_means(held_out.errors, train.errors) if train else None,
+        by_file=held_out.list_by_file(),
         examples=held_out.examples,
     )
     return reconstruction, train.sounds if train else []
@@ -117,6 +120,8 @@ class _Rebuilt:
     """By source, then by measure, one number a clip."""
     files: list[int]
     """The file of each clip, by number."""
+    paths: list[str]
+    """The path of each clip's file."""
     sounds: list[Sound]
     """What the model made of the clips."""
     examples: list[tuple[str, Tensor, Tensor, Tensor]]
@@ -132,6 +137,15 @@ class _Rebuilt:
             source: {name: estimate_mean(values.double().numpy(), self.files) for name, values in measures.items()}
             for source, measures in self.measures.items()
         }
+
+    def list_by_file(self) -> dict[str, dict[str, float]]:
+        """The model's measures by file, means over its clips, with `n_clips`."""
+        found: dict[str, dict[str, float]] = {}
+        for path in dict.fromkeys(self.paths):
+            clips = [place for place, other in enumerate(self.paths) if other == path]
+            means = {name: float(values[clips].mean()) for name, values in self.measures["model"].items()}
+            found[path] = {"n_clips": len(clips), **means}
+        return found
 
     def estimate_skill(self) -> Estimate:
         """Share of the mean spectrogram's error that the model takes away."""
@@ -165,6 +179,7 @@ def _rebuild(subject: Subject, side: str, max_clips: int, advance: Advance) -> _
     return _Rebuilt(
         measures={name: measure_reconstruction(clips, source, on_cpu) for name, source in sources.items()},
         files=number_files(dataset, chosen),
+        paths=[str(dataset.chunks[index].path) for index in chosen],
         sounds=[Sound(name, clip) for name, clip in zip(names, sources["model"], strict=True)],
         examples=[(names[i], clips[i], sources["model"][i], sources["ceiling"][i]) for i in shown],
     )

@@ -256,6 +256,7 @@ def _record_end(
         }
     names = ("log_mel_l1_db", "mr_stft", "loudness_error_db", "n_clips")
     values["reconstruction"] = {score.source: {name: getattr(score, name) for name in names} for score in scores}
+    values["held_out_by_file"] = next((score.by_file for score in scores if score.source == "model"), {})
     if evaluated is not None:
         values["evaluation"] = {"label": evaluated.label, **evaluated.figures}
     try:

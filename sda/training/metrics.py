@@ -196,6 +196,8 @@ class ReconstructionScored:
     mr_stft: float
     loudness_error_db: float
     n_clips: int
+    by_file: dict[str, dict[str, float]] = field(default_factory=dict)
+    """The same for each held-out file by its path, means over its `n_clips`, so that runs can be compared in pairs."""
 
 
 @dataclass(frozen=True)
