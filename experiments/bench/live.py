@@ -156,7 +156,7 @@ def _plan(trial: Trial, run_dir: Path) -> Plan:
     overrides = [f"{key}={value}" for key, value in given.items()]
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         composed = compose("train", overrides=[*overrides, *trial.overrides])
-    return plan_run(composed, run_dir, frozenset(given), "auto", None)
+    return plan_run(composed, run_dir, overrides, "auto", None)
 
 
 def _build_tracking(plan: Plan) -> MlflowTracking:

@@ -16,7 +16,9 @@ PATH_KEYS = frozenset(
         "reference",
         "resume",
         "run",
+        "runs",
         "source",
+        "sweep",
     }
 )
 """Keys whose value is always a path, a pattern or a plain name, never a Hydra expression."""
@@ -71,7 +73,7 @@ def _quote_path(argument: str) -> str:
     if _exists(value):
         return f"{key}={quote_value(_expand(value))}"
     parts = value.split(",")
-    if len(parts) > 1 and all(_exists(part) for part in parts) and key != "run":
+    if len(parts) > 1 and all(_exists(part) for part in parts) and key not in ("run", "runs"):
         return f"{key}={','.join(quote_value(_expand(part)) for part in parts)}"
     is_path = key.lstrip("+") in PATH_KEYS
     return f"{key}={quote_value(_expand(value))}" if is_path else argument

@@ -1,4 +1,4 @@
-"""The four verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
+"""The verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
 
 import difflib
 import os
@@ -6,20 +6,25 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from sda.app.arguments import find_value, prepare_arguments, quote_value, split_names
-from sda.app.plan import Plan, plan_resume, plan_run
-from sda.app.runs import LOCK, find_run
+from sda.app.objective import check_objective, read_objective
+from sda.app.plan import Plan, list_keys, plan_resume, plan_run
+from sda.app.runs import EXIT_UNSAVED, LOCK, find_run
 from sda.app.survey import scan_once
+from sda.app.sweep import find_sweep_to_resume
+from sda.app.sweep_end import Sweep
+from sda.app.sweep_job import Job, run_job
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import TrainRunConfig
 from sda.config.store import register_configs
@@ -34,6 +39,7 @@ CONFIG_DIR = next(path for path in (_HERE.parents[1] / "conf", _HERE.parents[2] 
 """Compositions: the copy inside an installed package, or `conf/` of a checkout."""
 
 EXIT_ERROR = 1
+_MULTIRUN = {"-m", "--multirun"}
 _HYDRAS_OWN_MATTERS = (
     "object_type=",
     "reference_type=",
@@ -49,7 +55,7 @@ def scan() -> None:
     arguments = prepare_arguments(sys.argv[1:])
 
     def run() -> None:
-        if {"-m", "--multirun"} & set(arguments):
+        if _MULTIRUN & set(arguments):
             raise ConfigError("scan.py looks at one configuration at a time: leave out -m.")
         _call_hydra("scan", _scan_task, arguments)
 
@@ -59,16 +65,7 @@ def scan() -> None:
 def train() -> None:
     """Entry point of `train.py` and `sda-train`."""
     arguments = prepare_arguments(sys.argv[1:])
-    resumed = find_value(arguments, "resume")
-
-    def run() -> None:
-        if resumed not in (None, "null"):
-            run_dir = find_run(resumed.strip("'").replace("\\'", "'") if resumed else "")
-            # The run goes on in its own folder, whose record of what was composed stays as it is.
-            arguments.extend([f"hydra.run.dir={quote_value(str(run_dir))}", "hydra.output_subdir=null"])
-        _call_hydra("train", _train_task, arguments)
-
-    _report_errors(run)
+    _report_errors(lambda: _train_many(arguments) if _MULTIRUN & set(arguments) else _train_one(arguments))
 
 
 def evaluate() -> None:
@@ -81,57 +78,129 @@ def generate() -> None:
     _report_errors(lambda: _call_hydra("generate", _generate_task, prepare_arguments(sys.argv[1:])))
 
 
+def compare() -> None:
+    """Entry point of `compare.py` and `sda-compare`."""
+    _report_errors(lambda: _call_hydra("compare", _compare_task, prepare_arguments(sys.argv[1:])))
+
+
+def _train_one(arguments: list[str]) -> None:
+    resumed = find_value(arguments, "resume")
+    if find_value(arguments, "sweep.resume") == "true":
+        raise ConfigError("sweep.resume=true goes with -m and the sweep's keys; a single run goes on with resume=.")
+    if resumed not in (None, "null"):
+        run_dir = find_run(resumed.strip("'").replace("\\'", "'") if resumed else "")
+        # The run goes on in its own folder, whose record of what was composed stays as it is.
+        arguments.extend([f"hydra.run.dir={quote_value(str(run_dir))}", "hydra.output_subdir=null"])
+    _call_hydra("train", _train_task, arguments)
+
+
+def _train_many(arguments: list[str]) -> None:
+    """A sweep: its jobs, and at the end, whatever it is, what they came to."""
+    given = list(arguments)
+    if find_value(arguments, "resume") not in (None, "null"):
+        raise ConfigError(
+            "resume cannot be swept over (-m): continue one run at a time, or all of a sweep with sweep.resume=true."
+        )
+    if find_value(arguments, "sweep.resume") == "true" and find_value(arguments, "hydra.sweep.dir") is None:
+        folder = find_sweep_to_resume(given)
+        print(f"going on with the sweep in {folder}", flush=True)
+        arguments.append(f"hydra.sweep.dir={quote_value(str(folder))}")
+    # A job's folder may hold a run that is found or continued, whose record of what was composed stays as it is.
+    arguments.append("hydra.output_subdir=null")
+    sweep: Sweep | None = None
+
+    def begin(composed: DictConfig) -> None:
+        nonlocal sweep
+        sweep = Sweep.begin(Path(composed.hydra.sweep.dir).absolute(), given)
+
+    SweepStart.begin = begin
+    n_failed = 0
+    try:
+        _call_hydra("train", _train_task, arguments)
+    finally:
+        if sweep is not None:
+            n_failed = sweep.end(Console())
+    if n_failed:
+        sys.exit(EXIT_ERROR)
+
+
+class SweepStart(Callback):
+    """Tells, in the sweep's own process alone, where the sweep lies; Hydra makes it, as `conf/train.yaml` says."""
+
+    begin: ClassVar[Callable[[DictConfig], None] | None] = None
+    failed: ClassVar[SdaError | None] = None
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Before the first job."""
+        if SweepStart.begin is not None:
+            SweepStart.begin(config)
+
+
 def _scan_task(composed: DictConfig) -> None:
     from sda.app.scan import scan_for_training
 
     try:
         preset_choice = HydraConfig.get().runtime.choices["preset"]
-        scan_for_training(composed, frozenset(_list_given()), preset_choice, Console())
+        scan_for_training(composed, _list_given(), preset_choice, Console())
     except SdaError as error:
         _fail(_find_cause(error))  # here, or Hydra would say that the job failed
 
 
 def _train_task(composed: DictConfig) -> float:
-    """One training job, alone or in a sweep."""
+    """One training job, alone or in a sweep; what it gives back is what a search makes small."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return _train_as_job(composed)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     try:
         plan = _plan(composed, run_dir)
-        from sda.app.train import EXIT_UNSAVED, run_training
+        from sda.app.train import run_training
 
         layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
-        objective, exit_code = run_training(plan, Console(stderr=False), layers)
+        exit_code = run_training(plan, Console(stderr=False), layers)
     except SdaError as error:
         _discard_unborn(run_dir)
-        if _is_sweep():
-            raise  # the other jobs of the sweep go on
         _fail(_find_cause(error))
     except BaseException:
         _discard_unborn(run_dir)
         raise
-    if exit_code and not (_is_sweep() and exit_code == EXIT_UNSAVED):  # the other jobs may have a disk with room
+    if exit_code:
+        sys.exit(exit_code)
+    return read_objective(run_dir, composed.sweep.objective)
+
+
+def _train_as_job(composed: DictConfig) -> float:
+    settings = HydraConfig.get()
+    run_dir, sweep_dir = Path(settings.runtime.output_dir), Path(settings.sweep.dir).absolute()
+    launcher = str(settings.runtime.choices["hydra/launcher"])
+    job = Job(int(settings.job.num), run_dir, sweep_dir, _list_given(), launcher)
+
+    def plan(composed: DictConfig, run_dir: Path) -> Plan:
+        check_objective(composed.sweep.objective, composed.evaluation.at_end)
+        return plan_run(composed, run_dir, job.overrides, settings.runtime.choices["preset"], sweep_dir)
+
+    try:
+        objective, exit_code = run_job(job, composed, plan)
+    except SdaError as error:
+        raise type(error)(_find_cause(error)) from None  # words that survive the way from another process
+    finally:
+        _discard_unborn(run_dir)
+    if exit_code and exit_code != EXIT_UNSAVED:  # the other jobs may have a disk with room
         sys.exit(exit_code)
     return objective
 
 
 def _plan(composed: DictConfig, run_dir: Path) -> Plan:
-    settings = HydraConfig.get()
     given = _list_given()
     if composed.resume is not None:
-        if _is_sweep():
-            raise ConfigError("resume cannot be swept over (-m): continue one run at a time.")
-        overrides = {key: OmegaConf.select(composed, key) for key in given if key != "resume"}
+        overrides = {key: OmegaConf.select(composed, key) for key in list_keys(given) if key != "resume"}
         return plan_resume(composed.resume, overrides)
-    sweep_dir = Path(settings.sweep.dir).absolute() if _is_sweep() else None
-    return plan_run(composed, run_dir, frozenset(given), settings.runtime.choices["preset"], sweep_dir)
+    check_objective(composed.sweep.objective, composed.evaluation.at_end)
+    return plan_run(composed, run_dir, given, HydraConfig.get().runtime.choices["preset"], None)
 
 
 def _list_given() -> list[str]:
-    """Keys on the command line."""
-    return [override.partition("=")[0].lstrip("+~") for override in HydraConfig.get().overrides.task]
-
-
-def _is_sweep() -> bool:
-    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+    """What was given on the command line, such as `preset=conservative`."""
+    return [str(override) for override in HydraConfig.get().overrides.task]
 
 
 def _evaluate_task(config: DictConfig) -> None:
@@ -158,6 +227,17 @@ def _generate_task(config: DictConfig) -> None:
     from sda.app.generate import generate_from_run
 
     generate_from_run(settings, Console())
+
+
+def _compare_task(config: DictConfig) -> None:
+    settings = _to_object(config)
+    names = split_names(settings.runs)
+    if bool(names) == bool(settings.sweep):
+        raise ConfigError("give either runs=…, such as runs=last,runs/…/other, or sweep=…, such as sweep=last.")
+    check_objective(settings.objective, at_end="small")
+    from sda.app.compare import compare_given
+
+    compare_given(names, settings, Console())
 
 
 def _to_object(config: DictConfig) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from sda.app.assessment import Assessment
+from sda.app.objective import SECTIONS
 from sda.app.subject import Reconstruction
 from sda.bootstrap import Estimate
 from sda.evaluation.memorisation import WINDOW_S, Replay, cut_match
@@ -18,8 +19,6 @@ from sda.training.metrics import Evaluated
 SCHEMA = 1
 VALUES = "evaluation.json"
 PAGE = "report.html"
-SECTIONS = ("reconstruction", "distribution", "memorisation", "latents")
-"""Parts of `evaluation.json` whose figures MLflow is told."""
 N_NEAREST = 20
 """Generated windows that are shown beside their nearest training sound."""
 

@@ -93,9 +93,8 @@ def _describe_reconstruction(reconstruction: Reconstruction, epoch: int) -> list
 
 
 def _list_by_file(reconstruction: Reconstruction) -> dict[str, dict[str, float]]:
-    return {
-        path: {name: measures[name] for name in ("n_clips", *SCORED)} for path, measures in reconstruction.by_file.items()
-    }
+    kept = ("n_clips", *SCORED)
+    return {path: {name: measures[name] for name in kept} for path, measures in reconstruction.by_file.items()}
 
 
 def _warn(message: str, epoch: int) -> Warned:

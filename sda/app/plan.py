@@ -1,6 +1,7 @@
 """From a composed configuration to everything that is settled before training; nothing here imports torch."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,8 @@ class Plan:
     checkpoint: Checkpoint | None = None
     """Where to continue from; `None` for a new run."""
     sweep_dir: Path | None = None
+    overrides: list[str] = field(default_factory=list)
+    """What was given on the command line, such as `preset=conservative`."""
 
     @property
     def usable_paths(self) -> list[str]:
@@ -68,13 +71,13 @@ class Plan:
 
 
 def plan_run(
-    composed: DictConfig, run_dir: Path, given_keys: frozenset[str], preset_choice: str, sweep_dir: Path | None
+    composed: DictConfig, run_dir: Path, overrides: list[str], preset_choice: str, sweep_dir: Path | None
 ) -> Plan:
     """Settle a new run.
 
     Args:
         composed: the composed configuration, its interpolations unresolved.
-        given_keys: keys given on the command line.
+        overrides: what was given on the command line, such as `preset=conservative`.
         preset_choice: the option chosen in the group `preset`.
         sweep_dir: the sweep that the run is part of.
 
@@ -82,6 +85,7 @@ def plan_run(
         ConfigError: a value is missing or out of range.
         DataError: the sounds cannot be used as asked.
     """
+    given_keys = frozenset(list_keys(overrides))
     if OmegaConf.is_missing(composed.data, "root"):
         raise ConfigError("data.root is not set. Give the folder with your sounds: python train.py data.root=~/sounds")
     if (run_dir / JOURNAL).exists():
@@ -119,6 +123,7 @@ def plan_run(
         notices,
         None,
         sweep_dir,
+        overrides,
     )
 
 
@@ -176,6 +181,15 @@ def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
         notices,
         checkpoint,
     )
+
+
+def list_keys(overrides: Sequence[str]) -> list[str]:
+    """The keys of overrides.
+
+    >>> list_keys(["preset=balanced", "+data.fold=1"])
+    ['preset', 'data.fold']
+    """
+    return [override.partition("=")[0].lstrip("+~") for override in overrides]
 
 
 def to_schema(composed: DictConfig) -> TrainRunConfig:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
 
 from sda.callbacks.backlog import read_state
 from sda.durable import write_json
@@ -18,6 +19,11 @@ HISTORY = "history.json"
 CHECKPOINTS = "checkpoints"
 PREVIEWS = "previews"
 LOCK = ".lock"
+CONFIG_FILE = ".hydra/config.yaml"
+LAYERS_FILE = ".hydra/layers.yaml"
+OVERRIDES_FILE = ".hydra/overrides.yaml"
+EXIT_UNSAVED = 3
+"""Exit code of a run that came to its end or was stopped, while the disk did not take all of it."""
 
 
 def find_run(name: str) -> Path:
@@ -91,3 +97,46 @@ def is_running(run_dir: Path) -> bool:
             return False
     except Timeout:
         return True
+
+
+def read_config(run_dir: Path) -> dict[str, Any]:
+    """A run's resolved configuration as plain values; empty where it is gone."""
+    path = run_dir / CONFIG_FILE
+    return to_plain(OmegaConf.load(path)) if path.exists() else {}
+
+
+def read_fingerprint(run_dir: Path) -> str:
+    """The fingerprint of the sounds that a run was trained on; empty where its manifest is gone."""
+    try:
+        manifest = json.loads((run_dir / MANIFEST).read_text(encoding="utf-8"))
+    except OSError:
+        return ""
+    return str(manifest["fingerprint"])
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested values by their full key, as text.
+
+    >>> flatten({"training": {"max_epochs": 3}, "seed": 0})
+    {'training.max_epochs': '3', 'seed': '0'}
+    """
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat
+
+
+def read_overrides(run_dir: Path) -> list[str]:
+    """What a run was given on the command line, such as `preset=conservative`; empty where that is gone."""
+    path = run_dir / OVERRIDES_FILE
+    return [str(one) for one in OmegaConf.load(path)] if path.exists() else []
+
+
+def to_plain(config: Any) -> dict[str, Any]:
+    """A configuration as plain values, its interpolations left as they are."""
+    values = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}

@@ -29,14 +29,14 @@ LONGEST_STEM_BYTES = 180
 PAGE_SUFFIXES = frozenset({".html", ".htm"})
 
 
-def scan_for_training(composed: DictConfig, given_keys: frozenset[str], preset_choice: str, console: Console) -> None:
+def scan_for_training(composed: DictConfig, overrides: list[str], preset_choice: str, console: Console) -> None:
     """Look at a folder, print what is in it, and write a page with pictures of every sound.
 
     A folder that `train.py` would refuse is shown all the same; the refusal comes last.
 
     Args:
         composed: the composed configuration, its interpolations unresolved.
-        given_keys: keys given on the command line.
+        overrides: what was given on the command line, such as `preset=conservative`.
         preset_choice: the option chosen in the group `preset`.
 
     Raises:
@@ -44,7 +44,7 @@ def scan_for_training(composed: DictConfig, given_keys: frozenset[str], preset_c
         DataError: there is nothing to show, or it cannot be trained on as asked.
     """
     _settle_paths(composed)
-    scan, groups, plan, refusal = _survey(composed, given_keys, preset_choice)
+    scan, groups, plan, refusal = _survey(composed, overrides, preset_choice)
     config = to_schema(composed)
     report = _describe(config, scan, groups, plan, preset_choice)
     print_files(console, report)
@@ -83,11 +83,11 @@ def _settle_paths(composed: DictConfig) -> None:
 
 
 def _survey(
-    composed: DictConfig, given_keys: frozenset[str], preset_choice: str
+    composed: DictConfig, overrides: list[str], preset_choice: str
 ) -> tuple[Scan, Groups, Plan | None, SdaError | None]:
     """What the folder holds, and the run that `train.py` would make of it or why it would not."""
     try:
-        plan = plan_run(composed, Path(RUNS_ROOT).absolute(), given_keys, preset_choice, None)
+        plan = plan_run(composed, Path(RUNS_ROOT).absolute(), overrides, preset_choice, None)
     except SdaError as refusal:
         config = to_schema(composed)
         data = config.data

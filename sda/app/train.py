@@ -12,9 +12,20 @@ from sda.app.final_evaluation import evaluate_at_end
 from sda.app.interrupt import Requests
 from sda.app.plan import Plan
 from sda.app.report import Outcome, describe_verdict, find_best, print_lines, print_outcome, print_plan
-from sda.app.runs import HISTORY, MANIFEST, lock_run, update_summary
+from sda.app.runs import (
+    CONFIG_FILE,
+    EXIT_UNSAVED,
+    HISTORY,
+    LAYERS_FILE,
+    MANIFEST,
+    OVERRIDES_FILE,
+    flatten,
+    lock_run,
+    update_summary,
+)
 from sda.app.session import Session, build_session
 from sda.app.survey import build_cache, describe_data
+from sda.app.sweep import list_swept, name_overrides, read_command
 from sda.app.sync import close_stale_runs
 from sda.callbacks.backlog import TrackingSettings, link_to_run, read_state, rewind
 from sda.callbacks.checkpoint import CheckpointCallback
@@ -29,10 +40,6 @@ from sda.errors import DivergedError
 from sda.training.config import get_effective_preview_interval
 from sda.training.metrics import Evaluated, Event, MetricsCallback, ReconstructionScored, RunEnded
 
-CONFIG_FILE = ".hydra/config.yaml"
-LAYERS_FILE = ".hydra/layers.yaml"
-EXIT_UNSAVED = 3
-"""The run came to its end or was stopped, but the disk did not take all of it."""
 EXIT_STOPPED_AT_ONCE = 4
 """A second signal stopped the run without saving; its last checkpoint is intact."""
 EXIT_STOPPED = 128
@@ -50,14 +57,14 @@ class Emitter:
             listener(event)
 
 
-def run_training(plan: Plan, console: Console, layers: str | None = None) -> tuple[float, int]:
+def run_training(plan: Plan, console: Console, layers: str | None = None) -> int:
     """Train as planned, or go on where the plan's checkpoint stands.
 
     Args:
         layers: the configuration before it was resolved, kept beside the resolved one.
 
     Returns:
-        the best epoch's held-out loss (what a sweep compares) and the exit code of the process.
+        the exit code of the process.
 
     Raises:
         SdaError: the run cannot be built or cannot go on; what was learned up to then is on disk.
@@ -101,8 +108,7 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> tup
             folds = None if plan.sweep_dir is None else summarise_folds(plan.sweep_dir)
             outcome = Outcome(status, session.state.history, scores, evaluated, link, problem, folds, unsaved)
             print_outcome(console, plan, outcome)
-    best = progress.best_val_loss
-    return (float("nan") if best is None else best), _choose_exit_code(status, reason, unsaved, requests.signal_number)
+    return _choose_exit_code(status, reason, unsaved, requests.signal_number)
 
 
 @dataclass(frozen=True)
@@ -169,13 +175,15 @@ def _build_tracking(plan: Plan) -> MlflowTracking | None:
     if tracking.backend is TrackingBackend.none:
         return None
     tags = {f"chose.{choice.key}": f"{choice.value:g} ({choice.reason})" for choice in plan.choices}
+    swept = [] if plan.sweep_dir is None else list_swept(plan.overrides, read_command(plan.sweep_dir))
+    tags |= {f"swept.{key.replace('/', '.')}": value for key, _, value in (one.partition("=") for one in swept)}
     tags |= {"preset": plan.config.preset.name, "model": plan.config.model.name.value}
     tags["validation"] = f"weak: {plan.split.weakness}" if plan.split.weakness else "whole groups of files held out"
     tags |= {f"quarantined.{n}": f"{file.path}: {file.reason}" for n, file in enumerate(plan.scan.quarantined[:50])}
     settings = TrackingSettings(
         uri=tracking.uri,
         experiment=tracking.experiment,
-        run_name=plan.run_dir.name if plan.sweep_dir is None else f"{plan.sweep_dir.name}/{plan.run_dir.name}",
+        run_name=plan.run_dir.name if plan.sweep_dir is None else name_overrides(swept),
         tags=tags,
         params=flatten(plan.resolved),
         dataset={
@@ -191,21 +199,6 @@ def _build_tracking(plan: Plan) -> MlflowTracking | None:
     return MlflowTracking(plan.run_dir, settings, tracking.close_timeout_s, leftovers)
 
 
-def flatten(values: dict[str, object], prefix: str = "") -> dict[str, str]:
-    """Nested values by their full key, as text.
-
-    >>> flatten({"training": {"max_epochs": 3}, "seed": 0})
-    {'training.max_epochs': '3', 'seed': '0'}
-    """
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat
-
-
 def _record_start(session: Session, layers: str | None) -> int:
     """Say on disk what runs; a continuation drops from the journal what it is about to tell again.
 
@@ -216,6 +209,7 @@ def _record_start(session: Session, layers: str | None) -> int:
     write_text(plan.run_dir / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(plan.resolved)))
     if layers is not None:
         write_text(plan.run_dir / LAYERS_FILE, layers)
+        write_text(plan.run_dir / OVERRIDES_FILE, OmegaConf.to_yaml(OmegaConf.create(plan.overrides)))
     write_json(plan.run_dir / MANIFEST, describe_data(plan.scan, plan.groups, plan.split))
     n_damaged = 0
     if plan.checkpoint is not None:

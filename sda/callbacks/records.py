@@ -37,6 +37,15 @@ EPOCH_METRICS = (
     "discriminator_overfitting",
 )
 FINAL_METRICS = ("total_time_s", "final_train_loss", "final_val_loss", "best_val_loss", "best_epoch")
+NOTE = "mlflow.note.content"
+"""Tag that MLflow shows as a run's description."""
+NOTED = {
+    "reconstruction.held_out.model.log_mel_l1_db": ("log-mel L1 of held-out sound, dB", 1.0, 2),
+    "reconstruction.held_out.model.mr_stft": ("MR-STFT of held-out sound", 1.0, 3),
+    "reconstruction.error_ratio": ("held-out over training error", 1.0, 2),
+    "memorisation.replay_rate": ("generated seconds that replay training sound, %", 100.0, 0),
+}
+"""Figures of an evaluation that a run's description names: words, factor and digits."""
 RECONSTRUCTION_METRICS = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
 
 
@@ -117,6 +126,16 @@ def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivere
     _collect_words(values, batch)
 
 
+def write_note(evaluated: dict[str, Any]) -> str:
+    """What an evaluation found, as the description of the run's page in MLflow (Markdown)."""
+    figures = evaluated["figures"]
+    lines = [f"**{evaluated['label']}** (epoch {evaluated['epoch']}, {evaluated['suite']} suite)", ""]
+    for name, (words, factor, digits) in NOTED.items():
+        if figures.get(name) is not None:
+            lines.append(f"- {words}: {factor * figures[name]:.{digits}f}")
+    return "\n".join([*lines, "- to read and to listen: `evaluation/report.html` among the artifacts"])
+
+
 def _collect_words(values: dict[str, Any], batch: Batch) -> None:
     """What an event says in words: tags, and the run's status."""
     kind = values["event"]
@@ -135,6 +154,7 @@ def _collect_words(values: dict[str, Any], batch: Batch) -> None:
         batch.tags[f"warning.{values['kind']}"] = values["message"]
     elif kind == "Evaluated":
         batch.tags["evaluation"] = f"{values['label']} ({values['suite']} suite, epoch {values['epoch']})"
+        batch.tags[NOTE] = write_note(values)
     elif kind == "RunEnded":
         batch.status = MLFLOW_STATUS[values["status"]]
         batch.tags |= {"status": values["status"], "reason": values["reason"] or values["status"]}

@@ -1,6 +1,7 @@
 """The MLflow parent of a sweep: its status, and what its children say together."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,39 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 RECORD = "tracking_sweep.json"
+MOST_TAG = 8000
+"""Characters that MLflow takes in a tag."""
+
+
+@dataclass(frozen=True)
+class SweepNews:
+    """What a sweep's parent is told at the end."""
+
+    name: str
+    tags: dict[str, str]
+    note: str
+    """Markdown, shown as the run's description."""
+    metrics: dict[str, float]
+    artifacts: list[Path]
+
+
+def read_parent(folder: Path) -> str:
+    """The MLflow run that is the parent of a sweep's runs; empty where there is none yet."""
+    record = folder / RECORD
+    return str(json.loads(record.read_text(encoding="utf-8"))["run_id"]) if record.exists() else ""
+
+
+def tell_sweep(client: "MlflowClient", folder: Path, news: SweepNews) -> None:
+    """Give a sweep's parent its name, tags, description, metrics and files; what was told before is replaced."""
+    parent = read_parent(folder)
+    tags = {"mlflow.runName": news.name, "mlflow.note.content": news.note, **news.tags}
+    for key, value in tags.items():
+        client.set_tag(parent, key, value[:MOST_TAG])
+    for key, number in news.metrics.items():
+        client.log_metric(parent, key, number)
+    for path in news.artifacts:
+        client.log_artifact(parent, str(path))
+    update_sweep(client, folder)
 
 
 def find_sweep(client: "MlflowClient", settings: TrackingSettings, experiment_id: str) -> str:
@@ -21,9 +55,9 @@ def find_sweep(client: "MlflowClient", settings: TrackingSettings, experiment_id
     folder = Path(settings.sweep_dir)
     record = folder / RECORD
     with FileLock(folder / ".tracking_sweep.lock"):
-        if record.exists():
-            run_id: str = json.loads(record.read_text(encoding="utf-8"))["run_id"]
-            return run_id
+        known = read_parent(folder)
+        if known:
+            return known
         tags = {"sweep_dir": str(folder), "sweep": "true"}
         run = client.create_run(experiment_id, tags=tags, run_name=f"sweep {folder.parent.name} {folder.name}")
         write_json(record, {"run_id": run.info.run_id})

@@ -29,7 +29,7 @@ from sda.callbacks.backlog import (
 )
 from sda.callbacks.journal import JOURNAL, read_lines
 from sda.callbacks.records import EPOCH_METRICS, STEP_METRICS, Batch, Delivered, DeliveryState, collect
-from sda.callbacks.sweep import find_sweep, update_sweep
+from sda.callbacks.sweep import SweepNews, find_sweep, tell_sweep, update_sweep
 from sda.training.metrics import Event, RunStarted
 
 if TYPE_CHECKING:
@@ -119,6 +119,15 @@ def deliver(run_dir: Path) -> None:
         if settings.sweep_dir and status_changed:
             update_sweep(client, Path(settings.sweep_dir))
         _deliver_files(client, run_dir, state)
+
+
+def try_to_tell_sweep(folder: Path, settings: TrackingSettings, news: SweepNews) -> str:
+    """`tell_sweep`, with what went wrong as words."""
+    try:
+        tell_sweep(_connect(settings.uri), folder, news)
+    except Exception as error:
+        return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    return ""
 
 
 def _ask_what_is_there(client: "MlflowClient", state: DeliveryState) -> Delivered:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from omegaconf import OmegaConf
 
+from sda.config.machine import count_gpus, measure_machine, share_cores
 from sda.training.config import PRESETS, choose_batch_size, choose_preset, choose_val_fraction
 
 
@@ -32,6 +33,7 @@ def register_resolvers(measure: Measure) -> None:
     - `${batch_size:N,MOST}`: batch size for N chunks, at most MOST.
     - `${count_files:ROOT,MIN_DURATION_S,SILENCE_DBFS,CACHE_DIR,SAMPLE_RATE_HZ}`: usable files in ROOT.
     - `${count_chunks:…the same…,CHUNK_DURATION_S}`: chunks in them.
+    - `${jobs_at_once:}`, `${gpus_a_job:}`: how a sweep's jobs share this machine.
     - `${short_id:}`: eight random hexadecimal digits, the same throughout one composition.
 
     Args:
@@ -55,6 +57,8 @@ def register_resolvers(measure: Measure) -> None:
         "batch_size": choose_batch_size,
         "count_files": count_files,
         "count_chunks": count_chunks,
+        "jobs_at_once": lambda: share_cores(*measure_machine())[0],
+        "gpus_a_job": lambda: min(1, count_gpus()),
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)

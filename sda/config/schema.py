@@ -316,6 +316,25 @@ class EvaluationConfig:
 
 
 @dataclass
+class SweepConfig:
+    """Several trainings with one command (-m)."""
+
+    resume: bool = setting(
+        False,
+        "Go on with the newest sweep of the same command: jobs that finished are not run again, others go on from "
+        "their last checkpoint. For an older one, give its folder: hydra.sweep.dir=…",
+    )
+    objective: str = setting(
+        "log_mel_l1_db",
+        "What runs are ranked by and hydra/sweeper=optuna makes small: log_mel_l1_db, mr_stft or loudness_error_db of "
+        "held-out sound, best_val_loss, overfitting_gap, or a key of evaluation.json such as memorisation.replay_rate.",
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self, "sweep")
+
+
+@dataclass
 class TrainRunConfig:
     """Everything `train.py` can be told."""
 
@@ -330,6 +349,7 @@ class TrainRunConfig:
     checkpoint: CheckpointConfig = setting(CheckpointConfig, "")
     evaluation: EvaluationConfig = setting(EvaluationConfig, "")
     tracking: TrackingConfig = setting(TrackingConfig, "")
+    sweep: SweepConfig = setting(SweepConfig, "")
     seed: int = setting(0, "Decides the split and every random draw of the run.", at_least=0)
     deterministic: bool = setting(False, "Exact repetition on a GPU, slower; on the CPU runs repeat exactly anyway.")
     resume: str | None = setting(
@@ -374,6 +394,25 @@ class EvaluateConfig:
     )
     seed: int = setting(0, "Decides what is generated and which files are drawn for the intervals.", at_least=0)
     device: str = setting("auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.")
+
+    def __post_init__(self) -> None:
+        check_settings(self, "")
+
+
+@dataclass
+class CompareConfig:
+    """Everything `compare.py` can be told."""
+
+    runs: str = setting("", "Runs, with commas: folders, MLflow run ids, or `last`.")
+    sweep: str = setting("", "All runs of a sweep: its folder, the MLflow id of its parent run, or `last`.")
+    objective: str = setting(
+        "log_mel_l1_db",
+        "What runs are ranked by: log_mel_l1_db, mr_stft or loudness_error_db of held-out sound, best_val_loss, "
+        "overfitting_gap, or a key of evaluation.json such as memorisation.replay_rate; lower is better.",
+    )
+    output: str = setting(
+        "", "Folder for comparison.html and comparison.csv; empty for the sweep's, or comparisons/<time>."
+    )
 
     def __post_init__(self) -> None:
         check_settings(self, "")

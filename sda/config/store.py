@@ -11,6 +11,7 @@ from hydra.core.config_store import ConfigStore
 
 from sda.config.schema import (
     MODELS,
+    CompareConfig,
     DataConfig,
     EvaluateConfig,
     GenerateConfig,
@@ -35,6 +36,7 @@ def register_configs() -> None:
     store.store(name="scan_schema", node=_scan_config(layered_config(auto)))
     store.store(name="evaluate_schema", node=EvaluateConfig)
     store.store(name="generate_schema", node=GenerateConfig)
+    store.store(name="compare_schema", node=CompareConfig)
     store.store(group="preset", name="auto", node=auto)
     for preset in PRESETS.values():
         store.store(group="preset", name=preset.name, node=preset)
@@ -99,12 +101,14 @@ _SCHEMAS: dict[str, type] = {
     "train": TrainRunConfig,
     "evaluate": EvaluateConfig,
     "generate": GenerateConfig,
+    "compare": CompareConfig,
 }
 _PURPOSE = {
     "scan": "Look at a folder of sounds before training: what is in it, and what train.py would make of it.",
     "train": "Train a generative model on a folder of your own sounds.",
     "evaluate": "Measure what a run learned, on sound it never trained on, and whether it replays what it trained on.",
     "generate": "Write new sounds from a trained run.",
+    "compare": "Put runs side by side: which setting is better, by how much, and how sure that is.",
 }
 _EXAMPLES = {
     "scan": """\
@@ -114,7 +118,8 @@ _EXAMPLES = {
     "train": """\
   python train.py data.root=~/sounds                               everything automatic
   python train.py data.root=~/sounds preset=conservative regularization.dropout=0.3
-  python train.py -m data.root=~/sounds preset=conservative,balanced
+  python train.py -m data.root=~/sounds preset=conservative,balanced seed=0,1,2
+  python train.py -m data.root=~/sounds preset=conservative,balanced seed=0,1,2 sweep.resume=true
   python train.py resume=last                                      continue the last run
   python train.py data.root=~/sounds --cfg job                     the layers; --resolve shows the numbers""",
     "evaluate": """\
@@ -125,6 +130,10 @@ _EXAMPLES = {
   python generate.py run=last n=8 duration_s=10 seed=7             new sounds, the same for the same seed
   python generate.py run=last mode=reconstruct source=~/voice.wav  any sound through the model
   python generate.py run=last mode=interpolate duration_s=20       from one held-out sound to the next""",
+    "compare": """\
+  python compare.py sweep=last                                     numbers here, a page with players beside the runs
+  python compare.py runs=runs/…/one,runs/…/two                     any runs
+  python compare.py sweep=last objective=mr_stft""",
 }
 
 

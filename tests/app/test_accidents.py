@@ -39,10 +39,9 @@ def train(make_sounds, tmp_path):
         given = [f"data.root={quote_value(str(sounds))}", "tracking=none", "training.batch_size=4", *TINY, *overrides]
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
             composed = compose("train", overrides=given)
-        keys = frozenset(override.partition("=")[0] for override in given)
         printed = io.StringIO()
-        plan = plan_run(composed, run_dir, keys, "auto", None)
-        _, code = run_training(plan, Console(file=printed, width=300))
+        plan = plan_run(composed, run_dir, given, "auto", None)
+        code = run_training(plan, Console(file=printed, width=300))
         return run_dir, code, printed.getvalue()
 
     run.folder = tmp_path / "run"

@@ -1,0 +1,80 @@
+"""`compare.py`: runs side by side, in the terminal and on a page."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from sda.app.comparison import Comparison, compare_runs, list_sweep_runs
+from sda.app.comparison_figures import draw_axis, draw_parallel_coordinates
+from sda.app.comparison_lines import format_comparison, write_csv
+from sda.app.comparison_page import draw_page
+from sda.app.report import print_lines
+from sda.app.runs import find_run
+from sda.app.sweep import find_sweep
+from sda.callbacks.console import format_duration
+from sda.config.schema import CompareConfig
+from sda.durable import write_text
+
+COMPARISONS_ROOT = "comparisons"
+PAGE = "comparison.html"
+TABLE = "comparison.csv"
+
+
+@dataclass(frozen=True)
+class Written:
+    """Files that a comparison left."""
+
+    page: Path
+    table: Path
+    pictures: list[Path]
+
+
+def compare_given(names: Sequence[str], config: CompareConfig, console: Console) -> None:
+    """Compare the runs of a sweep, or any runs.
+
+    Raises:
+        CheckpointError: there is no such run or sweep.
+    """
+    if config.sweep:
+        sweep_dir = find_sweep(config.sweep)
+        comparison = compare_sweep(sweep_dir, config.objective)
+        folder = Path(config.output).absolute() if config.output else sweep_dir
+    else:
+        run_dirs = list(dict.fromkeys(find_run(name) for name in names))
+        comparison = compare_runs(run_dirs, config.objective, f"{len(run_dirs)} runs")
+        folder = Path(config.output or f"{COMPARISONS_ROOT}/{time.strftime('%Y-%m-%d-%H-%M-%S')}").absolute()
+    print_lines(console, format_comparison(comparison))
+    written = write_comparison(folder, comparison)
+    print_lines(console, ["", f"written: {written.page}", f"         {written.table}"])
+
+
+def compare_sweep(sweep_dir: Path, objective: str) -> Comparison:
+    """Compare all runs of a sweep.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    run_dirs = list_sweep_runs(sweep_dir)
+    comparison = compare_runs(run_dirs, objective, "")
+    total = sum(run.elapsed_s for run in comparison.runs)
+    axes = " × ".join(key.rpartition(".")[2] for key in comparison.axes) or "one setting"
+    title = f"sweep over {axes}: {len(run_dirs)} runs, {format_duration(total)} of training, in {sweep_dir}"
+    return replace(comparison, title=title)
+
+
+def write_comparison(folder: Path, comparison: Comparison) -> Written:
+    """Write the page, the table and the pictures into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / PAGE, draw_page(comparison))
+    write_text(folder / TABLE, write_csv(comparison))
+    pictures = {}
+    if comparison.ranked:
+        pictures = {f"axis_{key.replace('/', '_')}.png": draw_axis(comparison, key) for key in comparison.axes}
+        if comparison.axes:
+            pictures["parallel_coordinates.png"] = draw_parallel_coordinates(comparison)
+    for name, image in pictures.items():
+        (folder / name).write_bytes(image)  # drawn again whenever it is asked for
+    return Written(folder / PAGE, folder / TABLE, [folder / name for name in pictures])

@@ -1,0 +1,100 @@
+"""A comparison as one HTML file that needs nothing else: tables, curves, spectrograms and players side by side."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from sda.app.comparison import ComparedRun, Comparison
+from sda.app.comparison_figures import draw_axis, draw_losses, draw_parallel_coordinates
+from sda.app.comparison_lines import describe_ranking, head_runs, head_settings, tabulate_runs, tabulate_settings
+from sda.app.listing import make_printable
+from sda.app.page import render_page
+from sda.app.runs import PREVIEWS
+from sda.audio.io import encode_mp3
+
+MOST_HEARD = 16
+"""Runs whose sounds are on the page: the best of every setting first."""
+SOUNDS = {"original_1": "held-out original", "reconstruction_1": "reconstruction", "sample_1": "new sound"}
+"""Previews that are played, by file name."""
+PICTURE = "reconstruction_1.png"
+
+
+def draw_page(comparison: Comparison) -> str:
+    """The whole page."""
+    heard = choose_heard(comparison)
+    clips: list[str] = []
+    rows = [_describe(run, clips) for run in heard]
+    return render_page(
+        "comparison.html.j2",
+        title=make_printable(comparison.title),
+        column=comparison.column.title,
+        settings=([head_settings(), *tabulate_settings(comparison)] if comparison.ranking else []),
+        sentences=describe_ranking(comparison) if comparison.ranking else [],
+        runs=[head_runs(comparison), *([make_printable(cell) for cell in row] for row in tabulate_runs(comparison))],
+        notes=comparison.notes,
+        pictures=list_pictures(comparison),
+        heard=rows,
+        n_left_out=len(comparison.runs) - len(heard),
+        sounds=SOUNDS,
+        data={"clips": clips},
+    )
+
+
+def choose_heard(comparison: Comparison) -> list[ComparedRun]:
+    """Runs to listen to: the best of every setting, then the others in their order."""
+    best: dict[str, ComparedRun] = {}
+    for run in comparison.runs:
+        best.setdefault(run.setting_words, run)
+    chosen = [*best.values(), *(run for run in comparison.runs if run not in best.values())]
+    kept = [run for run in chosen if _find_previews(run.run_dir) is not None][:MOST_HEARD]
+    return [run for run in comparison.runs if run in kept]
+
+
+def list_pictures(comparison: Comparison) -> list[tuple[str, str]]:
+    """Title and data URI of each picture."""
+    pictures: list[tuple[str, bytes | None]] = []
+    if comparison.ranked:
+        pictures = [(f"by {key}", draw_axis(comparison, key)) for key in comparison.axes]
+        if len(comparison.axes) > 1:
+            pictures.append(("all keys side by side", draw_parallel_coordinates(comparison)))
+    pictures.append(("held-out loss", draw_losses(comparison.runs)))
+    return [(title, _embed(image, "image/png")) for title, image in pictures if image is not None]
+
+
+def _describe(run: ComparedRun, clips: list[str]) -> dict[str, Any]:
+    folder = _find_previews(run.run_dir)
+    assert folder is not None
+    return {
+        "setting": make_printable(run.setting_words),
+        "repetition": run.repetition_words,
+        "name": make_printable(run.name),
+        "label": run.label,
+        "verdict": run.verdict,
+        "epoch": folder.name.rpartition("_")[2].lstrip("0"),
+        "picture": _embed((folder / PICTURE).read_bytes(), "image/png") if (folder / PICTURE).exists() else "",
+        "players": [
+            (title, _keep(folder / f"{stem}.wav", clips))
+            for stem, title in SOUNDS.items()
+            if (folder / f"{stem}.wav").exists()
+        ],
+    }
+
+
+def _find_previews(run_dir: Path) -> Path | None:
+    """A run's newest previews."""
+    folders: Sequence[Path] = sorted((run_dir / PREVIEWS).glob("epoch_*"))
+    return folders[-1] if folders else None
+
+
+def _keep(path: Path, clips: list[str]) -> int:
+    """Put a sound among the page's; its number."""
+    waveform, rate_hz = soundfile.read(path, dtype="float32")
+    clips.append(_embed(encode_mp3(waveform, rate_hz), "audio/mpeg"))
+    return len(clips) - 1
+
+
+def _embed(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,92 @@
+"""A sweep from the outside: begun, and at its end, whatever that is, told in the terminal, on a page and to MLflow."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+from rich.console import Console
+
+from sda.app.report import print_lines
+from sda.app.runs import read_config
+from sda.app.sweep import JobEnd, begin_session, hold_sweep, read_job_ends
+from sda.callbacks.backlog import SETTINGS, read_settings, read_state
+from sda.callbacks.sweep import read_parent
+
+OUTCOMES = {
+    "found": "had finished before",
+    "continued": "went on from a checkpoint",
+    "trained": "trained",
+    "stopped": "stopped",
+    "failed": "failed",
+}
+
+
+@dataclass
+class Sweep:
+    """One call of `train.py -m`."""
+
+    folder: Path
+    session: int
+    lock: FileLock
+
+    @classmethod
+    def begin(cls, folder: Path, arguments: Sequence[str]) -> "Sweep":
+        """Hold the sweep's folder and note the command there.
+
+        Raises:
+            ConfigError: another process is at it.
+        """
+        lock = hold_sweep(folder)
+        return cls(folder, begin_session(folder, arguments), lock)
+
+    def end(self, console: Console) -> int:
+        """Say what became of each job and what all runs of the sweep say together; gives the number that failed."""
+        ends = read_job_ends(self.folder, self.session)
+        print_lines(console, ["", *describe_ends(ends)])
+        if any(end.outcome in ("found", "continued", "trained") for end in ends):
+            self._compare(console)
+        self.lock.release()
+        return sum(end.outcome == "failed" for end in ends)
+
+    def _compare(self, console: Console) -> None:
+        from sda.app.compare import compare_sweep, write_comparison
+        from sda.app.comparison_lines import format_comparison
+
+        objective = self._find_objective()
+        comparison = compare_sweep(self.folder, objective)
+        print_lines(console, ["", *format_comparison(comparison)])
+        written = write_comparison(self.folder, comparison)
+        print_lines(console, [f"  read and listen: {written.page}"])
+        tracked = next((path.parent for path in self.folder.glob(f"*/{SETTINGS}")), None)
+        if tracked is None or not read_parent(self.folder):
+            return
+        from sda.app.sweep_news import describe_sweep, link_to_sweep
+        from sda.callbacks.tracking import try_to_tell_sweep
+
+        settings = read_settings(tracked)
+        problem = try_to_tell_sweep(self.folder, settings, describe_sweep(comparison, written))
+        if problem:
+            print_lines(console, [f"! MLflow was not told what the sweep came to: {problem}"])
+        link = link_to_sweep(settings, read_state(tracked), objective)
+        print_lines(console, [f"  MLflow: run `make ui`, then open {link}"])
+
+    def _find_objective(self) -> str:
+        config = next((read_config(path.parents[1]) for path in self.folder.glob("*/.hydra/config.yaml")), {})
+        return str(config.get("sweep", {}).get("objective", "log_mel_l1_db"))
+
+
+def describe_ends(ends: Sequence[JobEnd]) -> list[str]:
+    """What became of a call's jobs: how many of each, and which were not simply trained."""
+    counts = Counter(end.outcome for end in ends)
+    parts = [f"{counts[outcome]} {words}" for outcome, words in OUTCOMES.items() if counts[outcome]]
+    lines = [f"sweep: {len(ends)} job{'' if len(ends) == 1 else 's'}; {', '.join(parts) or 'none began'}"]
+    for end in ends:
+        if end.outcome != "trained":
+            mark = "! " if end.outcome in ("failed", "stopped") else "  "
+            reason = f": {end.reason}" if end.reason else ""
+            lines.append(f"{mark}job {end.job} ({' '.join(end.overrides)}) {OUTCOMES[end.outcome]}{reason}")
+    if counts["failed"] or counts["stopped"]:
+        lines.append("  to run these again, and no others: the same command with sweep.resume=true")
+    return lines

@@ -1,0 +1,43 @@
+"""What MLflow's parent run of a sweep is told, and where the sweep's runs are listed."""
+
+import math
+from urllib.parse import quote
+
+from sda.app.compare import Written
+from sda.app.comparison import Comparison
+from sda.app.comparison_lines import write_note
+from sda.app.objective import OF_RECONSTRUCTION
+from sda.callbacks.backlog import TrackingSettings
+from sda.callbacks.records import DeliveryState
+from sda.callbacks.sweep import SweepNews
+
+
+def describe_sweep(comparison: Comparison, written: Written) -> SweepNews:
+    """A sweep's axes, its best setting and how sure that is, in MLflow's terms."""
+    tags = {f"sweep.axis.{key.replace('/', '.')}": ", ".join(values) for key, values in comparison.axes.items()}
+    tags["sweep.objective"] = comparison.objective
+    metrics: dict[str, float] = {"sweep/n_runs": len(comparison.runs), "sweep/n_ranked": len(comparison.ranked)}
+    if comparison.ranking is not None:
+        best, run = comparison.ranking.standings[0], comparison.ranked[0]
+        tags |= {"sweep.best_setting": best.setting, "sweep.best_run": run.mlflow_run_id or str(run.run_dir)}
+        metrics |= {
+            f"sweep/{comparison.objective}_best_setting": best.score.value,
+            f"sweep/{comparison.objective}_best_run": run.figures[comparison.objective],
+            "sweep/chance_best": best.chance_best,
+        }
+        if comparison.ranking.differences:
+            gain = comparison.ranking.differences[0].gain
+            metrics |= {"sweep/gain_over_second": gain.value, "sweep/gain_low": gain.low, "sweep/gain_high": gain.high}
+    axes = " × ".join(key.rpartition(".")[2] for key in comparison.axes) or "one setting"
+    name = f"sweep: {axes}, {len(comparison.runs)} runs"
+    finite = {key: value for key, value in metrics.items() if math.isfinite(value)}
+    return SweepNews(name, tags, write_note(comparison), finite, [written.page, written.table, *written.pictures])
+
+
+def link_to_sweep(settings: TrackingSettings, state: DeliveryState, objective: str) -> str:
+    """The address of the experiment's runs in MLflow, best first."""
+    server = settings.uri if settings.uri.startswith("http") else "http://127.0.0.1:5000"
+    metric = f"heldout.model/{objective}" if objective in OF_RECONSTRUCTION else f"evaluation/{objective}"
+    order = quote(f"metrics.`{metric}`")
+    view = f"workflowType=machine_learning&orderByKey={order}&orderByAsc=true"
+    return f"{server.rstrip('/')}/#/experiments/{state.experiment_id}/runs?{view}"
