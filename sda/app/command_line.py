@@ -24,10 +24,10 @@ from sda.app.runs import EXIT_UNSAVED, LOCK, find_run
 from sda.app.survey import scan_once
 from sda.app.sweep import find_sweep_to_resume
 from sda.app.sweep_end import Sweep
-from sda.app.sweep_job import Job, run_job
+from sda.app.sweep_job import Job, run_job, share_threads
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import TrainRunConfig
-from sda.config.store import register_configs
+from sda.config.store import prefer_own_choices, register_configs
 from sda.errors import ConfigError, SdaError
 from sda.setting import describe_settings
 
@@ -112,8 +112,13 @@ def _train_many(arguments: list[str]) -> None:
     def begin(composed: DictConfig) -> None:
         nonlocal sweep
         sweep = Sweep.begin(Path(composed.hydra.sweep.dir).absolute(), given)
+        launcher = str(composed.hydra.runtime.choices["hydra/launcher"])
+        shared = share_threads(launcher, composed.hydra.launcher.get("n_jobs"))
+        if shared:
+            print(shared, flush=True)
 
     SweepStart.begin = begin
+    prefer_own_choices(CONFIG_DIR)
     n_failed = 0
     try:
         _call_hydra("train", _train_task, arguments)

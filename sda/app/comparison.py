@@ -116,13 +116,14 @@ def compare_runs(run_dirs: Sequence[Path], objective: str, title: str) -> Compar
     configs = [read_config(run_dir) for run_dir in run_dirs]
     overrides = [_read_overrides(run_dir) for run_dir in run_dirs]
     axes = find_axes(configs, overrides)
+    shortened = {key: shorten(values) for key, values in axes.items() if key not in REPEATED}
+    told = {key: list(short.values()) for key, short in shortened.items()}
     runs = []
     for run_dir, config, given in zip(run_dirs, configs, overrides, strict=True):
-        setting = {key: _value_of(key, config, given) for key in axes if key not in REPEATED}
+        setting = {key: short[_value_of(key, config, given)] for key, short in shortened.items()}
         runs.append(_describe(run_dir, setting, config, objective))
     runs.sort(key=lambda run: (not run.errors, run.figures[objective] if run.errors else 0.0, str(run.run_dir)))
     trials = [Trial(run.setting_words, run.repetition_words, run.errors) for run in runs if run.errors]
-    told = {key: values for key, values in axes.items() if key not in REPEATED}
     ranking = rank(trials) if trials else None
     return Comparison(title, objective, told, runs, ranking, _find_notes(runs, configs, objective))
 
@@ -146,6 +147,16 @@ def find_axes(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, s
         if len(values) > 1 and not key.startswith(_OF_NO_INTEREST):
             axes[key] = values
     return axes
+
+
+def shorten(values: Sequence[str]) -> dict[str, str]:
+    """Values as they are shown: long numbers rounded, where that leaves them apart.
+
+    >>> shorten(["0.00964026132896019", "0.1"]), shorten(["0.123456", "0.123457"])
+    ({'0.00964026132896019': '0.00964', '0.1': '0.1'}, {'0.123456': '0.123456', '0.123457': '0.123457'})
+    """
+    short = {value: f"{float(value):.3g}" if _is_long_number(value) else value for value in values}
+    return short if len(set(short.values())) == len(values) else {value: value for value in values}
 
 
 def name_setting(values: dict[str, str]) -> str:
@@ -225,6 +236,11 @@ def _value_of(key: str, config: dict[str, Any], given: dict[str, str]) -> str:
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return str(value.get("name", "?") if isinstance(value, dict) else value)
+
+
+def _is_long_number(text: str) -> bool:
+    is_word, _, _ = _natural(text)
+    return not is_word and len(text) > 6
 
 
 def _natural(text: str) -> tuple[bool, float, str]:

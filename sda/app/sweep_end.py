@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sda.app.report import print_lines
 from sda.app.runs import read_config
-from sda.app.sweep import JobEnd, begin_session, hold_sweep, read_job_ends
+from sda.app.sweep import JobEnd, begin_session, hold_sweep, list_swept, read_command, read_job_ends
 from sda.callbacks.backlog import SETTINGS, read_settings, read_state
 from sda.callbacks.sweep import read_parent
 
@@ -44,7 +44,7 @@ class Sweep:
     def end(self, console: Console) -> int:
         """Say what became of each job and what all runs of the sweep say together; gives the number that failed."""
         ends = read_job_ends(self.folder, self.session)
-        print_lines(console, ["", *describe_ends(ends)])
+        print_lines(console, ["", *describe_ends(ends, read_command(self.folder))])
         if any(end.outcome in ("found", "continued", "trained") for end in ends):
             self._compare(console)
         self.lock.release()
@@ -77,7 +77,7 @@ class Sweep:
         return str(config.get("sweep", {}).get("objective", "log_mel_l1_db"))
 
 
-def describe_ends(ends: Sequence[JobEnd]) -> list[str]:
+def describe_ends(ends: Sequence[JobEnd], command: Sequence[str]) -> list[str]:
     """What became of a call's jobs: how many of each, and which were not simply trained."""
     counts = Counter(end.outcome for end in ends)
     parts = [f"{counts[outcome]} {words}" for outcome, words in OUTCOMES.items() if counts[outcome]]
@@ -86,7 +86,8 @@ def describe_ends(ends: Sequence[JobEnd]) -> list[str]:
         if end.outcome != "trained":
             mark = "! " if end.outcome in ("failed", "stopped") else "  "
             reason = f": {end.reason}" if end.reason else ""
-            lines.append(f"{mark}job {end.job} ({' '.join(end.overrides)}) {OUTCOMES[end.outcome]}{reason}")
+            swept = " ".join(list_swept(end.overrides, command))
+            lines.append(f"{mark}job {end.job} ({swept}) {OUTCOMES[end.outcome]}{reason}")
     if counts["failed"] or counts["stopped"]:
         lines.append("  to run these again, and no others: the same command with sweep.resume=true")
     return lines

@@ -13,8 +13,16 @@ from sda.app.objective import read_objective
 from sda.app.plan import Plan, plan_resume
 from sda.app.report import print_lines
 from sda.app.runs import read_summary
-from sda.app.sweep import JobEnd, find_free_place, note_job, place_job, read_session
-from sda.config.machine import claim_gpu, count_gpus
+from sda.app.sweep import (
+    JobEnd,
+    find_free_place,
+    list_swept,
+    note_job,
+    place_job,
+    read_command,
+    read_session,
+)
+from sda.config.machine import claim_gpu, count_gpus, measure_machine, share_cores
 from sda.errors import SdaError
 
 CONSOLE = "console.txt"
@@ -23,6 +31,7 @@ BESIDE_EACH_OTHER = frozenset({"joblib", "ray", "submitit_local", "submitit_slur
 """Launchers whose jobs run at the same time."""
 SHARES_GPUS = "joblib"
 """The launcher that leaves GPUs to us; the others hand them out."""
+THREADS = "OMP_NUM_THREADS"
 _FAILED = "failed"
 
 
@@ -80,6 +89,21 @@ def run_job(job: Job, composed: DictConfig, plan: Callable[[DictConfig, Path], P
     return read_objective(run_dir, composed.sweep.objective), code
 
 
+def share_threads(launcher: str, n_jobs: int | None) -> str:
+    """Give each of the jobs that run at once on this machine its share of cores, and say so.
+
+    Called before there are any, as they inherit it; what you set yourself (`OMP_NUM_THREADS`) is left alone.
+    """
+    if launcher not in ("joblib", "ray"):
+        return ""
+    n_cores, n_gpus, memory_gb = measure_machine()
+    at_once = n_jobs or share_cores(n_cores, n_gpus, memory_gb)[0]
+    at_once = at_once if at_once > 0 else n_cores
+    n_threads = os.environ.setdefault(THREADS, str(max(1, n_cores // at_once)))
+    machine = f"{n_cores} core{'s' * (n_cores != 1)}, {n_gpus or 'no'} GPU{'s' * (n_gpus > 1)}, {memory_gb:.0f} GB free"
+    return f"{launcher}: {at_once} jobs at once, {n_threads} thread{'s' * (n_threads != '1')} each ({machine})"
+
+
 def _train(job: Job, plan: Plan, composed: DictConfig, begun: Path | None, stack: ExitStack) -> int:
     from sda.app.train import run_training
 
@@ -87,7 +111,7 @@ def _train(job: Job, plan: Plan, composed: DictConfig, begun: Path | None, stack
     if begun is not None:
         plan, layers = replace(plan_resume(str(begun), {}), sweep_dir=job.sweep_dir), None
     console = Console(stderr=False)
-    name = f"job {job.number} ({' '.join(job.overrides)})"
+    name = f"job {job.number} ({' '.join(list_swept(job.overrides, read_command(job.sweep_dir)))})"
     if job.launcher in BESIDE_EACH_OTHER:
         plan.run_dir.mkdir(parents=True, exist_ok=True)
         file = stack.enter_context(open(plan.run_dir / CONSOLE, "a", encoding="utf-8"))
@@ -96,9 +120,3 @@ def _train(job: Job, plan: Plan, composed: DictConfig, begun: Path | None, stack
     else:
         print_lines(console, ["", name])
     return run_training(plan, console, layers)
-
-
-def describe_threads() -> str:
-    """The threads that a job computes on, in words; empty where nothing bounds them."""
-    n_threads = os.environ.get("OMP_NUM_THREADS", "")
-    return f"{n_threads} thread{'s' if n_threads != '1' else ''} each" if n_threads else ""

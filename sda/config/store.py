@@ -5,9 +5,11 @@ command line, in an experiment or in a sweep replaces its interpolation and so w
 """
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 
 from sda.config.schema import (
     MODELS,
@@ -46,6 +48,20 @@ def register_configs() -> None:
         store.store(group="tracking", name=backend.name, node=TrackingConfig(backend=backend))
     for verb, schema in _SCHEMAS.items():
         store.store(group="hydra/help", name=f"sda_{verb}", node=_help(verb, schema))
+
+
+def prefer_own_choices(config_dir: Path) -> None:
+    """Let our launchers and sweepers take the place of those that plugins bring under the same names.
+
+    Hydra would take the plugin's for a schema of ours, and warn that it will not for long.
+    """
+    Plugins.instance()  # lets plugins register theirs
+    repository = ConfigStore.instance().repo
+    for path in config_dir.glob("hydra/**/*.yaml"):
+        group = repository
+        for part in path.relative_to(config_dir).parent.parts:
+            group = group.get(part, {})
+        group.pop(path.name, None)
 
 
 def auto_preset() -> Preset:

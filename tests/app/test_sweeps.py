@@ -1,0 +1,197 @@
+"""Sweeps as a user makes them: under every launcher, interrupted, continued, and told in MLflow."""
+
+import csv
+import json
+import shutil
+import signal
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+
+from sda.app.sweep import read_job_ends, read_session
+from tests.app.conftest import NEEDS_BROWSER, TINY
+
+pytestmark = pytest.mark.slow
+
+AXES = ("preset=conservative,balanced", "seed=0,1")
+QUICK = (*TINY, "training.max_epochs=1")
+
+
+@pytest.fixture(autouse=True)
+def _store_is_there(command_line, empty_database):
+    shutil.copy(empty_database, command_line.folder / "mlflow.db")
+
+
+def _store(command_line, query):
+    with closing(sqlite3.connect(command_line.folder / "mlflow.db")) as connection:
+        return connection.execute(query).fetchall()
+
+
+def _sweep_dir(command_line):
+    return max(command_line.folder.glob("runs/*/*/sweep.json"), key=lambda path: path.stat().st_mtime).parent
+
+
+def _table(sweep_dir):
+    """What a sweep came to, without what differs from machine to machine."""
+    rows = csv.DictReader((sweep_dir / "comparison.csv").read_text().splitlines())
+    return sorted(tuple(row[key] for key in ("preset", "seed", "log_mel_l1_db", "mr_stft", "status")) for row in rows)
+
+
+def _outcomes(sweep_dir):
+    return [end.outcome for end in read_job_ends(sweep_dir, read_session(sweep_dir))]
+
+
+def test_jobs_beside_each_other_come_to_the_same_as_one_after_the_other(command_line, sounds):
+    text = command_line.run("train", "-m", sounds, *QUICK, *AXES)
+    alone = _sweep_dir(command_line)
+    assert "sweep: 4 jobs; 4 trained" in text
+    assert "sweep over preset: 4 runs" in text
+    assert len(_table(alone)) == 4
+    text = command_line.run("train", "-m", sounds, *QUICK, *AXES, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4")
+    together = _sweep_dir(command_line)
+    assert "4 jobs at once, 1 thread each" in text
+    assert together != alone
+    assert _table(together) == _table(alone)
+    assert "run finished" in (together / "0" / "console.txt").read_text()
+    _expect_all_in_mlflow(command_line, (alone, together))
+
+
+def _expect_all_in_mlflow(command_line, sweep_dirs):
+    """A parent for each sweep, told what it came to; below it every run with every step."""
+    for sweep_dir in sweep_dirs:
+        parent = json.loads((sweep_dir / "tracking_sweep.json").read_text())["run_id"]
+        tags = dict(_store(command_line, f"SELECT key, value FROM tags WHERE run_uuid = '{parent}'"))
+        assert tags["sweep.axis.preset"] == "balanced, conservative"
+        assert "best in" in tags["mlflow.note.content"]
+        assert tags["mlflow.runName"] == "sweep: preset, 4 runs"
+        assert _store(command_line, f"SELECT status FROM runs WHERE run_uuid = '{parent}'") == [("FINISHED",)]
+        children = "SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId' AND value = "
+        (artifacts,) = {path.parent for path in command_line.folder.glob(f"mlartifacts/**/{parent}/artifacts/*")}
+        assert {"comparison.html", "comparison.csv", "axis_preset.png", "parallel_coordinates.png"} <= {
+            path.name for path in artifacts.iterdir()
+        }
+        runs = [run_id for (run_id,) in _store(command_line, f"{children}'{parent}'")]
+        assert len(runs) == 4
+        names = {dict(_store(command_line, f"SELECT 1, name FROM runs WHERE run_uuid = '{run}'"))[1] for run in runs}
+        assert names == {f"preset={preset} seed={seed}" for preset in ("conservative", "balanced") for seed in (0, 1)}
+        for run_dir in sweep_dir.glob("*/events.jsonl"):
+            n_steps = len(command_line.events(run_dir.parent, "StepMetrics"))
+            run_id = json.loads((run_dir.parent / "summary.json").read_text())["mlflow_run_id"]
+            query = f"SELECT count(*) FROM metrics WHERE run_uuid = '{run_id}' AND key = 'step/train_loss'"
+            assert _store(command_line, query) == [(n_steps,)]
+
+
+def test_a_sweep_that_was_killed_is_resumed_to_the_same_table(command_line, sounds):
+    told = (sounds, *TINY, "training.max_epochs=5", "training.checkpoint_interval=1", *AXES)
+    told = (*told, "tracking=none")
+    command_line.run("train", "-m", *told)
+    whole = _table(_sweep_dir(command_line))
+    began = time.monotonic()
+    process = command_line.start("train", "-m", *told)
+    while True:  # into the second job, past its first checkpoint
+        broken = _sweep_dir(command_line)
+        if (broken / "1" / "checkpoints" / "epoch_0002").exists():
+            break
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() - began < 120
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    text = command_line.run("train", "-m", *told, "sweep.resume=true")
+    assert f"going on with the sweep in {broken}" in text
+    assert "1 had finished before, 1 went on from a checkpoint, 2 trained" in text
+    assert _sweep_dir(command_line) == broken
+    assert _table(broken) == whole
+    text = command_line.run("train", "-m", *told, "sweep.resume=true")
+    assert "4 had finished before" in text
+    assert _outcomes(broken) == ["found"] * 4
+    text = command_line.run("train", "-m", *told, "preset=balanced", "sweep.resume=true", code=1)
+    assert "no sweep of this command" in text
+
+
+def test_a_job_that_fails_is_named_and_leaves_the_others_alone(command_line, sounds):
+    told = (sounds, *QUICK, "training.batch_size=4,999", "tracking=none")
+    text = command_line.run("train", "-m", *told, code=1)
+    assert "1 trained, 1 failed" in text
+    assert "job 1 (training.batch_size=999) failed: training.batch_size=999 is larger than the data" in text
+    assert text.count("Traceback") == 0
+    assert _outcomes(_sweep_dir(command_line)) == ["trained", "failed"]
+    assert not (_sweep_dir(command_line) / "1").exists()
+    text = command_line.run("train", "-m", *told, "sweep.resume=true", code=1)
+    assert "1 had finished before, 1 failed" in text
+
+
+def test_a_search_finds_its_trials_again(command_line, sounds):
+    told = (sounds, *QUICK, "training.learning_rate=interval(1e-4,1e-2)", "tracking=none", "hydra/sweeper=optuna")
+    told = (*told, "hydra.sweeper.n_trials=3", "sweep.objective=mr_stft")
+    command_line.run("train", "-m", *told)
+    folder = _sweep_dir(command_line)
+    results = (folder / "optimization_results.yaml").read_text()
+    scores = [
+        json.loads(path.read_text())["reconstruction"]["model"]["mr_stft"] for path in folder.glob("*/summary.json")
+    ]
+    assert len(scores) == 3
+    assert f"best_value: {min(scores)}" in results
+    text = command_line.run("train", "-m", *told, "sweep.resume=true")
+    assert "3 had finished before" in text
+    assert (folder / "optimization_results.yaml").read_text() == results
+
+
+def test_workers_of_a_ray_cluster_come_to_the_same(command_line, sounds):
+    pytest.importorskip("ray", reason="sda[ray] is not installed")
+    told = (sounds, *QUICK, "seed=0,1", "tracking=none")
+    command_line.run("train", "-m", *told)
+    alone = _list_losses(_sweep_dir(command_line))
+    command_line.run("train", "-m", *told, "hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=2")
+    together = _sweep_dir(command_line)
+    assert (together / "0" / "console.txt").exists()
+    assert _list_losses(together) == alone
+
+
+WRONG = {
+    "nothing given": ((), "give either runs=…"),
+    "both given": (("runs=last", "sweep=last"), "give either runs=…"),
+    "no such sweep": (("sweep=/nowhere",), "is no sweep"),
+    "no such run": (("runs=/nowhere",), "is no run"),
+    "unknown objective": (("sweep=last", "objective=beauty"), "objective=beauty is unknown"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_compared_is_explained(command_line, name):
+    arguments, words = WRONG[name]
+    text = command_line.run("compare", *arguments, code=1)
+    assert words in text
+    assert "Traceback" not in text
+
+
+def test_resuming_needs_a_sweep(command_line, sounds):
+    assert "goes with -m" in command_line.run("train", sounds, *QUICK, "sweep.resume=true", code=1)
+    assert "no sweep of this command" in command_line.run("train", "-m", sounds, *QUICK, "sweep.resume=true", code=1)
+    text = command_line.run("train", "-m", sounds, *QUICK, "sweep.objective=beauty", code=1)
+    assert "sweep.objective=beauty is unknown" in text
+
+
+@NEEDS_BROWSER
+def test_any_runs_are_compared_on_a_page_that_plays(command_line, sounds, browser):
+    for seed in (0, 1):
+        command_line.run("train", sounds, *QUICK, f"seed={seed}", "preset=conservative", "tracking=none")
+    command_line.run("train", sounds, *QUICK, "preset=balanced", "tracking=none")
+    names = ",".join(str(run_dir) for run_dir in command_line.runs())
+    text = command_line.run("compare", f"runs={names}", "output=side_by_side")
+    assert "preset=balanced" in text
+    assert "3 runs" in text
+    browser.get((command_line.folder / "side_by_side" / "comparison.html").as_uri())
+    assert not browser.get_log("browser")
+    assert len(browser.find_elements("css selector", ".heard section")) == 3
+    assert all(
+        browser.execute_script("return arguments[0].naturalWidth", image) > 300
+        for image in browser.find_elements("css selector", "img")
+    )
+    button = browser.find_element("css selector", ".play")
+    button.click()
+    assert "playing" in button.get_attribute("class")
+    assert browser.execute_script("return document.getElementById('player').src").startswith("data:audio/mpeg")
+    assert not browser.get_log("browser")
