@@ -17,7 +17,7 @@ from sda.training.metrics import MetricsHistory
 
 REPEATED = ("seed", "data.fold")
 """Axes along which a setting is repeated: they decide what is held out, not how it is trained."""
-_OF_NO_INTEREST = ("hydra.", "hydra/", "sweep.", "tracking.", "tracking=", "verbose", "evaluation.", "preview.")
+_OF_NO_INTEREST = ("hydra.", "hydra/", "sweep.", "tracking", "verbose", "evaluation.", "preview.")
 """Overrides that tell no two runs apart in what they learned."""
 
 
@@ -130,11 +130,11 @@ def compare_runs(run_dirs: Sequence[Path], objective: str, title: str) -> Compar
 
 def list_sweep_runs(sweep_dir: Path) -> list[Path]:
     """Folders of a sweep's runs, in the order of their jobs."""
-    return sorted((path.parent for path in sweep_dir.glob(f"*/{SUMMARY}")), key=lambda run_dir: _natural(run_dir.name))
+    return sorted((path.parent for path in sweep_dir.glob(f"*/{SUMMARY}")), key=lambda run_dir: _order(run_dir.name))
 
 
 def find_axes(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, str]]) -> dict[str, list[str]]:
-    """The given keys in which runs differ, with their values in order.
+    """The given keys in which runs differ, with their values: numbers in their order, words in that of the runs.
 
     >>> find_axes([{"seed": 0}, {"seed": 1}], [{"seed": "0", "model": "mel_vae"}, {"seed": "1", "model": "mel_vae"}])
     {'seed': ['0', '1']}
@@ -143,19 +143,22 @@ def find_axes(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, s
     axes = {}
     for key in keys:
         pairs = zip(configs, overrides, strict=True)
-        values = sorted({_value_of(key, config, given) for config, given in pairs}, key=_natural)
+        found = list(dict.fromkeys(_value_of(key, config, given) for config, given in pairs))
+        values = sorted(found, key=lambda value: _order(value)[:2])  # words stay in the order of the runs
         if len(values) > 1 and not key.startswith(_OF_NO_INTEREST):
             axes[key] = values
     return axes
 
 
 def shorten(values: Sequence[str]) -> dict[str, str]:
-    """Values as they are shown: long numbers rounded, where that leaves them apart.
+    """Values as they are shown: long numbers rounded, folders by their last part, where that leaves them apart.
 
     >>> shorten(["0.00964026132896019", "0.1"]), shorten(["0.123456", "0.123457"])
     ({'0.00964026132896019': '0.00964', '0.1': '0.1'}, {'0.123456': '0.123456', '0.123457': '0.123457'})
+    >>> shorten(["/home/ada/rain", "/home/ada/wind"])
+    {'/home/ada/rain': 'rain', '/home/ada/wind': 'wind'}
     """
-    short = {value: f"{float(value):.3g}" if _is_long_number(value) else value for value in values}
+    short = {value: f"{float(value):.3g}" if _is_long_number(value) else Path(value).name or value for value in values}
     return short if len(set(short.values())) == len(values) else {value: value for value in values}
 
 
@@ -225,7 +228,7 @@ def _find_notes(runs: Sequence[ComparedRun], configs: Sequence[dict[str, Any]], 
 
 def _read_overrides(run_dir: Path) -> dict[str, str]:
     pairs = (override.partition("=") for override in read_overrides(run_dir))
-    return {key.lstrip("+~"): value.strip("'\"") for key, _, value in pairs}
+    return {key.lstrip("+~"): value.strip("'\"").replace("\\$", "$") for key, _, value in pairs}
 
 
 def _value_of(key: str, config: dict[str, Any], given: dict[str, str]) -> str:
@@ -239,11 +242,11 @@ def _value_of(key: str, config: dict[str, Any], given: dict[str, str]) -> str:
 
 
 def _is_long_number(text: str) -> bool:
-    is_word, _, _ = _natural(text)
+    is_word, _, _ = _order(text)
     return not is_word and len(text) > 6
 
 
-def _natural(text: str) -> tuple[bool, float, str]:
+def _order(text: str) -> tuple[bool, float, str]:
     """Numbers in their order, before words in theirs."""
     try:
         return False, float(text), text

@@ -31,10 +31,13 @@ def draw_axis(comparison: Comparison, key: str) -> bytes:
     for number, other in enumerate(others):
         colour = COLOURS[number % len(COLOURS)]
         shift = 0.5 * ((number + 0.5) / len(others) - 0.5)
+        own = [run for run in comparison.ranked if _name_others(run, key) == other]
+        for joined in _list_joined(own, key, values):
+            places, heights = zip(*((place + shift, _score(run, comparison)) for place, run in joined), strict=True)
+            axes.plot(places, heights, color="#999", lw=0.6, zorder=1)
         means = []
         for place, value in enumerate(values):
-            runs = [run for run in comparison.ranked if run.setting[key] == value and _name_others(run, key) == other]
-            scores = [_score(run, comparison) for run in runs]
+            scores = [_score(run, comparison) for run in own if run.setting[key] == value]
             means.append(float(np.mean(scores)) if scores else math.nan)
             axes.plot([place + shift] * len(scores), scores, "o", color=colour, alpha=0.45, markersize=5, mew=0)
             if len(scores) > 1:
@@ -47,7 +50,10 @@ def draw_axis(comparison: Comparison, key: str) -> bytes:
     axes.set_ylabel(comparison.column.title)
     if 1 < len(others) <= MOST_NAMED:
         axes.legend(fontsize=8, frameon=False)
-    _caption(axes, "dots: runs; bars: mean ± standard deviation over seeds" if comparison.n_repetitions > 1 else "")
+    _caption(
+        axes,
+        "dots: runs, those of a seed joined; bars: mean ± standard deviation" if comparison.n_repetitions > 1 else "",
+    )
     return _end(figure)
 
 
@@ -104,6 +110,14 @@ def draw_losses(runs: Sequence[ComparedRun]) -> bytes | None:
     if len(settings) <= MOST_NAMED:
         axes.legend(fontsize=8, frameon=False)
     return _end(figure)
+
+
+def _list_joined(runs: Sequence[ComparedRun], key: str, values: Sequence[str]) -> list[list[tuple[int, ComparedRun]]]:
+    """Runs of each seed with their places on an axis, in order: they were judged on the same sound."""
+    by_repetition: dict[str, list[tuple[int, ComparedRun]]] = {}
+    for run in runs:
+        by_repetition.setdefault(run.repetition_words, []).append((values.index(run.setting[key]), run))
+    return [sorted(placed, key=lambda pair: pair[0]) for placed in by_repetition.values()]
 
 
 def _begin(width_in: float, height_in: float) -> tuple[Figure, Axes]:

@@ -132,7 +132,14 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
 def read_overrides(run_dir: Path) -> list[str]:
     """What a run was given on the command line, such as `preset=conservative`; empty where that is gone."""
     path = run_dir / OVERRIDES_FILE
-    return [str(one) for one in OmegaConf.load(path)] if path.exists() else []
+    return [str(one) for one in _to_list(OmegaConf.load(path))] if path.exists() else []
+
+
+def _to_list(config: Any) -> list[Any]:
+    """A list as plain values, its interpolations left as they are."""
+    values = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(values, list)
+    return values
 
 
 def to_plain(config: Any) -> dict[str, Any]:

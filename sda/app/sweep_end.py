@@ -69,7 +69,7 @@ class Sweep:
         problem = try_to_tell_sweep(self.folder, settings, describe_sweep(comparison, written))
         if problem:
             print_lines(console, [f"! MLflow was not told what the sweep came to: {problem}"])
-        link = link_to_sweep(settings, read_state(tracked), objective)
+        link = link_to_sweep(settings, read_state(tracked), read_parent(self.folder), objective)
         print_lines(console, [f"  MLflow: run `make ui`, then open {link}"])
 
     def _find_objective(self) -> str:

@@ -34,10 +34,11 @@ def describe_sweep(comparison: Comparison, written: Written) -> SweepNews:
     return SweepNews(name, tags, write_note(comparison), finite, [written.page, written.table, *written.pictures])
 
 
-def link_to_sweep(settings: TrackingSettings, state: DeliveryState, objective: str) -> str:
-    """The address of the experiment's runs in MLflow, best first."""
+def link_to_sweep(settings: TrackingSettings, state: DeliveryState, parent: str, objective: str) -> str:
+    """The address of a sweep's runs in MLflow, best first."""
     server = settings.uri if settings.uri.startswith("http") else "http://127.0.0.1:5000"
     metric = f"heldout.model/{objective}" if objective in OF_RECONSTRUCTION else f"evaluation/{objective}"
     order = quote(f"metrics.`{metric}`")
-    view = f"workflowType=machine_learning&orderByKey={order}&orderByAsc=true"
+    those = quote(f"tags.`mlflow.parentRunId` = '{parent}'")
+    view = f"workflowType=machine_learning&searchFilter={those}&orderByKey={order}&orderByAsc=true"
     return f"{server.rstrip('/')}/#/experiments/{state.experiment_id}/runs?{view}"

@@ -43,6 +43,7 @@ BATCH_PARAMS = 100
 DELIVERY_INTERVAL_S = 2.0
 RETRY_INTERVAL_S = 15.0
 HTTP_TIMEOUT_S = 10
+UNKNOWN_USER = "HTTP 401, the server does not know this user: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
 
 
 class MlflowTracking:
@@ -93,8 +94,14 @@ def try_to_deliver(run_dir: Path) -> str:
     try:
         deliver(run_dir)
     except Exception as error:
-        return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        return _describe(error)
     return ""
+
+
+def _describe(error: Exception) -> str:
+    """What went wrong in a line; of a refused password MLflow says only where its manual is."""
+    text = (str(error).splitlines() or [""])[0]
+    return UNKNOWN_USER if "error code 401" in text else f"{type(error).__name__}: {text}"
 
 
 def deliver(run_dir: Path) -> None:
@@ -126,7 +133,7 @@ def try_to_tell_sweep(folder: Path, settings: TrackingSettings, news: SweepNews)
     try:
         tell_sweep(_connect(settings.uri), folder, news)
     except Exception as error:
-        return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        return _describe(error)
     return ""
 
 

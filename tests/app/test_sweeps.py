@@ -150,6 +150,11 @@ def test_workers_of_a_ray_cluster_come_to_the_same(command_line, sounds):
     assert _list_losses(together) == alone
 
 
+def _list_losses(sweep_dir):
+    paths = sweep_dir.glob("*/history.json")
+    return {path.parent.name: json.loads(path.read_text())["epochs"]["val_loss"] for path in paths}
+
+
 WRONG = {
     "nothing given": ((), "give either runs=…"),
     "both given": (("runs=last", "sweep=last"), "give either runs=…"),
