@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -65,22 +65,37 @@ def run_postgres(folder: Path) -> Iterator[str]:
 
 
 class MlflowServer:
-    """`mlflow server` in a process of its own, which can be killed and started again at the same address."""
+    """`mlflow server` in a process of its own, which can be killed and started again at the same address.
 
-    def __init__(self, store_uri: str, artifacts: Path):
+    Args:
+        artifacts: folder for artifacts; the server's log lies beside it.
+        arguments: more options of `mlflow server`; they override the ones given here.
+        environment: more variables of its environment.
+    """
+
+    def __init__(
+        self,
+        store_uri: str,
+        artifacts: Path,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ):
         self.port = find_free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self._command = [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
             "--backend-store-uri", store_uri, "--artifacts-destination", str(artifacts), "--workers", "1",
+            *arguments,
         ]  # fmt: skip
+        # Without workers for language models.
+        self._environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **(environment or {})}
         self._log = artifacts.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self._process = subprocess.Popen(
             self._command,
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # workers for language models
+            env={**os.environ, **self._environment},
             stdout=self._log.open("ab"),
             stderr=subprocess.STDOUT,
             start_new_session=True,

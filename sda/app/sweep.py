@@ -46,6 +46,7 @@ _DECIDES_RESULTS = {
 _NO_MATTER = {"resume", "sweep.resume", "sweep.objective"} | (set(RESUMABLE_KEYS) - _DECIDES_RESULTS)
 """Keys in which two runs may differ and still be the same job."""
 _SECTIONS_THAT_DO_NOT_MATTER = ("tracking.", "data.cache_")
+_UNQUOTED = str.maketrans("", "", "'\"\\")
 _OF_THE_LAUNCH = ("-m", "--multirun", "sweep.resume=", "hydra.sweep.dir=", "hydra/launcher=", "hydra.launcher.")
 """Arguments that say where and beside what jobs run, not which."""
 
@@ -143,8 +144,8 @@ def list_swept(overrides: Sequence[str], command: Sequence[str]) -> list[str]:
     >>> list_swept(["data.root='/a'", "seed=1"], ["data.root='/a'", "seed=0,1"])
     ['seed=1']
     """
-    plain = {argument.replace("'", "").replace('"', "") for argument in command}
-    return [override for override in overrides if override.replace("'", "").replace('"', "") not in plain]
+    plain = {argument.translate(_UNQUOTED) for argument in command}
+    return [override for override in overrides if override.translate(_UNQUOTED) not in plain]
 
 
 def name_overrides(overrides: Sequence[str]) -> str:
