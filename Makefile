@@ -7,7 +7,7 @@ PORT ?= 5000
 N ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scan train ui sync test check lint format lock bench torture eval-selftest clean clean-cache
+.PHONY: help setup demo scan train ui sync test check lint format lock bench torture eval-selftest presets clean clean-cache
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -53,8 +53,11 @@ torture: setup ## kill trainings in every way, continue them, compare bit by bit
 eval-selftest: setup ## does the evaluation say of known sound what must be said of it? about ten minutes
 	$(RUN) -m experiments.selftest
 
+presets: setup ## which preset for how many files? hours; make presets ESC10=PATH/TO/ESC-10
+	OMP_NUM_THREADS=1 $(RUN) experiments/005-presets-by-file-count/run.py $(ESC10) tracking=none
+
 lock: .uv/bin/uv ## pin the newest requirements that fit pyproject.toml
-	.uv/bin/uv pip compile pyproject.toml --extra dev --extra eval --universal --generate-hashes --python-version 3.11 \
+	.uv/bin/uv pip compile pyproject.toml --extra dev --extra eval --extra sweep --extra slurm --extra ray --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" --upgrade --output-file requirements.txt
 
 clean-cache: setup ## remove decoded sound from the cache; it is made again when it is needed

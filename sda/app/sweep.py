@@ -3,6 +3,7 @@
 `sweep.json` holds the command that the sweep was started with, `jobs.jsonl` a line for each job that ended.
 """
 
+import hashlib
 import json
 import os
 import time
@@ -36,6 +37,8 @@ from sda.training.checkpoint import open_newest
 SWEEP = "sweep.json"
 JOBS = "jobs.jsonl"
 LOCK = ".sweep.lock"
+IDENTITY = "identity"
+"""Key of a run's summary: what `identify` said of it when it began."""
 
 _DECIDES_RESULTS = {
     "training.max_epochs",
@@ -182,12 +185,13 @@ def place_job(plan: Plan, sweep_dir: Path) -> Place:
     The same job is one of the same resolved configuration on the same sounds. A run that another process is at is left
     alone.
     """
-    wanted = _identify(plan.resolved)
-    for summary in sorted(sweep_dir.glob(f"*/{SUMMARY}")):
-        run_dir = summary.parent
-        if read_fingerprint(run_dir) != plan.scan.fingerprint or _identify(read_config(run_dir)) != wanted:
+    wanted = identify(plan.resolved, plan.scan.fingerprint)
+    for path in sorted(sweep_dir.glob(f"*/{SUMMARY}")):
+        run_dir = path.parent
+        summary = read_summary(run_dir)
+        if (summary.get(IDENTITY) or identify(read_config(run_dir), read_fingerprint(run_dir))) != wanted:
             continue
-        if read_summary(run_dir)["status"] == "finished":
+        if summary["status"] == "finished":
             return Place(run_dir, is_finished=True)
         if not is_running(run_dir) and _has_checkpoint(run_dir):
             return Place(run_dir, is_begun=True)
@@ -224,14 +228,20 @@ def read_job_ends(sweep_dir: Path, session: int) -> list[JobEnd]:
     return [ends[job] for job in sorted(ends)]
 
 
-def _identify(resolved: dict[str, Any]) -> dict[str, str]:
-    """What makes a job this job and no other."""
+def identify(resolved: dict[str, Any], fingerprint: str) -> str:
+    """What makes a job this job and no other: a digest of what decides its results.
+
+    Args:
+        resolved: its configuration as plain values.
+        fingerprint: of its sounds.
+    """
     flat = flatten(to_plain(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(resolved)))))
-    return {
+    decisive = {
         key: value
         for key, value in flat.items()
         if key not in _NO_MATTER and not key.startswith(_SECTIONS_THAT_DO_NOT_MATTER)
     }
+    return hashlib.sha256(json.dumps([decisive, fingerprint], sort_keys=True).encode()).hexdigest()
 
 
 def _has_checkpoint(run_dir: Path) -> bool:

@@ -25,7 +25,7 @@ from sda.app.runs import (
 )
 from sda.app.session import Session, build_session
 from sda.app.survey import build_cache, describe_data
-from sda.app.sweep import list_swept, name_overrides, read_command
+from sda.app.sweep import IDENTITY, identify, list_swept, name_overrides, read_command
 from sda.app.sync import close_stale_runs
 from sda.callbacks.backlog import TrackingSettings, link_to_run, read_state, rewind
 from sda.callbacks.checkpoint import CheckpointCallback
@@ -219,6 +219,7 @@ def _record_start(session: Session, layers: str | None) -> int:
         status="running",
         active_at=time.time(),
         choices=[str(choice) for choice in plan.choices],
+        **{IDENTITY: identify(plan.resolved, plan.scan.fingerprint)},
         validation_weakness=plan.split.weakness,
     )
     return n_damaged

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-SECTIONS = ("read", "step", "plain", "events", "start", "scale", "search")
+SECTIONS = ("read", "step", "plain", "events", "start", "scale", "search", "sweep")
 
 
 @pytest.mark.slow
