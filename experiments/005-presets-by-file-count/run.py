@@ -35,7 +35,7 @@ MEASURES = {
 
 
 class Size(NamedTuple):
-    """A corpus, and how 270 to 420 steps are cut into epochs on it."""
+    """A corpus, and how 260 to 420 steps are cut into epochs on it."""
 
     n_files: int
     classes: tuple[str, ...]

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from sda.app.plan import Plan
 from sda.app.runs import PREVIEWS
+from sda.callbacks.backlog import LOCAL_UI
 from sda.callbacks.console import format_duration
 from sda.callbacks.folds import FoldSummary
 from sda.training.metrics import (
@@ -117,8 +118,13 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
     if outcome.tracking_problem:
         lines.append(f"! MLflow lacks something ({outcome.tracking_problem}); `make sync` delivers it")
     if outcome.tracking_link:
-        lines.append(f"  MLflow: run `make ui`, then open {outcome.tracking_link}")
+        lines.append(f"  MLflow: {describe_link(outcome.tracking_link)}")
     print_lines(console, lines)
+
+
+def describe_link(link: str) -> str:
+    """How to get to a page of MLflow: under `make ui`, or on a server that runs anyway."""
+    return f"run `make ui`, then open {link}" if link.startswith(LOCAL_UI) else f"open {link}"
 
 
 def print_lines(console: Console, lines: list[str]) -> None:

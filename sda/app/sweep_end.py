@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 from rich.console import Console
 
-from sda.app.report import print_lines
+from sda.app.report import describe_link, print_lines
 from sda.app.runs import read_config
 from sda.app.sweep import JobEnd, begin_session, hold_sweep, list_swept, read_command, read_job_ends
 from sda.callbacks.backlog import SETTINGS, read_settings, read_state
@@ -70,7 +70,7 @@ class Sweep:
         if problem:
             print_lines(console, [f"! MLflow was not told what the sweep came to: {problem}"])
         link = link_to_sweep(settings, read_state(tracked), read_parent(self.folder), objective)
-        print_lines(console, [f"  MLflow: run `make ui`, then open {link}"])
+        print_lines(console, [f"  MLflow: {describe_link(link)}"])
 
     def _find_objective(self) -> str:
         config = next((read_config(path.parents[1]) for path in self.folder.glob("*/.hydra/config.yaml")), {})

@@ -7,7 +7,7 @@ from sda.app.compare import Written
 from sda.app.comparison import Comparison
 from sda.app.comparison_lines import write_note
 from sda.app.objective import OF_RECONSTRUCTION
-from sda.callbacks.backlog import TrackingSettings
+from sda.callbacks.backlog import LOCAL_UI, TrackingSettings
 from sda.callbacks.records import DeliveryState
 from sda.callbacks.sweep import SweepNews
 
@@ -36,7 +36,7 @@ def describe_sweep(comparison: Comparison, written: Written) -> SweepNews:
 
 def link_to_sweep(settings: TrackingSettings, state: DeliveryState, parent: str, objective: str) -> str:
     """The address of a sweep's runs in MLflow, best first."""
-    server = settings.uri if settings.uri.startswith("http") else "http://127.0.0.1:5000"
+    server = settings.uri if settings.uri.startswith("http") else LOCAL_UI
     metric = f"heldout.model/{objective}" if objective in OF_RECONSTRUCTION else f"evaluation/{objective}"
     order = quote(f"metrics.`{metric}`")
     those = quote(f"tags.`mlflow.parentRunId` = '{parent}'")

@@ -18,6 +18,8 @@ from sda.training.metrics import MetricsHistory
 
 SETTINGS = "tracking.json"
 STATE = "tracking_state.json"
+LOCAL_UI = "http://127.0.0.1:5000"
+"""Where `make ui` shows an embedded store."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def link_to_run(run_dir: Path) -> str:
     state, settings = read_state(run_dir), read_settings(run_dir)
     if not state.run_id:
         return ""
-    server = settings.uri if settings.uri.startswith("http") else "http://127.0.0.1:5000"
+    server = settings.uri if settings.uri.startswith("http") else LOCAL_UI
     # Without this, MLflow 3 opens on a page for language models that hides training runs.
     view = "?workflowType=machine_learning"
     return f"{server.rstrip('/')}/#/experiments/{state.experiment_id}/runs/{state.run_id}{view}"

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from experiments.slurm.node import find_obstacle, run_slurm
 from sda.app.sweep import read_job_ends, read_session
 from tests.app.conftest import NEEDS_BROWSER, TINY
 
@@ -140,14 +141,27 @@ def test_a_search_finds_its_trials_again(command_line, sounds):
 
 
 def test_workers_of_a_ray_cluster_come_to_the_same(command_line, sounds):
-    pytest.importorskip("ray", reason="sda[ray] is not installed")
+    told, alone = _sweep_alone(command_line, sounds)
+    command_line.run("train", "-m", *told, "hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=2")
+    assert _list_losses(_sweep_dir(command_line)) == alone
+    assert (_sweep_dir(command_line) / "0" / "console.txt").exists()
+
+
+@pytest.mark.skipif(find_obstacle() is not None, reason=f"Slurm cannot run here: {find_obstacle()}")
+def test_jobs_of_a_slurm_cluster_come_to_the_same(command_line, sounds, tmp_path):
+    told, alone = _sweep_alone(command_line, sounds)
+    launcher = ("hydra/launcher=submitit_slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=2")
+    with run_slurm(tmp_path / "slurm") as environment:
+        text = command_line.run("train", "-m", *told, *launcher, **environment)
+    assert "sweep: 2 jobs; 2 trained" in text
+    assert _list_losses(_sweep_dir(command_line)) == alone
+
+
+def _sweep_alone(command_line, sounds):
+    """Two jobs one after the other: what they were told, and what they came to."""
     told = (sounds, *QUICK, "seed=0,1", "tracking=none")
     command_line.run("train", "-m", *told)
-    alone = _list_losses(_sweep_dir(command_line))
-    command_line.run("train", "-m", *told, "hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=2")
-    together = _sweep_dir(command_line)
-    assert (together / "0" / "console.txt").exists()
-    assert _list_losses(together) == alone
+    return told, _list_losses(_sweep_dir(command_line))
 
 
 def _list_losses(sweep_dir):

@@ -1,0 +1,1 @@
+"""Slurm with one node, on this machine, for trying sweeps; see README.md."""
