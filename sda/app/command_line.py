@@ -118,7 +118,6 @@ def _train_many(arguments: list[str]) -> None:
             print(shared, flush=True)
 
     SweepStart.begin = begin
-    prefer_own_choices(CONFIG_DIR)
     n_failed = 0
     try:
         _call_hydra("train", _train_task, arguments)
@@ -255,6 +254,7 @@ def _to_object(config: DictConfig) -> Any:
 def _call_hydra(config_name: str, task: Callable[[DictConfig], Any], arguments: list[str]) -> None:
     """Let Hydra compose and run, with errors coming back as exceptions."""
     sys.argv[1:] = arguments
+    prefer_own_choices(CONFIG_DIR)
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own words and exits
     try:

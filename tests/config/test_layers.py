@@ -14,6 +14,7 @@ from sda.app.survey import scan_once
 from sda.config.provenance import PRESET_KEYS, explain_choices
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import EvaluateConfig, GenerateConfig, TrainRunConfig
+from sda.config.store import prefer_own_choices
 from sda.errors import ConfigError
 from sda.setting import describe_settings
 from sda.training.config import get_adaptive_config
@@ -37,6 +38,7 @@ def compose_for():
     def build(n_files: int, *overrides: str):
         folder = _Folder(n_files, 5 * n_files)
         register_resolvers(lambda *_: folder)
+        prefer_own_choices(CONFIG_DIR)
         return compose("train", overrides=["data.root=/sounds", *overrides])
 
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
@@ -101,7 +103,8 @@ def test_the_readmes_commands_compose(compose_for):
         arguments = shlex.split(line, comments=True)
         overrides = [argument for argument in prepare_arguments(arguments) if not argument.startswith("-")]
         if "-m" in arguments:  # the first of the runs that it sweeps over
-            overrides = [override.partition(",")[0] for override in overrides]
+            ends = (re.sub(r"=.*interval\((.*),.*", r"=\1", override) for override in overrides)
+            overrides = [override.partition(",")[0] for override in ends]
         compose("train", overrides=[override for override in overrides if override != "job"])
 
 
@@ -140,5 +143,17 @@ def test_the_keys_are_these():
     sections = {key.partition(".")[0] for key, _, _ in describe_settings(TrainRunConfig)}
     assert sections == {
         "data", "preset", "training", "regularization", "audio", "model", "augmentation", "preview", "evaluation",
-        "checkpoint", "tracking", "seed", "deterministic", "resume", "verbose",
+        "checkpoint", "tracking", "sweep", "seed", "deterministic", "resume", "verbose",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG_DIR.glob("hydra/*/*.yaml")), ids=lambda path: path.stem)
+def test_launchers_and_sweepers_compose_and_can_be_made(compose_for, path):
+    group = f"hydra/{path.parent.name}"
+    composed = compose("train", overrides=["data.root=/sounds", f"{group}={path.stem}"], return_hydra_config=True)
+    chosen = OmegaConf.to_container(OmegaConf.select(composed, group.replace("/", ".")), resolve=True)
+    target, settings = chosen.pop("_target_"), {key: value for key, value in chosen.items() if key != "sampler"}
+    module, _, name = target.rpartition(".")
+    launcher = getattr(pytest.importorskip(module), name)
+    extra = {"sampler": None} if "sampler" in chosen else {}
+    launcher(**settings, **extra)  # a key that the plugin does not know is an error
