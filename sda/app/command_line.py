@@ -85,7 +85,7 @@ def compare() -> None:
 
 def _train_one(arguments: list[str]) -> None:
     resumed = find_value(arguments, "resume")
-    if find_value(arguments, "sweep.resume") == "true":
+    if _asks_to_resume(arguments):
         raise ConfigError("sweep.resume=true goes with -m and the sweep's keys; a single run goes on with resume=.")
     if resumed not in (None, "null"):
         run_dir = find_run(resumed.strip("'").replace("\\'", "'") if resumed else "")
@@ -101,7 +101,7 @@ def _train_many(arguments: list[str]) -> None:
         raise ConfigError(
             "resume cannot be swept over (-m): continue one run at a time, or all of a sweep with sweep.resume=true."
         )
-    if find_value(arguments, "sweep.resume") == "true" and find_value(arguments, "hydra.sweep.dir") is None:
+    if _asks_to_resume(arguments) and find_value(arguments, "hydra.sweep.dir") is None:
         folder = find_sweep_to_resume(given)
         print(f"going on with the sweep in {folder}", flush=True)
         arguments.append(f"hydra.sweep.dir={quote_value(str(folder))}")
@@ -126,6 +126,10 @@ def _train_many(arguments: list[str]) -> None:
             n_failed = sweep.end(Console())
     if n_failed:
         sys.exit(EXIT_ERROR)
+
+
+def _asks_to_resume(arguments: list[str]) -> bool:
+    return (find_value(arguments, "sweep.resume") or "").lower() == "true"
 
 
 class SweepStart(Callback):

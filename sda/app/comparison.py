@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from sda.app.objective import OF_RECONSTRUCTION, read_objective
-from sda.app.runs import HISTORY, SUMMARY, read_config, read_overrides, read_summary
+from sda.app.runs import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides, read_summary
 from sda.errors import CheckpointError
 from sda.evaluation.comparison import Ranking, Trial, rank
 from sda.training.metrics import MetricsHistory
@@ -129,8 +129,16 @@ def compare_runs(run_dirs: Sequence[Path], objective: str, title: str) -> Compar
 
 
 def list_sweep_runs(sweep_dir: Path) -> list[Path]:
-    """Folders of a sweep's runs, in the order of their jobs."""
-    return sorted((path.parent for path in sweep_dir.glob(f"*/{SUMMARY}")), key=lambda run_dir: _order(run_dir.name))
+    """Folders of a sweep's runs, in the order of their jobs; without those that were begun anew, and finished there."""
+    found = (path.parent for path in sweep_dir.glob(f"*/{SUMMARY}"))
+    run_dirs = sorted(found, key=lambda run_dir: _order(run_dir.name))
+    summaries = {run_dir: read_summary(run_dir) for run_dir in run_dirs}
+    finished = {one.get(IDENTITY) for one in summaries.values() if one["status"] == "finished"} - {None}
+    return [
+        run_dir
+        for run_dir, summary in summaries.items()
+        if summary["status"] == "finished" or summary.get(IDENTITY) not in finished
+    ]
 
 
 def find_axes(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, str]]) -> dict[str, list[str]]:

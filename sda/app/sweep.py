@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from sda.app.plan import RESUMABLE_KEYS, Plan
 from sda.app.runs import (
     CHECKPOINTS,
+    IDENTITY,
     RUNS_ROOT,
     SUMMARY,
     flatten,
@@ -37,8 +38,6 @@ from sda.training.checkpoint import open_newest
 SWEEP = "sweep.json"
 JOBS = "jobs.jsonl"
 LOCK = ".sweep.lock"
-IDENTITY = "identity"
-"""Key of a run's summary: what `identify` said of it when it began."""
 
 _DECIDES_RESULTS = {
     "training.max_epochs",

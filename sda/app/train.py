@@ -16,6 +16,7 @@ from sda.app.runs import (
     CONFIG_FILE,
     EXIT_UNSAVED,
     HISTORY,
+    IDENTITY,
     LAYERS_FILE,
     MANIFEST,
     OVERRIDES_FILE,
@@ -25,7 +26,7 @@ from sda.app.runs import (
 )
 from sda.app.session import Session, build_session
 from sda.app.survey import build_cache, describe_data
-from sda.app.sweep import IDENTITY, identify, list_swept, name_overrides, read_command
+from sda.app.sweep import identify, list_swept, name_overrides, read_command
 from sda.app.sync import close_stale_runs
 from sda.callbacks.backlog import TrackingSettings, link_to_run, read_state, rewind
 from sda.callbacks.checkpoint import CheckpointCallback

@@ -1,0 +1,123 @@
+"""A sweep's folder: whose run is it, and where does a job go?"""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from sda.app.comparison import compare_runs, find_axes, list_sweep_runs
+from sda.app.runs import lock_run
+from sda.app.sweep import (
+    JobEnd,
+    begin_session,
+    find_free_place,
+    find_sweep,
+    find_sweep_to_resume,
+    hold_sweep,
+    identify,
+    note_job,
+    place_job,
+    read_job_ends,
+    read_session,
+)
+from sda.errors import CheckpointError, ConfigError
+
+CONFIG = {"seed": 0, "data": {"root": "/sounds", "folds": 0}, "training": {"max_epochs": 3, "device": "auto"}}
+
+
+def _write_run(run_dir, config, status, fingerprint="f", **summary):
+    (run_dir / ".hydra").mkdir(parents=True)
+    (run_dir / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
+    (run_dir / "manifest.json").write_text(json.dumps({"fingerprint": fingerprint}))
+    (run_dir / "summary.json").write_text(json.dumps({"status": status, **summary}))
+    return run_dir
+
+
+def _plan(config, run_dir, fingerprint="f"):
+    return SimpleNamespace(resolved=config, scan=SimpleNamespace(fingerprint=fingerprint), run_dir=run_dir)
+
+
+def test_a_job_is_the_run_of_the_same_configuration_on_the_same_sounds(tmp_path):
+    finished = _write_run(tmp_path / "0", CONFIG, "finished")
+    new = tmp_path / "1"
+    elsewhere = {**CONFIG, "data": {"root": "/moved", "folds": 0}, "training": {"max_epochs": 3, "device": "cuda:1"}}
+    assert place_job(_plan(elsewhere, new), tmp_path).run_dir == finished
+    assert place_job(_plan(elsewhere, new), tmp_path).is_finished
+    for other in ({**CONFIG, "seed": 1}, {**CONFIG, "training": {"max_epochs": 4, "device": "auto"}}):
+        place = place_job(_plan(other, new), tmp_path)
+        assert (place.run_dir, place.is_finished, place.is_begun) == (new, False, False)
+    assert place_job(_plan(CONFIG, new, fingerprint="other sounds"), tmp_path).run_dir == new
+
+
+def test_a_run_with_nothing_to_go_on_from_or_in_other_hands_is_left_alone(tmp_path):
+    begun = _write_run(tmp_path / "0", CONFIG, "running")
+    assert place_job(_plan(CONFIG, tmp_path / "0-2"), tmp_path).run_dir == tmp_path / "0-2"  # no checkpoint
+    with lock_run(begun):
+        assert place_job(_plan(CONFIG, tmp_path / "0-2"), tmp_path).run_dir == tmp_path / "0-2"
+
+
+def test_no_run_is_written_over(tmp_path):
+    assert find_free_place(tmp_path / "0") == tmp_path / "0"
+    _write_run(tmp_path / "0", CONFIG, "failed")
+    assert find_free_place(tmp_path / "0") == tmp_path / "0-2"
+    _write_run(tmp_path / "0-2", CONFIG, "failed")
+    assert find_free_place(tmp_path / "0") == tmp_path / "0-3"
+
+
+def test_a_run_that_was_begun_anew_elsewhere_does_not_count(tmp_path):
+    identity = identify(CONFIG, "f")
+    _write_run(tmp_path / "0", CONFIG, "running", identity=identity)
+    assert [run_dir.name for run_dir in list_sweep_runs(tmp_path)] == ["0"]
+    _write_run(tmp_path / "0-2", CONFIG, "finished", identity=identity)
+    _write_run(tmp_path / "1", {**CONFIG, "seed": 1}, "running", identity=identify({**CONFIG, "seed": 1}, "f"))
+    assert [run_dir.name for run_dir in list_sweep_runs(tmp_path)] == ["1", "0-2"]
+
+
+def test_what_became_of_jobs_is_told_by_session(tmp_path):
+    assert begin_session(tmp_path, ["-m", "seed=0,1"]) == 1
+    note_job(tmp_path, JobEnd(1, 0, "/r/0", ["seed=0"], "trained"))
+    note_job(tmp_path, JobEnd(1, 1, "/r/1", ["seed=1"], "failed", "no room"))
+    assert begin_session(tmp_path, ["-m", "seed=0,1", "sweep.resume=true"]) == read_session(tmp_path) == 2
+    note_job(tmp_path, JobEnd(2, 0, "/r/0", ["seed=0"], "found"))
+    with open(tmp_path / "jobs.jsonl", "a") as file:
+        file.write('{"session": 2, "job": 1, "run')  # a crash
+    assert [end.outcome for end in read_job_ends(tmp_path, 1)] == ["trained", "failed"]
+    assert [end.outcome for end in read_job_ends(tmp_path, 2)] == ["found"]
+
+
+def test_sweeps_are_found_by_their_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="is no sweep"):
+        find_sweep("last")
+    older, newer = tmp_path / "runs" / "day" / "a", tmp_path / "runs" / "day" / "b"
+    begin_session(older, ["-m", "seed=0,1", "preset=balanced"])
+    begin_session(newer, ["-m", "seed=0,1"])
+    again = ["-m", "preset=balanced", "seed=0,1", "sweep.resume=true", "hydra/launcher=joblib"]
+    assert find_sweep_to_resume(again) == older
+    assert find_sweep("last") == newer
+    with pytest.raises(ConfigError, match="no sweep of this command"):
+        find_sweep_to_resume(["-m", "seed=0,1,2", "sweep.resume=true"])
+
+
+def test_a_sweep_is_in_one_process_alone(tmp_path):
+    with hold_sweep(tmp_path), pytest.raises(ConfigError, match="still running in another process"):
+        hold_sweep(tmp_path)
+
+
+def test_axes_are_what_was_given_differently():
+    configs = [{"seed": 0, "preset": {"name": "auto"}}, {"seed": 1, "preset": {"name": "mine"}}]
+    given = [{"seed": "0", "data.root": "/a"}, {"seed": "1", "data.root": "/a", "preset": "mine", "tracking": "none"}]
+    assert find_axes(configs, given) == {"seed": ["0", "1"], "preset": ["auto", "mine"]}
+
+
+def test_runs_without_the_objective_are_shown_and_not_ranked(tmp_path):
+    reconstruction = {"model": {"log_mel_l1_db": 2.0, "mr_stft": 1.0, "loudness_error_db": 0.5}}
+    runs = [
+        _write_run(tmp_path / "0", CONFIG, "finished", reconstruction=reconstruction),
+        _write_run(tmp_path / "1", {**CONFIG, "seed": 1}, "failed"),
+    ]
+    comparison = compare_runs(runs, "log_mel_l1_db", "two")
+    assert [run.run_dir.name for run in comparison.ranked] == ["0"]
+    assert any("1 of 2 runs did not finish" in note for note in comparison.notes)
+    assert compare_runs(runs, "memorisation.replay_rate", "two").ranking is None
