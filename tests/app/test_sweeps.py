@@ -64,7 +64,7 @@ def _expect_all_in_mlflow(command_line, sweep_dirs):
     for sweep_dir in sweep_dirs:
         parent = json.loads((sweep_dir / "tracking_sweep.json").read_text())["run_id"]
         tags = dict(_store(command_line, f"SELECT key, value FROM tags WHERE run_uuid = '{parent}'"))
-        assert tags["sweep.axis.preset"] == "balanced, conservative"
+        assert tags["sweep.axis.preset"] == "conservative, balanced"
         assert "best in" in tags["mlflow.note.content"]
         assert tags["mlflow.runName"] == "sweep: preset, 4 runs"
         assert _store(command_line, f"SELECT status FROM runs WHERE run_uuid = '{parent}'") == [("FINISHED",)]
