@@ -30,7 +30,7 @@ sync: setup ## deliver to MLflow what could not be delivered, close runs whose p
 	$(RUN) -m sda.app.sync
 
 test: check ## everything that must pass: quick checks, then all tests
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 4 --dist worksteal
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 3 --dist worksteal
 
 check: lint ## quick checks: lint, types, order of dependence
 	.venv/bin/mypy
