@@ -38,9 +38,9 @@ def compose_for():
     def build(n_files: int, *overrides: str):
         folder = _Folder(n_files, 5 * n_files)
         register_resolvers(lambda *_: folder)
-        prefer_own_choices(CONFIG_DIR)
         return compose("train", overrides=["data.root=/sounds", *overrides])
 
+    prefer_own_choices(CONFIG_DIR)
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         yield build
     register_resolvers(scan_once)
