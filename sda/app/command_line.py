@@ -1,6 +1,5 @@
 """The verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
 
-import difflib
 import os
 import shutil
 import sys
@@ -18,18 +17,17 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from sda.app.arguments import find_value, prepare_arguments, quote_value, split_names
-from sda.app.objective import check_objective, read_objective
+from sda.app.explanation import explain_composition, find_cause
+from sda.app.objective import check_objective
 from sda.app.plan import Plan, list_keys, plan_resume, plan_run
-from sda.app.runs import EXIT_UNSAVED, LOCK, find_run
+from sda.app.runs import LOCK, find_run
 from sda.app.survey import scan_once
 from sda.app.sweep import find_sweep_to_resume
 from sda.app.sweep_end import Sweep
 from sda.app.sweep_job import Job, run_job, share_threads
 from sda.config.resolvers import register_resolvers
-from sda.config.schema import TrainRunConfig
 from sda.config.store import prefer_own_choices, register_configs
 from sda.errors import ConfigError, SdaError
-from sda.setting import describe_settings
 
 register_resolvers(scan_once)
 register_configs()
@@ -40,14 +38,6 @@ CONFIG_DIR = next(path for path in (_HERE.parents[1] / "conf", _HERE.parents[2] 
 
 EXIT_ERROR = 1
 _MULTIRUN = {"-m", "--multirun"}
-_HYDRAS_OWN_MATTERS = (
-    "object_type=",
-    "reference_type=",
-    "See https",
-    "To append to",
-    "Config search path",
-    "provider=",
-)
 
 
 def scan() -> None:
@@ -111,9 +101,8 @@ def _train_many(arguments: list[str]) -> None:
 
     def begin(composed: DictConfig) -> None:
         nonlocal sweep
-        sweep = Sweep.begin(Path(composed.hydra.sweep.dir).absolute(), given)
-        launcher = str(composed.hydra.runtime.choices["hydra/launcher"])
-        shared = share_threads(launcher, composed.hydra.launcher.get("n_jobs"))
+        sweep = Sweep.begin(Path(composed.hydra.sweep.dir).absolute(), given, composed.sweep.objective)
+        shared = share_threads(composed.hydra.runtime.choices["hydra/launcher"], composed.hydra.launcher)
         if shared:
             print(shared, flush=True)
 
@@ -121,6 +110,8 @@ def _train_many(arguments: list[str]) -> None:
     n_failed = 0
     try:
         _call_hydra("train", _train_task, arguments)
+    except _Refused as refusal:
+        raise refusal.reason from None
     finally:
         if sweep is not None:
             n_failed = sweep.end(Console())
@@ -132,16 +123,26 @@ def _asks_to_resume(arguments: list[str]) -> bool:
     return (find_value(arguments, "sweep.resume") or "").lower() == "true"
 
 
+class _Refused(BaseException):
+    """Carries an error past Hydra, which makes a warning of any exception of a callback."""
+
+    def __init__(self, reason: Exception):
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 class SweepStart(Callback):
     """Tells, in the sweep's own process alone, where the sweep lies; Hydra makes it, as `conf/train.yaml` says."""
 
     begin: ClassVar[Callable[[DictConfig], None] | None] = None
-    failed: ClassVar[SdaError | None] = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Before the first job."""
         if SweepStart.begin is not None:
-            SweepStart.begin(config)
+            try:
+                SweepStart.begin(config)
+            except (SdaError, OSError) as error:
+                raise _Refused(error) from error
 
 
 def _scan_task(composed: DictConfig) -> None:
@@ -151,11 +152,11 @@ def _scan_task(composed: DictConfig) -> None:
         preset_choice = HydraConfig.get().runtime.choices["preset"]
         scan_for_training(composed, _list_given(), preset_choice, Console())
     except SdaError as error:
-        _fail(_find_cause(error))  # here, or Hydra would say that the job failed
+        _fail(find_cause(error))  # here, or Hydra would say that the job failed
 
 
-def _train_task(composed: DictConfig) -> float:
-    """One training job, alone or in a sweep; what it gives back is what a search makes small."""
+def _train_task(composed: DictConfig) -> float | None:
+    """One training, alone or as a job of a sweep, which gives back what a search makes small."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _train_as_job(composed)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
@@ -167,32 +168,33 @@ def _train_task(composed: DictConfig) -> float:
         exit_code = run_training(plan, Console(stderr=False), layers)
     except SdaError as error:
         _discard_unborn(run_dir)
-        _fail(_find_cause(error))
+        _fail(find_cause(error))
     except BaseException:
         _discard_unborn(run_dir)
         raise
     if exit_code:
         sys.exit(exit_code)
-    return read_objective(run_dir, composed.sweep.objective)
+    return None
 
 
-def _train_as_job(composed: DictConfig) -> float:
+def _train_as_job(composed: DictConfig) -> float | None:
     settings = HydraConfig.get()
     run_dir, sweep_dir = Path(settings.runtime.output_dir), Path(settings.sweep.dir).absolute()
     launcher = str(settings.runtime.choices["hydra/launcher"])
     job = Job(int(settings.job.num), run_dir, sweep_dir, _list_given(), launcher)
 
     def plan(composed: DictConfig, run_dir: Path) -> Plan:
-        check_objective(composed.sweep.objective, composed.evaluation.at_end)
-        return plan_run(composed, run_dir, job.overrides, settings.runtime.choices["preset"], sweep_dir)
+        try:
+            check_objective(composed.sweep.objective, composed.evaluation.at_end)
+            return plan_run(composed, run_dir, job.overrides, settings.runtime.choices["preset"], sweep_dir)
+        except SdaError as error:
+            raise type(error)(find_cause(error)) from None  # words that survive the way from another process
 
     try:
         objective, exit_code = run_job(job, composed, plan)
-    except SdaError as error:
-        raise type(error)(_find_cause(error)) from None  # words that survive the way from another process
     finally:
         _discard_unborn(run_dir)
-    if exit_code and exit_code != EXIT_UNSAVED:  # the other jobs may have a disk with room
+    if exit_code:
         sys.exit(exit_code)
     return objective
 
@@ -273,12 +275,12 @@ def _report_errors(run: Callable[[], None]) -> None:
     try:
         run()
     except SdaError as error:
-        _fail(_find_cause(error))
+        _fail(find_cause(error))
     except OverrideParseException as error:
         reason = str(error.message).splitlines()[0]
         _fail(f"{error.override} is not understood ({reason}). Quote a value with special signs: \"key='any text'\"")
     except (HydraException, OmegaConfBaseException) as error:
-        _fail(_explain_composition(error))
+        _fail(explain_composition(error))
     except OSError as error:
         _fail(
             f"{error.filename or 'a file'}: {error.strerror or error}. Is the folder writable, and the disk not full?"
@@ -290,36 +292,6 @@ def _report_errors(run: Callable[[], None]) -> None:
 def _fail(message: str) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(EXIT_ERROR)
-
-
-def _find_cause(error: SdaError) -> str:
-    """What to tell: where composing met another of our errors, such as no usable sound, that one's words alone."""
-    cause = error.__cause__
-    if isinstance(cause, OmegaConfBaseException):
-        while cause is not None:
-            cause = cause.__cause__ or cause.__context__
-            if isinstance(cause, SdaError):
-                return str(cause)
-    return str(error)
-
-
-def _explain_composition(error: Exception) -> str:
-    """Hydra's and OmegaConf's words, from the outermost cause to the innermost, each once."""
-    lines: list[str] = []
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, SdaError):
-            return str(cause)
-        for line in map(str.strip, str(cause).splitlines()):
-            if line and line not in lines and not line.startswith(_HYDRAS_OWN_MATTERS):
-                lines.append(line)
-        cause = cause.__cause__
-    unknown = next((line.removeprefix("full_key: ") for line in lines if line.startswith("full_key: ")), "")
-    keys = [key for key, _, _ in describe_settings(TrainRunConfig)]
-    similar = difflib.get_close_matches(unknown, keys, n=3) if unknown not in keys else []
-    if similar:
-        lines.append(f"Did you mean {' or '.join(similar)}?")
-    return "\n  ".join([*lines, "See every key with its range: python train.py --help"])
 
 
 def _discard_unborn(run_dir: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sda.app.comparison import Comparison, compare_runs, list_sweep_runs
-from sda.app.comparison_figures import draw_axis, draw_parallel_coordinates
+from sda.app.comparison_figures import draw_pictures
 from sda.app.comparison_lines import format_comparison, write_csv
 from sda.app.comparison_page import draw_page
 from sda.app.report import print_lines
@@ -60,21 +60,16 @@ def compare_sweep(sweep_dir: Path, objective: str) -> Comparison:
     run_dirs = list_sweep_runs(sweep_dir)
     comparison = compare_runs(run_dirs, objective, "")
     total = sum(run.elapsed_s for run in comparison.runs)
-    axes = " × ".join(key.rpartition(".")[2] for key in comparison.axes) or "one setting"
-    title = f"sweep over {axes}: {len(run_dirs)} runs, {format_duration(total)} of training, in {sweep_dir}"
-    return replace(comparison, title=title)
+    amount = f"{len(run_dirs)} runs, {format_duration(total)} of training"
+    return replace(comparison, title=f"sweep over {comparison.axes_words}: {amount}, in {sweep_dir}")
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> Written:
     """Write the page, the table and the pictures into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / PAGE, draw_page(comparison))
+    pictures = draw_pictures(comparison)
+    write_text(folder / PAGE, draw_page(comparison, pictures))
     write_text(folder / TABLE, write_csv(comparison))
-    pictures = {}
-    if comparison.ranked:
-        pictures = {f"axis_{key.replace('/', '_')}.png": draw_axis(comparison, key) for key in comparison.axes}
-        if comparison.axes:
-            pictures["parallel_coordinates.png"] = draw_parallel_coordinates(comparison)
-    for name, image in pictures.items():
-        (folder / name).write_bytes(image)  # drawn again whenever it is asked for
-    return Written(folder / PAGE, folder / TABLE, [folder / name for name in pictures])
+    paths = [folder / f"{picture.name}.png" for picture in pictures]
+    for path, picture in zip(paths, pictures, strict=True):
+        path.write_bytes(picture.png)  # drawn again whenever it is asked for
+    return Written(folder / PAGE, folder / TABLE, paths)

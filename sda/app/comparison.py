@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from sda.app.objective import OF_RECONSTRUCTION, read_objective
 from sda.app.runs import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides, read_summary
+from sda.app.sweep import name_setting
 from sda.errors import CheckpointError
 from sda.evaluation.comparison import Ranking, Trial, rank
 from sda.training.metrics import MetricsHistory
@@ -56,7 +57,8 @@ class ComparedRun:
     """The objective and `COLUMNS`; not a number where one was not measured."""
     errors: dict[str, tuple[float, float]]
     """The objective and its weight by held-out file; one entry where only the whole is known, none where nothing is."""
-    verdict: str
+    weakness: str
+    """Why what was held out says less than it should; empty where whole groups are."""
     label: str
     """Of its evaluation, such as `learned`; empty where there was none."""
     best_epoch: int | None
@@ -98,6 +100,11 @@ class Comparison:
     def column(self) -> Column:
         """How the objective is written."""
         return COLUMNS.get(self.objective, Column(self.objective, 3))
+
+    @property
+    def axes_words(self) -> str:
+        """What was varied, such as `preset × dropout`."""
+        return " × ".join(key.rpartition(".")[2] for key in self.axes) or "one setting"
 
     @property
     def n_repetitions(self) -> int:
@@ -170,15 +177,6 @@ def shorten(values: Sequence[str]) -> dict[str, str]:
     return short if len(set(short.values())) == len(values) else {value: value for value in values}
 
 
-def name_setting(values: dict[str, str]) -> str:
-    """A setting in words: its keys by their last part.
-
-    >>> name_setting({"preset": "balanced", "regularization.dropout": "0.3"}), name_setting({})
-    ('preset=balanced dropout=0.3', 'as it is')
-    """
-    return " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in values.items()) or "as it is"
-
-
 def read_history(run_dir: Path) -> MetricsHistory | None:
     """A run's curves, if it left them."""
     try:
@@ -202,7 +200,7 @@ def _describe(run_dir: Path, setting: dict[str, str], config: dict[str, Any], ob
         status=summary["status"],
         figures=figures,
         errors=_list_errors(summary, objective, figures[objective]) if is_finished else {},
-        verdict=summary.get("verdict", ""),
+        weakness=summary.get("validation_weakness", ""),
         label=summary.get("evaluation", {}).get("label", ""),
         best_epoch=summary.get("best_epoch"),
         elapsed_s=float(summary.get("elapsed_s", 0.0)),
@@ -228,6 +226,7 @@ def _find_notes(runs: Sequence[ComparedRun], configs: Sequence[dict[str, Any]], 
             notes.append("models differ, and their losses cannot be compared: use sweep.objective=mr_stft")
     if ranked and any(set(run.errors) == {""} for run in ranked):
         notes.append("the objective is not known file by file: what is said of it rests on seeds alone")
+    notes += [f"weak validation: {weakness}" for weakness in dict.fromkeys(run.weakness for run in ranked) if weakness]
     n_missing = len(runs) - len(ranked)
     if n_missing:
         notes.append(f"{n_missing} of {len(runs)} runs did not finish, or lack {objective}, and are not ranked")

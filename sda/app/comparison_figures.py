@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +19,29 @@ COLOURS = ("#2f6f8f", "#b0307c", "#b57900", "#23633a", "#7a5195", "#a3261d", "#5
 """One for each setting; more settings begin again."""
 MOST_NAMED = 12
 """Settings that a legend still names."""
+
+
+class Picture(NamedTuple):
+    """One picture of a comparison."""
+
+    name: str
+    """Of its file, without an ending."""
+    title: str
+    png: bytes
+
+
+def draw_pictures(comparison: Comparison) -> list[Picture]:
+    """All that can be drawn of a comparison."""
+    pictures = []
+    if comparison.ranked:
+        pictures = [
+            Picture(f"axis_{key.replace('/', '_')}", f"by {key}", draw_axis(comparison, key)) for key in comparison.axes
+        ]
+        if comparison.axes:
+            image = draw_parallel_coordinates(comparison)
+            pictures.append(Picture("parallel_coordinates", "all keys side by side", image))
+    losses = draw_losses(comparison.runs)
+    return pictures if losses is None else [*pictures, Picture("held_out_loss", "held-out loss", losses)]
 
 
 def draw_axis(comparison: Comparison, key: str) -> bytes:

@@ -10,24 +10,18 @@ from sda.callbacks.console import format_duration
 from sda.evaluation.comparison import Difference, Standing
 
 MOST_DIFFERENCES = 8
+HEAD_OF_SETTINGS = ("setting", "runs", "score (95 %)", "± over runs", "best in")
+"""Titles of `tabulate_settings`."""
 
 
 def format_comparison(comparison: Comparison) -> list[str]:
     """Both tables, and how sure it is which setting is best."""
     lines = [comparison.title, f"  ranked by {comparison.column.title} of held-out sound; lower is better", ""]
     if comparison.ranking is not None:
-        lines += _align([_HEAD_OF_SETTINGS, *tabulate_settings(comparison)])
+        lines += _align([HEAD_OF_SETTINGS, *tabulate_settings(comparison)])
         lines += ["", *describe_ranking(comparison)]
     lines += ["", *_align([head_runs(comparison), *tabulate_runs(comparison)])]
     return [*lines, *(f"! {note}" for note in comparison.notes)]
-
-
-_HEAD_OF_SETTINGS = ["setting", "runs", "score (95 %)", "± over runs", "best in"]
-
-
-def head_settings() -> list[str]:
-    """Titles of `tabulate_settings`."""
-    return list(_HEAD_OF_SETTINGS)
 
 
 def tabulate_settings(comparison: Comparison) -> list[list[str]]:
@@ -98,14 +92,9 @@ def write_note(comparison: Comparison) -> str:
     """The comparison as Markdown, for MLflow's description of a sweep."""
     lines = [f"Ranked by **{comparison.column.title}** of held-out sound; lower is better.", ""]
     if comparison.ranking is not None:
-        lines += _draw_markdown(_HEAD_OF_SETTINGS, tabulate_settings(comparison))
+        lines += _draw_markdown(HEAD_OF_SETTINGS, tabulate_settings(comparison))
         lines += ["", *(f"- {line}" for line in describe_ranking(comparison))]
     return "\n".join([*lines, *(f"- {note}" for note in comparison.notes)])
-
-
-def write_figure(run: ComparedRun, name: str, column: Column) -> str:
-    """A run's figure as a table shows it; empty where it was not measured."""
-    return _write(run.figures[name], column)
 
 
 def _list_columns(comparison: Comparison) -> dict[str, Column]:
@@ -127,7 +116,7 @@ def _describe_standing(standing: Standing, column: Column) -> list[str]:
 
 
 def _describe_run(run: ComparedRun, comparison: Comparison) -> list[str]:
-    figures = [write_figure(run, name, column) for name, column in _list_columns(comparison).items()]
+    figures = [_write(run.figures[name], column) for name, column in _list_columns(comparison).items()]
     epoch, lasted = str(run.best_epoch or ""), format_duration(run.elapsed_s)
     return [run.name, run.setting_words, run.repetition_words, *figures, run.label, epoch, lasted, run.status]
 

@@ -8,8 +8,8 @@ from typing import Any
 import soundfile
 
 from sda.app.comparison import ComparedRun, Comparison
-from sda.app.comparison_figures import draw_axis, draw_losses, draw_parallel_coordinates
-from sda.app.comparison_lines import describe_ranking, head_runs, head_settings, tabulate_runs, tabulate_settings
+from sda.app.comparison_figures import Picture
+from sda.app.comparison_lines import HEAD_OF_SETTINGS, describe_ranking, head_runs, tabulate_runs, tabulate_settings
 from sda.app.listing import make_printable
 from sda.app.page import render_page
 from sda.app.runs import PREVIEWS
@@ -22,7 +22,7 @@ SOUNDS = {"original_1": "held-out original", "reconstruction_1": "reconstruction
 PICTURE = "reconstruction_1.png"
 
 
-def draw_page(comparison: Comparison) -> str:
+def draw_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
     """The whole page."""
     heard = choose_heard(comparison)
     clips: list[str] = []
@@ -31,11 +31,11 @@ def draw_page(comparison: Comparison) -> str:
         "comparison.html.j2",
         title=make_printable(comparison.title),
         column=comparison.column.title,
-        settings=([head_settings(), *tabulate_settings(comparison)] if comparison.ranking else []),
+        settings=([HEAD_OF_SETTINGS, *tabulate_settings(comparison)] if comparison.ranking else []),
         sentences=describe_ranking(comparison) if comparison.ranking else [],
         runs=[head_runs(comparison), *([make_printable(cell) for cell in row] for row in tabulate_runs(comparison))],
         notes=comparison.notes,
-        pictures=list_pictures(comparison),
+        pictures=[(picture.title, _embed(picture.png, "image/png")) for picture in pictures],
         heard=rows,
         n_left_out=len(comparison.runs) - len(heard),
         sounds=SOUNDS,
@@ -53,17 +53,6 @@ def choose_heard(comparison: Comparison) -> list[ComparedRun]:
     return [run for run in comparison.runs if run in kept]
 
 
-def list_pictures(comparison: Comparison) -> list[tuple[str, str]]:
-    """Title and data URI of each picture."""
-    pictures: list[tuple[str, bytes | None]] = []
-    if comparison.ranked:
-        pictures = [(f"by {key}", draw_axis(comparison, key)) for key in comparison.axes]
-        if len(comparison.axes) > 1:
-            pictures.append(("all keys side by side", draw_parallel_coordinates(comparison)))
-    pictures.append(("held-out loss", draw_losses(comparison.runs)))
-    return [(title, _embed(image, "image/png")) for title, image in pictures if image is not None]
-
-
 def _describe(run: ComparedRun, clips: list[str]) -> dict[str, Any]:
     folder = _find_previews(run.run_dir)
     assert folder is not None
@@ -72,7 +61,6 @@ def _describe(run: ComparedRun, clips: list[str]) -> dict[str, Any]:
         "repetition": run.repetition_words,
         "name": make_printable(run.name),
         "label": run.label,
-        "verdict": run.verdict,
         "epoch": folder.name.rpartition("_")[2].lstrip("0"),
         "picture": _embed((folder / PICTURE).read_bytes(), "image/png") if (folder / PICTURE).exists() else "",
         "players": [

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from sda.callbacks.backlog import read_state
 from sda.durable import write_json
-from sda.errors import CheckpointError
+from sda.errors import CheckpointError, SdaError
 
 RUNS_ROOT = "runs"
 """Folder below which runs lie unless `hydra.run.dir` says otherwise."""
@@ -24,8 +24,6 @@ IDENTITY = "identity"
 CONFIG_FILE = ".hydra/config.yaml"
 LAYERS_FILE = ".hydra/layers.yaml"
 OVERRIDES_FILE = ".hydra/overrides.yaml"
-EXIT_UNSAVED = 3
-"""Exit code of a run that came to its end or was stopped, while the disk did not take all of it."""
 
 
 def find_run(name: str) -> Path:
@@ -84,11 +82,16 @@ def lock_run(run_dir: Path) -> FileLock:
     Raises:
         CheckpointError: another process is training it.
     """
-    lock = FileLock(run_dir / LOCK)
+    return hold(run_dir / LOCK, CheckpointError(f"{run_dir} is being trained by another process. Stop that one first."))
+
+
+def hold(path: Path, refusal: SdaError) -> FileLock:
+    """Hold a lock for this process; where another one has it, the refusal is raised."""
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise CheckpointError(f"{run_dir} is being trained by another process. Stop that one first.") from error
+        raise refusal from error
     return lock
 
 
@@ -104,16 +107,7 @@ def is_running(run_dir: Path) -> bool:
 def read_config(run_dir: Path) -> dict[str, Any]:
     """A run's resolved configuration as plain values; empty where it is gone."""
     path = run_dir / CONFIG_FILE
-    return to_plain(OmegaConf.load(path)) if path.exists() else {}
-
-
-def read_fingerprint(run_dir: Path) -> str:
-    """The fingerprint of the sounds that a run was trained on; empty where its manifest is gone."""
-    try:
-        manifest = json.loads((run_dir / MANIFEST).read_text(encoding="utf-8"))
-    except OSError:
-        return ""
-    return str(manifest["fingerprint"])
+    return _to_plain(OmegaConf.load(path)) if path.exists() else {}
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
@@ -144,7 +138,7 @@ def _to_list(config: Any) -> list[Any]:
     return values
 
 
-def to_plain(config: Any) -> dict[str, Any]:
+def _to_plain(config: Any) -> dict[str, Any]:
     """A configuration as plain values, its interpolations left as they are."""
     values = OmegaConf.to_container(config, resolve=False)
     assert isinstance(values, dict)

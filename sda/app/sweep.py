@@ -7,14 +7,13 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-from omegaconf import OmegaConf
+from filelock import FileLock
 
 from sda.app.plan import RESUMABLE_KEYS, Plan
 from sda.app.runs import (
@@ -23,11 +22,9 @@ from sda.app.runs import (
     RUNS_ROOT,
     SUMMARY,
     flatten,
+    hold,
     is_running,
-    read_config,
-    read_fingerprint,
     read_summary,
-    to_plain,
 )
 from sda.callbacks.journal import JOURNAL
 from sda.callbacks.sweep import read_parent
@@ -38,6 +35,8 @@ from sda.training.checkpoint import open_newest
 SWEEP = "sweep.json"
 JOBS = "jobs.jsonl"
 LOCK = ".sweep.lock"
+BEGUN = "begun"
+"""Outcome of a job whose end was not noted: its process ended without a word."""
 
 _DECIDES_RESULTS = {
     "training.max_epochs",
@@ -63,7 +62,7 @@ class JobEnd:
     run_dir: str
     overrides: list[str]
     outcome: str
-    """`trained`, `continued`, `found` (it had finished before), `stopped` or `failed`."""
+    """`trained`, `continued`, `found` (it had finished before), `stopped` or `failed`; before one is noted, `BEGUN`."""
     reason: str = ""
     """Why it failed."""
 
@@ -80,11 +79,8 @@ class Place:
 
 def begin_session(folder: Path, arguments: Sequence[str]) -> int:
     """Note the command of a sweep in its folder; says which call on this folder it is, counted from 1."""
-    folder.mkdir(parents=True, exist_ok=True)
-    known = _read_sweep(folder)
     session = read_session(folder) + 1
-    command = {"command": sort_command(arguments)} if not known else {}
-    write_json(folder / SWEEP, {**known, **command, "session": session, "active_at": time.time()})
+    write_json(folder / SWEEP, {"command": sort_command(arguments), "session": session, "active_at": time.time()})
     return session
 
 
@@ -95,12 +91,8 @@ def hold_sweep(folder: Path) -> FileLock:
         ConfigError: another process is at it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise ConfigError(f"the sweep in {folder} is still running in another process. Stop that one first.") from error
-    return lock
+    refusal = ConfigError(f"the sweep in {folder} is still running in another process. Stop that one first.")
+    return hold(folder / LOCK, refusal)
 
 
 def find_sweep_to_resume(arguments: Sequence[str]) -> Path:
@@ -140,24 +132,24 @@ def find_sweep(name: str) -> Path:
     )
 
 
-def list_swept(overrides: Sequence[str], command: Sequence[str]) -> list[str]:
-    """The overrides of a job that are not the same for all jobs: those that are not in the sweep's command.
+def list_swept(overrides: Sequence[str], command: Sequence[str]) -> dict[str, str]:
+    """What a job was given that is not the same for all jobs, by key: what is not in the sweep's command.
 
     >>> list_swept(["data.root='/a'", "seed=1"], ["data.root='/a'", "seed=0,1"])
-    ['seed=1']
+    {'seed': '1'}
     """
     plain = {argument.translate(_UNQUOTED) for argument in command}
-    return [override for override in overrides if override.translate(_UNQUOTED) not in plain]
+    swept = (override for override in overrides if override.translate(_UNQUOTED) not in plain)
+    return {key: value for key, _, value in (override.partition("=") for override in swept)}
 
 
-def name_overrides(overrides: Sequence[str]) -> str:
-    """A run's name from what tells it from the others of its sweep.
+def name_setting(values: Mapping[str, str]) -> str:
+    """A setting in words: its keys by their last part.
 
-    >>> name_overrides(["preset=balanced", "regularization.dropout=0.3"])
-    'preset=balanced dropout=0.3'
+    >>> name_setting({"preset": "balanced", "regularization.dropout": "0.3"}), name_setting({})
+    ('preset=balanced dropout=0.3', 'as it is')
     """
-    pairs = (override.partition("=") for override in overrides)
-    return " ".join(f"{key.rpartition('.')[2]}={value}" for key, _, value in pairs) or "one setting"
+    return " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in values.items()) or "as it is"
 
 
 def sort_command(arguments: Sequence[str]) -> list[str]:
@@ -188,7 +180,7 @@ def place_job(plan: Plan, sweep_dir: Path) -> Place:
     for path in sorted(sweep_dir.glob(f"*/{SUMMARY}")):
         run_dir = path.parent
         summary = read_summary(run_dir)
-        if (summary.get(IDENTITY) or identify(read_config(run_dir), read_fingerprint(run_dir))) != wanted:
+        if summary.get(IDENTITY) != wanted:
             continue
         if summary["status"] == "finished":
             return Place(run_dir, is_finished=True)
@@ -234,10 +226,9 @@ def identify(resolved: dict[str, Any], fingerprint: str) -> str:
         resolved: its configuration as plain values.
         fingerprint: of its sounds.
     """
-    flat = flatten(to_plain(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(resolved)))))
     decisive = {
         key: value
-        for key, value in flat.items()
+        for key, value in flatten(resolved).items()
         if key not in _NO_MATTER and not key.startswith(_SECTIONS_THAT_DO_NOT_MATTER)
     }
     return hashlib.sha256(json.dumps([decisive, fingerprint], sort_keys=True).encode()).hexdigest()

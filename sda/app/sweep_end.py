@@ -9,8 +9,16 @@ from filelock import FileLock
 from rich.console import Console
 
 from sda.app.report import describe_link, print_lines
-from sda.app.runs import read_config
-from sda.app.sweep import JobEnd, begin_session, hold_sweep, list_swept, read_command, read_job_ends
+from sda.app.sweep import (
+    BEGUN,
+    JobEnd,
+    begin_session,
+    hold_sweep,
+    list_swept,
+    name_setting,
+    read_command,
+    read_job_ends,
+)
 from sda.callbacks.backlog import SETTINGS, read_settings, read_state
 from sda.callbacks.sweep import read_parent
 
@@ -20,7 +28,9 @@ OUTCOMES = {
     "trained": "trained",
     "stopped": "stopped",
     "failed": "failed",
+    BEGUN: "ended without a word",
 }
+NOT_DONE = ("stopped", "failed", BEGUN)
 
 
 @dataclass
@@ -29,17 +39,18 @@ class Sweep:
 
     folder: Path
     session: int
+    objective: str
     lock: FileLock
 
     @classmethod
-    def begin(cls, folder: Path, arguments: Sequence[str]) -> "Sweep":
+    def begin(cls, folder: Path, arguments: Sequence[str], objective: str) -> "Sweep":
         """Hold the sweep's folder and note the command there.
 
         Raises:
             ConfigError: another process is at it.
         """
         lock = hold_sweep(folder)
-        return cls(folder, begin_session(folder, arguments), lock)
+        return cls(folder, begin_session(folder, arguments), objective, lock)
 
     def end(self, console: Console) -> int:
         """Say what became of each job and what all runs of the sweep say together; gives the number that failed."""
@@ -48,14 +59,13 @@ class Sweep:
         if any(end.outcome in ("found", "continued", "trained") for end in ends):
             self._compare(console)
         self.lock.release()
-        return sum(end.outcome == "failed" for end in ends)
+        return sum(end.outcome in ("failed", BEGUN) for end in ends)
 
     def _compare(self, console: Console) -> None:
         from sda.app.compare import compare_sweep, write_comparison
         from sda.app.comparison_lines import format_comparison
 
-        objective = self._find_objective()
-        comparison = compare_sweep(self.folder, objective)
+        comparison = compare_sweep(self.folder, self.objective)
         print_lines(console, ["", *format_comparison(comparison)])
         written = write_comparison(self.folder, comparison)
         print_lines(console, [f"  read and listen: {written.page}"])
@@ -69,12 +79,8 @@ class Sweep:
         problem = try_to_tell_sweep(self.folder, settings, describe_sweep(comparison, written))
         if problem:
             print_lines(console, [f"! MLflow was not told what the sweep came to: {problem}"])
-        link = link_to_sweep(settings, read_state(tracked), read_parent(self.folder), objective)
+        link = link_to_sweep(settings, read_state(tracked), read_parent(self.folder), self.objective)
         print_lines(console, [f"  MLflow: {describe_link(link)}"])
-
-    def _find_objective(self) -> str:
-        config = next((read_config(path.parents[1]) for path in self.folder.glob("*/.hydra/config.yaml")), {})
-        return str(config.get("sweep", {}).get("objective", "log_mel_l1_db"))
 
 
 def describe_ends(ends: Sequence[JobEnd], command: Sequence[str]) -> list[str]:
@@ -84,10 +90,10 @@ def describe_ends(ends: Sequence[JobEnd], command: Sequence[str]) -> list[str]:
     lines = [f"sweep: {len(ends)} job{'' if len(ends) == 1 else 's'}; {', '.join(parts) or 'none began'}"]
     for end in ends:
         if end.outcome != "trained":
-            mark = "! " if end.outcome in ("failed", "stopped") else "  "
+            mark = "! " if end.outcome in NOT_DONE else "  "
             reason = f": {end.reason}" if end.reason else ""
-            swept = " ".join(list_swept(end.overrides, command))
+            swept = name_setting(list_swept(end.overrides, command))
             lines.append(f"{mark}job {end.job} ({swept}) {OUTCOMES[end.outcome]}{reason}")
-    if counts["failed"] or counts["stopped"]:
+    if any(counts[outcome] for outcome in NOT_DONE):
         lines.append("  to run these again, and no others: the same command with sweep.resume=true")
     return lines

@@ -1,5 +1,6 @@
 """One job of a sweep: found, continued or trained, with its end noted in the sweep's folder."""
 
+import math
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,15 +15,17 @@ from sda.app.plan import Plan, plan_resume
 from sda.app.report import print_lines
 from sda.app.runs import read_summary
 from sda.app.sweep import (
+    BEGUN,
     JobEnd,
     find_free_place,
     list_swept,
+    name_setting,
     note_job,
     place_job,
     read_command,
     read_session,
 )
-from sda.config.machine import claim_gpu, count_gpus, measure_machine, share_cores
+from sda.config.machine import claim_gpu, count_gpus, measure_machine
 from sda.errors import SdaError
 
 CONSOLE = "console.txt"
@@ -32,7 +35,6 @@ BESIDE_EACH_OTHER = frozenset({"joblib", "ray", "submitit_local", "submitit_slur
 SHARES_GPUS = "joblib"
 """The launcher that leaves GPUs to us; the others hand them out."""
 THREADS = "OMP_NUM_THREADS"
-_FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,15 @@ class Job:
     launcher: str
 
 
-def run_job(job: Job, composed: DictConfig, plan: Callable[[DictConfig, Path], Plan]) -> tuple[float, int]:
+def run_job(job: Job, composed: DictConfig, plan: Callable[[DictConfig, Path], Plan]) -> tuple[float | None, int]:
     """Train a job's run, or go on with it, or read what it came to when it finished before.
 
     Args:
         plan: settles the run in a folder.
 
     Returns:
-        the run's objective, not a number where it has none; and the exit code of its training.
+        the run's objective, or nothing where it has none; and the exit code of its training, 0 where the others
+        should go on.
 
     Raises:
         SdaError: it cannot be trained; the sweep's folder says so, and the other jobs go on.
@@ -64,6 +67,7 @@ def run_job(job: Job, composed: DictConfig, plan: Callable[[DictConfig, Path], P
         note_job(job.sweep_dir, JobEnd(session, job.number, str(run_dir), job.overrides, outcome, reason))
 
     run_dir = find_free_place(job.run_dir)
+    note(run_dir, BEGUN)
     with ExitStack() as stack:
         if job.launcher == SHARES_GPUS:
             gpu = stack.enter_context(claim_gpu(job.sweep_dir, count_gpus()))
@@ -73,31 +77,40 @@ def run_job(job: Job, composed: DictConfig, plan: Callable[[DictConfig, Path], P
             settled = plan(composed, run_dir)
             place = place_job(settled, job.sweep_dir)
             run_dir = place.run_dir
+            code, outcome = 0, "found"
             if not place.is_finished:
                 code = _train(job, settled, composed, run_dir if place.is_begun else None, stack)
                 status = read_summary(run_dir)["status"]
-                note(run_dir, ("continued" if place.is_begun else "trained") if status == "finished" else status)
-            else:
-                code = 0
-                note(run_dir, "found")
-        except SdaError as error:
-            note(run_dir, _FAILED, str(error))
+                outcome = ("continued" if place.is_begun else "trained") if status == "finished" else status
+        except KeyboardInterrupt:
+            note(run_dir, "stopped")
             raise
-        except (Exception, KeyboardInterrupt) as error:
-            note(run_dir, _FAILED, f"{type(error).__name__}: {error}")
+        except Exception as error:
+            note(run_dir, "failed", str(error) if isinstance(error, SdaError) else f"{type(error).__name__}: {error}")
             raise
-    return read_objective(run_dir, composed.sweep.objective), code
+    note(run_dir, outcome)
+    objective = read_objective(run_dir, composed.sweep.objective)
+    return None if math.isnan(objective) else objective, code
 
 
-def share_threads(launcher: str, n_jobs: int | None) -> str:
+def share_threads(launcher: str, settings: DictConfig) -> str:
     """Give each of the jobs that run at once on this machine its share of cores, and say so.
 
     Called before there are any, as they inherit it; what you set yourself (`OMP_NUM_THREADS`) is left alone.
+
+    Args:
+        settings: the launcher's.
+
+    Returns:
+        empty where jobs run one after the other, or elsewhere.
     """
-    if launcher not in ("joblib", "ray"):
+    if launcher == "joblib":
+        at_once = settings.n_jobs
+    elif launcher == "ray" and settings.ray.init.get("address") is None:
+        at_once = settings.ray.init.num_cpus
+    else:
         return ""
     n_cores, n_gpus, memory_gb = measure_machine()
-    at_once = n_jobs or share_cores(n_cores, n_gpus, memory_gb)[0]
     at_once = at_once if at_once > 0 else n_cores
     n_threads = os.environ.setdefault(THREADS, str(max(1, n_cores // at_once)))
     machine = f"{n_cores} core{'s' * (n_cores != 1)}, {n_gpus or 'no'} GPU{'s' * (n_gpus > 1)}, {memory_gb:.0f} GB free"
@@ -105,13 +118,14 @@ def share_threads(launcher: str, n_jobs: int | None) -> str:
 
 
 def _train(job: Job, plan: Plan, composed: DictConfig, begun: Path | None, stack: ExitStack) -> int:
-    from sda.app.train import run_training
+    from sda.app.train import EXIT_UNSAVED, run_training
 
     layers: str | None = OmegaConf.to_yaml(composed)
     if begun is not None:
-        plan, layers = replace(plan_resume(str(begun), {}), sweep_dir=job.sweep_dir), None
+        here = {"training.device": composed.training.device}  # it may have begun on another machine
+        plan, layers = replace(plan_resume(str(begun), here), sweep_dir=job.sweep_dir), None
     console = Console(stderr=False)
-    name = f"job {job.number} ({' '.join(list_swept(job.overrides, read_command(job.sweep_dir)))})"
+    name = f"job {job.number} ({name_setting(list_swept(job.overrides, read_command(job.sweep_dir)))})"
     if job.launcher in BESIDE_EACH_OTHER:
         plan.run_dir.mkdir(parents=True, exist_ok=True)
         file = stack.enter_context(open(plan.run_dir / CONSOLE, "a", encoding="utf-8"))
@@ -119,4 +133,5 @@ def _train(job: Job, plan: Plan, composed: DictConfig, begun: Path | None, stack
         console = Console(file=file, width=200)
     else:
         print_lines(console, ["", name])
-    return run_training(plan, console, layers)
+    code = run_training(plan, console, layers)
+    return 0 if code == EXIT_UNSAVED else code  # the other jobs may have a disk with room

@@ -11,6 +11,13 @@ from sda.callbacks.backlog import LOCAL_UI, TrackingSettings
 from sda.callbacks.records import DeliveryState
 from sda.callbacks.sweep import SweepNews
 
+METRICS = {
+    **{name: f"heldout.model/{name}" for name in OF_RECONSTRUCTION},
+    "best_val_loss": "final/best_val_loss",
+    "overfitting_gap": "epoch/overfitting_gap",
+}
+"""Under which name MLflow has an objective; all others are figures of the evaluation."""
+
 
 def describe_sweep(comparison: Comparison, written: Written) -> SweepNews:
     """A sweep's axes, its best setting and how sure that is, in MLflow's terms."""
@@ -28,8 +35,7 @@ def describe_sweep(comparison: Comparison, written: Written) -> SweepNews:
         if comparison.ranking.differences:
             gain = comparison.ranking.differences[0].gain
             metrics |= {"sweep/gain_over_second": gain.value, "sweep/gain_low": gain.low, "sweep/gain_high": gain.high}
-    axes = " × ".join(key.rpartition(".")[2] for key in comparison.axes) or "one setting"
-    name = f"sweep: {axes}, {len(comparison.runs)} runs"
+    name = f"sweep: {comparison.axes_words}, {len(comparison.runs)} runs"
     finite = {key: value for key, value in metrics.items() if math.isfinite(value)}
     return SweepNews(name, tags, write_note(comparison), finite, [written.page, written.table, *written.pictures])
 
@@ -37,8 +43,7 @@ def describe_sweep(comparison: Comparison, written: Written) -> SweepNews:
 def link_to_sweep(settings: TrackingSettings, state: DeliveryState, parent: str, objective: str) -> str:
     """The address of a sweep's runs in MLflow, best first."""
     server = settings.uri if settings.uri.startswith("http") else LOCAL_UI
-    metric = f"heldout.model/{objective}" if objective in OF_RECONSTRUCTION else f"evaluation/{objective}"
-    order = quote(f"metrics.`{metric}`")
+    order = quote(f"metrics.`{METRICS.get(objective, f'evaluation/{objective}')}`")
     those = quote(f"tags.`mlflow.parentRunId` = '{parent}'")
     view = f"workflowType=machine_learning&searchFilter={those}&orderByKey={order}&orderByAsc=true"
     return f"{server.rstrip('/')}/#/experiments/{state.experiment_id}/runs?{view}"

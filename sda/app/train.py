@@ -14,7 +14,6 @@ from sda.app.plan import Plan
 from sda.app.report import Outcome, describe_verdict, find_best, print_lines, print_outcome, print_plan
 from sda.app.runs import (
     CONFIG_FILE,
-    EXIT_UNSAVED,
     HISTORY,
     IDENTITY,
     LAYERS_FILE,
@@ -26,7 +25,7 @@ from sda.app.runs import (
 )
 from sda.app.session import Session, build_session
 from sda.app.survey import build_cache, describe_data
-from sda.app.sweep import identify, list_swept, name_overrides, read_command
+from sda.app.sweep import identify, list_swept, name_setting, read_command
 from sda.app.sync import close_stale_runs
 from sda.callbacks.backlog import TrackingSettings, link_to_run, read_state, rewind
 from sda.callbacks.checkpoint import CheckpointCallback
@@ -41,6 +40,8 @@ from sda.errors import DivergedError
 from sda.training.config import get_effective_preview_interval
 from sda.training.metrics import Evaluated, Event, MetricsCallback, ReconstructionScored, RunEnded
 
+EXIT_UNSAVED = 3
+"""The run came to its end or was stopped, but the disk did not take all of it."""
 EXIT_STOPPED_AT_ONCE = 4
 """A second signal stopped the run without saving; its last checkpoint is intact."""
 EXIT_STOPPED = 128
@@ -176,15 +177,15 @@ def _build_tracking(plan: Plan) -> MlflowTracking | None:
     if tracking.backend is TrackingBackend.none:
         return None
     tags = {f"chose.{choice.key}": f"{choice.value:g} ({choice.reason})" for choice in plan.choices}
-    swept = [] if plan.sweep_dir is None else list_swept(plan.overrides, read_command(plan.sweep_dir))
-    tags |= {f"swept.{key.replace('/', '.')}": value for key, _, value in (one.partition("=") for one in swept)}
+    swept = {} if plan.sweep_dir is None else list_swept(plan.overrides, read_command(plan.sweep_dir))
+    tags |= {f"swept.{key.replace('/', '.')}": value for key, value in swept.items()}
     tags |= {"preset": plan.config.preset.name, "model": plan.config.model.name.value}
     tags["validation"] = f"weak: {plan.split.weakness}" if plan.split.weakness else "whole groups of files held out"
     tags |= {f"quarantined.{n}": f"{file.path}: {file.reason}" for n, file in enumerate(plan.scan.quarantined[:50])}
     settings = TrackingSettings(
         uri=tracking.uri,
         experiment=tracking.experiment,
-        run_name=plan.run_dir.name if plan.sweep_dir is None else name_overrides(swept),
+        run_name=plan.run_dir.name if plan.sweep_dir is None else name_setting(swept),
         tags=tags,
         params=flatten(plan.resolved),
         dataset={

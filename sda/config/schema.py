@@ -315,6 +315,12 @@ class EvaluationConfig:
         check_settings(self, "evaluation")
 
 
+_OBJECTIVES = (
+    "log_mel_l1_db, mr_stft or loudness_error_db of held-out sound, best_val_loss, overfitting_gap, or a key of "
+    "evaluation.json such as memorisation.replay_rate"
+)
+
+
 @dataclass
 class SweepConfig:
     """Several trainings with one command (-m)."""
@@ -326,8 +332,7 @@ class SweepConfig:
     )
     objective: str = setting(
         "log_mel_l1_db",
-        "What runs are ranked by and hydra/sweeper=optuna makes small: log_mel_l1_db, mr_stft or loudness_error_db of "
-        "held-out sound, best_val_loss, overfitting_gap, or a key of evaluation.json such as memorisation.replay_rate.",
+        f"What runs are ranked by, and hydra/sweeper=optuna makes small: {_OBJECTIVES}.",
     )
 
     def __post_init__(self) -> None:
@@ -407,8 +412,7 @@ class CompareConfig:
     sweep: str = setting("", "All runs of a sweep: its folder, the MLflow id of its parent run, or `last`.")
     objective: str = setting(
         "log_mel_l1_db",
-        "What runs are ranked by: log_mel_l1_db, mr_stft or loudness_error_db of held-out sound, best_val_loss, "
-        "overfitting_gap, or a key of evaluation.json such as memorisation.replay_rate; lower is better.",
+        f"What runs are ranked by: {_OBJECTIVES}; lower is better.",
     )
     output: str = setting(
         "", "Folder for comparison.html and comparison.csv; empty for the sweep's, or comparisons/<time>."

@@ -156,19 +156,20 @@ class _Draws:
     def spread(self, trials: Sequence[Trial], less: Sequence[Trial] = ()) -> FloatArray:
         """Means of one setting's error, less another's on the same repetitions, as far apart as is honest, `[R]`."""
         value, replicates, over_files = _mean(trials), self._average(trials), self._average(trials, files_alone=True)
-        by_repetition = {trial.repetition: trial.error for trial in trials}
+        by_repetition = _average_repetitions(trials)
         if less:
             value -= _mean(less)
             replicates = replicates - self._average(less)
             over_files = over_files - self._average(less, files_alone=True)
-            by_repetition = {trial.repetition: by_repetition[trial.repetition] - trial.error for trial in less}
+            theirs = _average_repetitions(less)
+            by_repetition = {repetition: error - theirs[repetition] for repetition, error in by_repetition.items()}
         n_blocks = _count_blocks(trials)
         deviation = float(np.nanstd(replicates))
         if n_blocks < 2 or deviation == 0:
             return replicates
         error = float(np.std(over_files))
-        if len(trials) > 1:
-            error = max(error, statistics.stdev(by_repetition.values()) / math.sqrt(len(trials)))
+        if len(by_repetition) > 1:
+            error = max(error, statistics.stdev(by_repetition.values()) / math.sqrt(len(by_repetition)))
         else:
             error *= math.sqrt(n_blocks / (n_blocks - 1))
         quantile = 0.5 + CONFIDENCE / 2
@@ -210,6 +211,15 @@ def _find_best(replicates: FloatArray) -> FloatArray:
     return places
 
 
+def _average_repetitions(trials: Sequence[Trial]) -> dict[str, float]:
+    """Errors by repetition: a setting may have been trained twice with one seed."""
+    return {
+        repetition: _mean([trial for trial in trials if trial.repetition == repetition])
+        for repetition in dict.fromkeys(trial.repetition for trial in trials)
+    }
+
+
 def _count_blocks(trials: Sequence[Trial]) -> int:
     """What was drawn from: repetitions, or the files of the only one."""
-    return len(trials) if len(trials) > 1 else len(trials[0].errors)
+    repetitions = {trial.repetition for trial in trials}
+    return len(repetitions) if len(repetitions) > 1 else len(trials[0].errors)

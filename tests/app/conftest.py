@@ -4,10 +4,12 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +81,11 @@ class CommandLine:
             (path.parent for path in self.folder.glob("runs/**/summary.json")), key=lambda p: p.stat().st_ctime
         )
 
+    def query(self, sql: str) -> list[tuple]:
+        """Rows of MLflow's embedded store."""
+        with closing(sqlite3.connect(self.folder / "mlflow.db")) as connection:
+            return connection.execute(sql).fetchall()
+
     def events(self, run_dir: Path, kind: str) -> list[dict]:
         lines = (run_dir / "events.jsonl").read_text().splitlines()
         return [event for event in map(json.loads, lines) if event["event"] == kind]
@@ -93,6 +100,12 @@ def command_line(tmp_path: Path) -> CommandLine:
     folder = tmp_path / "project"
     folder.mkdir()
     return CommandLine(folder)
+
+
+@pytest.fixture
+def store(command_line: CommandLine, empty_database: Path) -> None:
+    """MLflow's embedded store is there already, with nothing in it."""
+    shutil.copy(empty_database, command_line.folder / "mlflow.db")
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
 """Whole runs, as a user makes them."""
 
 import json
-import shutil
 import signal
-import sqlite3
 import statistics
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,17 +15,7 @@ from sda.training.checkpoint import open_checkpoint
 from tests.app.conftest import TINY
 from tests.conftest import RATE_HZ
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def _store_is_there(command_line, empty_database):
-    shutil.copy(empty_database, command_line.folder / "mlflow.db")
-
-
-def _store(command_line, query):
-    with closing(sqlite3.connect(command_line.folder / "mlflow.db")) as connection:
-        return connection.execute(query).fetchall()
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("store")]
 
 
 def test_a_run_and_what_it_leaves(command_line, sounds):
@@ -101,15 +88,13 @@ def _journal_history_and_mlflow_agree(command_line, run_dir):
         for name in names:
             told = [(event[axis], event[name]) for event in events]
             kept = list(zip(history[section][axis], history[section][name], strict=True))
-            stored = _store(
-                command_line, f"SELECT step, value FROM metrics WHERE key = '{prefix}/{name}' ORDER BY step"
-            )
+            stored = command_line.query(f"SELECT step, value FROM metrics WHERE key = '{prefix}/{name}' ORDER BY step")
             assert told == kept == stored, name
-    params = dict(_store(command_line, "SELECT key, value FROM params"))
+    params = dict(command_line.query("SELECT key, value FROM params"))
     assert params["regularization.dropout"] == "0.3"
-    tags = dict(_store(command_line, "SELECT key, value FROM tags"))
+    tags = dict(command_line.query("SELECT key, value FROM tags"))
     assert tags["chose.regularization.dropout"] == "0.3 (yours)"
-    assert _store(command_line, "SELECT status FROM runs") == [("FINISHED",)]
+    assert command_line.query("SELECT status FROM runs") == [("FINISHED",)]
 
 
 def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
@@ -143,9 +128,9 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
 
     # MLflow has both evaluations: the second was told after the run had ended.
     replay = "SELECT value FROM metrics WHERE key = 'evaluation/memorisation.replay_rate'"
-    told = sorted(value for (value,) in _store(command_line, replay))
+    told = sorted(value for (value,) in command_line.query(replay))
     assert told == sorted(one["memorisation"]["replay_rate"] for one in (at_end, values))
-    (tag,) = _store(command_line, "SELECT value FROM tags WHERE key = 'evaluation'")[0]
+    (tag,) = command_line.query("SELECT value FROM tags WHERE key = 'evaluation'")[0]
     assert tag.startswith(values["verdict"]["label"])
     assert "full suite" in tag
     assert list((command_line.folder / "mlartifacts").glob("*/*/artifacts/evaluation/report.html"))
@@ -211,10 +196,10 @@ def test_a_sweep_is_a_parent_with_two_runs(command_line, sounds):
     assert [path.name for path in runs] == ["0", "1"]
     presets = [yaml.safe_load((path / ".hydra/config.yaml").read_text())["preset"]["name"] for path in runs]
     assert presets == ["conservative", "balanced"]
-    parents = _store(command_line, "SELECT value FROM tags WHERE key = 'mlflow.parentRunId'")
+    parents = command_line.query("SELECT value FROM tags WHERE key = 'mlflow.parentRunId'")
     assert len(parents) == 2
     assert len(set(parents)) == 1
-    assert {status for (status,) in _store(command_line, "SELECT status FROM runs")} == {"FINISHED"}
+    assert {status for (status,) in command_line.query("SELECT status FROM runs")} == {"FINISHED"}
 
 
 def test_folds_are_one_parent_with_mean_and_spread(command_line, sounds):
@@ -238,8 +223,8 @@ def test_folds_are_one_parent_with_mean_and_spread(command_line, sounds):
     losses = [json.loads((run / "summary.json").read_text())["best_val_loss"] for run in runs]
     mean, spread = statistics.fmean(losses), statistics.stdev(losses)
     assert f"over 3 folds: best_val_loss {mean:.3f} ± {spread:.3f}" in text
-    ((parent,),) = set(_store(command_line, "SELECT value FROM tags WHERE key = 'mlflow.parentRunId'"))
-    told = dict(_store(command_line, f"SELECT key, value FROM latest_metrics WHERE run_uuid = '{parent}'"))
+    ((parent,),) = set(command_line.query("SELECT value FROM tags WHERE key = 'mlflow.parentRunId'"))
+    told = dict(command_line.query(f"SELECT key, value FROM latest_metrics WHERE run_uuid = '{parent}'"))
     assert told["folds/n"] == 3
     assert told["folds/best_val_loss_mean"] == pytest.approx(mean)
     assert told["folds/best_val_loss_spread"] == pytest.approx(spread)
@@ -260,7 +245,7 @@ def test_one_recording_is_split_in_time_and_marked_as_weak_everywhere(command_li
     summary = json.loads((run_dir / "summary.json").read_text())
     assert summary["validation_weakness"] == weakness
     assert "weak validation" in summary["verdict"]
-    tags = dict(_store(command_line, "SELECT key, value FROM tags"))
+    tags = dict(command_line.query("SELECT key, value FROM tags"))
     assert tags["validation"] == f"weak: {weakness}"
     assert "weak validation" in command_line.run("evaluate", "run=last", "max_clips=2", "n_generated=4")
     values = json.loads((run_dir / "evaluation" / "evaluation.json").read_text())
@@ -287,7 +272,7 @@ def _stop_in_mid_epoch(command_line, sounds, number, n_told_before=0):
     assert f"try next: python train.py resume={broken}" in text
     assert json.loads((broken / "summary.json").read_text())["status"] == "stopped"
     assert list((broken / "checkpoints").glob("epoch_*"))
-    assert _store(command_line, "SELECT status FROM runs") == [("KILLED",)]
+    assert command_line.query("SELECT status FROM runs") == [("KILLED",)]
     return broken
 
 
@@ -317,10 +302,10 @@ def test_stopped_in_mid_epoch_and_continued_it_is_the_run_that_never_stopped(com
     tensors = [load_file(run / "checkpoints" / "epoch_0004" / "tensors.safetensors") for run in (whole, broken)]
     assert all(torch.equal(tensor, tensors[1][name]) for name, tensor in tensors[0].items())
     steps = [
-        step for (step,) in _store(command_line, "SELECT step FROM metrics WHERE key = 'step/train_loss' ORDER BY step")
+        step for (step,) in command_line.query("SELECT step FROM metrics WHERE key = 'step/train_loss' ORDER BY step")
     ]
     assert steps == list(range(1, len(curves[0]) + 1))
-    assert _store(command_line, "SELECT count(*), status FROM runs") == [(1, "FINISHED")]
+    assert command_line.query("SELECT count(*), status FROM runs") == [(1, "FINISHED")]
 
     text = command_line.run("train", f"resume={broken}", "training.latent_dim=9", code=1)
     assert "training.latent_dim cannot change when a run is continued" in text
@@ -339,14 +324,14 @@ def test_a_killed_run_continues_and_sync_tells_the_truth(command_line, sounds):
         [sys.executable, "-m", "sda.app.sync"], cwd=command_line.folder, capture_output=True, text=True, check=True
     )
     assert "(killed): delivered" in done.stdout
-    assert _store(command_line, "SELECT status FROM runs") == [("KILLED",)]
+    assert command_line.query("SELECT status FROM runs") == [("KILLED",)]
     assert json.loads((run_dir / "summary.json").read_text())["status"] == "killed"
 
     n_epochs = len(command_line.events(run_dir, "EpochMetrics")) + 2
     command_line.run("train", "resume=last", f"training.max_epochs={n_epochs}")
-    assert _store(command_line, "SELECT status FROM runs") == [("FINISHED",)]
+    assert command_line.query("SELECT status FROM runs") == [("FINISHED",)]
     steps = [
-        step for (step,) in _store(command_line, "SELECT step FROM metrics WHERE key = 'step/train_loss' ORDER BY step")
+        step for (step,) in command_line.query("SELECT step FROM metrics WHERE key = 'step/train_loss' ORDER BY step")
     ]
     assert steps == list(range(1, len(steps) + 1))
 
@@ -384,4 +369,4 @@ def test_without_tracking_mlflow_is_not_imported(command_line, sounds):
     assert "torch" in text
     assert " mlflow" not in text
     assert " torch._dynamo" not in text  # the compiler takes as long to import as all the rest
-    assert _store(command_line, "SELECT count(*) FROM runs") == [(0,)]
+    assert command_line.query("SELECT count(*) FROM runs") == [(0,)]

@@ -9,6 +9,7 @@ import yaml
 from sda.app.comparison import compare_runs, find_axes, list_sweep_runs
 from sda.app.runs import lock_run
 from sda.app.sweep import (
+    BEGUN,
     JobEnd,
     begin_session,
     find_free_place,
@@ -21,16 +22,16 @@ from sda.app.sweep import (
     read_job_ends,
     read_session,
 )
+from sda.app.sweep_end import describe_ends
 from sda.errors import CheckpointError, ConfigError
 
 CONFIG = {"seed": 0, "data": {"root": "/sounds", "folds": 0}, "training": {"max_epochs": 3, "device": "auto"}}
 
 
-def _write_run(run_dir, config, status, fingerprint="f", **summary):
+def _write_run(run_dir, config, status, **summary):
     (run_dir / ".hydra").mkdir(parents=True)
     (run_dir / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
-    (run_dir / "manifest.json").write_text(json.dumps({"fingerprint": fingerprint}))
-    (run_dir / "summary.json").write_text(json.dumps({"status": status, **summary}))
+    (run_dir / "summary.json").write_text(json.dumps({"status": status, "identity": identify(config, "f"), **summary}))
     return run_dir
 
 
@@ -66,11 +67,10 @@ def test_no_run_is_written_over(tmp_path):
 
 
 def test_a_run_that_was_begun_anew_elsewhere_does_not_count(tmp_path):
-    identity = identify(CONFIG, "f")
-    _write_run(tmp_path / "0", CONFIG, "running", identity=identity)
+    _write_run(tmp_path / "0", CONFIG, "running")
     assert [run_dir.name for run_dir in list_sweep_runs(tmp_path)] == ["0"]
-    _write_run(tmp_path / "0-2", CONFIG, "finished", identity=identity)
-    _write_run(tmp_path / "1", {**CONFIG, "seed": 1}, "running", identity=identify({**CONFIG, "seed": 1}, "f"))
+    _write_run(tmp_path / "0-2", CONFIG, "finished")
+    _write_run(tmp_path / "1", {**CONFIG, "seed": 1}, "running")
     assert [run_dir.name for run_dir in list_sweep_runs(tmp_path)] == ["1", "0-2"]
 
 
@@ -79,11 +79,15 @@ def test_what_became_of_jobs_is_told_by_session(tmp_path):
     note_job(tmp_path, JobEnd(1, 0, "/r/0", ["seed=0"], "trained"))
     note_job(tmp_path, JobEnd(1, 1, "/r/1", ["seed=1"], "failed", "no room"))
     assert begin_session(tmp_path, ["-m", "seed=0,1", "sweep.resume=true"]) == read_session(tmp_path) == 2
-    note_job(tmp_path, JobEnd(2, 0, "/r/0", ["seed=0"], "found"))
+    for outcome in (BEGUN, "found"):
+        note_job(tmp_path, JobEnd(2, 0, "/r/0", ["seed=0"], outcome))
+    note_job(tmp_path, JobEnd(2, 2, "/r/2", ["seed=2"], BEGUN))
     with open(tmp_path / "jobs.jsonl", "a") as file:
         file.write('{"session": 2, "job": 1, "run')  # a crash
     assert [end.outcome for end in read_job_ends(tmp_path, 1)] == ["trained", "failed"]
-    assert [end.outcome for end in read_job_ends(tmp_path, 2)] == ["found"]
+    ends = read_job_ends(tmp_path, 2)
+    assert [end.outcome for end in ends] == ["found", BEGUN]
+    assert "! job 2 (seed=2) ended without a word" in describe_ends(ends, ["seed=0,1,2"])
 
 
 def test_sweeps_are_found_by_their_command(tmp_path, monkeypatch):

@@ -2,32 +2,19 @@
 
 import csv
 import json
-import shutil
 import signal
-import sqlite3
 import time
-from contextlib import closing
 
 import pytest
 
 from experiments.slurm.node import find_obstacle, run_slurm
-from sda.app.sweep import read_job_ends, read_session
+from sda.app.sweep import hold_sweep, read_job_ends, read_session
 from tests.app.conftest import NEEDS_BROWSER, TINY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("store")]
 
 AXES = ("preset=conservative,balanced", "seed=0,1")
 QUICK = (*TINY, "training.max_epochs=1")
-
-
-@pytest.fixture(autouse=True)
-def _store_is_there(command_line, empty_database):
-    shutil.copy(empty_database, command_line.folder / "mlflow.db")
-
-
-def _store(command_line, query):
-    with closing(sqlite3.connect(command_line.folder / "mlflow.db")) as connection:
-        return connection.execute(query).fetchall()
 
 
 def _sweep_dir(command_line):
@@ -63,25 +50,25 @@ def _expect_all_in_mlflow(command_line, sweep_dirs):
     """A parent for each sweep, told what it came to; below it every run with every step."""
     for sweep_dir in sweep_dirs:
         parent = json.loads((sweep_dir / "tracking_sweep.json").read_text())["run_id"]
-        tags = dict(_store(command_line, f"SELECT key, value FROM tags WHERE run_uuid = '{parent}'"))
+        tags = dict(command_line.query(f"SELECT key, value FROM tags WHERE run_uuid = '{parent}'"))
         assert tags["sweep.axis.preset"] == "conservative, balanced"
         assert "best in" in tags["mlflow.note.content"]
         assert tags["mlflow.runName"] == "sweep: preset, 4 runs"
-        assert _store(command_line, f"SELECT status FROM runs WHERE run_uuid = '{parent}'") == [("FINISHED",)]
+        assert command_line.query(f"SELECT status FROM runs WHERE run_uuid = '{parent}'") == [("FINISHED",)]
         children = "SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId' AND value = "
         (artifacts,) = {path.parent for path in command_line.folder.glob(f"mlartifacts/**/{parent}/artifacts/*")}
         assert {"comparison.html", "comparison.csv", "axis_preset.png", "parallel_coordinates.png"} <= {
             path.name for path in artifacts.iterdir()
         }
-        runs = [run_id for (run_id,) in _store(command_line, f"{children}'{parent}'")]
+        runs = [run_id for (run_id,) in command_line.query(f"{children}'{parent}'")]
         assert len(runs) == 4
-        names = {dict(_store(command_line, f"SELECT 1, name FROM runs WHERE run_uuid = '{run}'"))[1] for run in runs}
+        names = {dict(command_line.query(f"SELECT 1, name FROM runs WHERE run_uuid = '{run}'"))[1] for run in runs}
         assert names == {f"preset={preset} seed={seed}" for preset in ("conservative", "balanced") for seed in (0, 1)}
         for run_dir in sweep_dir.glob("*/events.jsonl"):
             n_steps = len(command_line.events(run_dir.parent, "StepMetrics"))
             run_id = json.loads((run_dir.parent / "summary.json").read_text())["mlflow_run_id"]
             query = f"SELECT count(*) FROM metrics WHERE run_uuid = '{run_id}' AND key = 'step/train_loss'"
-            assert _store(command_line, query) == [(n_steps,)]
+            assert command_line.query(query) == [(n_steps,)]
 
 
 def test_a_sweep_that_was_killed_is_resumed_to_the_same_table(command_line, sounds):
@@ -112,11 +99,19 @@ def test_a_sweep_that_was_killed_is_resumed_to_the_same_table(command_line, soun
     assert "no sweep of this command" in text
 
 
+def test_a_sweep_that_still_runs_is_not_joined(command_line, sounds):
+    folder = command_line.folder / "sweep"
+    with hold_sweep(folder):
+        text = command_line.run("train", "-m", sounds, *QUICK, "seed=0,1", f"hydra.sweep.dir={folder}", code=1)
+    assert "is still running in another process" in text
+    assert not list(folder.glob("*/summary.json"))
+
+
 def test_a_job_that_fails_is_named_and_leaves_the_others_alone(command_line, sounds):
     told = (sounds, *QUICK, "training.batch_size=4,999", "tracking=none")
     text = command_line.run("train", "-m", *told, code=1)
     assert "1 trained, 1 failed" in text
-    assert "job 1 (training.batch_size=999) failed: training.batch_size=999 is larger than the data" in text
+    assert "job 1 (batch_size=999) failed: training.batch_size=999 is larger than the data" in text
     assert text.count("Traceback") == 0
     assert _outcomes(_sweep_dir(command_line)) == ["trained", "failed"]
     assert not (_sweep_dir(command_line) / "1").exists()

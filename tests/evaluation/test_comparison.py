@@ -84,3 +84,11 @@ def test_settings_judged_on_different_files_are_compared_without_pairs():
     assert difference.n_repetitions == 0
     with pytest.raises(ValueError, match="needs an error"):
         rank([])
+
+
+def test_a_setting_that_was_trained_twice_with_one_seed_is_no_second_seed():
+    twice = [Trial("a", "0", {"x": (1.0, 1), "y": (2.0, 1)}), Trial("a", "0", {"x": (1.2, 1), "y": (2.2, 1)})]
+    ranking = rank([*twice, Trial("b", "0", {"x": (1.3, 1), "y": (2.9, 1)})])
+    assert ranking.standings[0].n_repetitions == 2
+    assert ranking.differences[0].gain.value == pytest.approx(0.5)
+    assert ranking.differences[0].n_repetitions == 1
