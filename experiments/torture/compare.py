@@ -87,8 +87,8 @@ def _compare_checkpoints(ours: Checkpoint, theirs: Checkpoint) -> Iterator[str]:
         yield f"{len(different)} tensors differ, such as {different[0]}"
     for what, mine, yours in (
         ("progress", ours.progress, theirs.progress),
-        ("steps", ours.history.to_dict()["steps"], theirs.history.to_dict()["steps"]),
-        ("epochs", ours.history.to_dict()["epochs"], theirs.history.to_dict()["epochs"]),
+        ("steps", ours.history.to_dict()["step_metrics"], theirs.history.to_dict()["step_metrics"]),
+        ("epochs", ours.history.to_dict()["epoch_metrics"], theirs.history.to_dict()["epoch_metrics"]),
     ):
         if _strip(mine) != _strip(yours):
             yield f"{what} differ"

@@ -118,12 +118,12 @@ def draw_losses(runs: Sequence[ComparedRun]) -> bytes | None:
     named, n_drawn = set[str](), 0
     for run in runs:
         history = read_history(run.run_dir)
-        if history is None or not history.epochs:
+        if history is None or not history.epoch_metrics:
             continue
         number = settings.index(run.setting_words)
         label = None if run.setting_words in named else run.setting_words
         named.add(run.setting_words)
-        epochs, losses = zip(*((epoch.epoch, epoch.val_loss) for epoch in history.epochs), strict=True)
+        epochs, losses = zip(*((epoch.epoch, epoch.val_loss) for epoch in history.epoch_metrics), strict=True)
         mark = "o" if len(epochs) == 1 else ""
         axes.plot(epochs, losses, marker=mark, color=COLOURS[number % len(COLOURS)], lw=1.3, alpha=0.8, label=label)
         n_drawn += 1

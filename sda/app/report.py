@@ -91,8 +91,8 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
     """What came out, and what to try next."""
     history = outcome.history
     lines = ["", f"run {outcome.status}: {plan.run_dir}"]
-    if history.epochs:
-        last, best = history.epochs[-1], find_best(history)
+    if history.epoch_metrics:
+        last, best = history.epoch_metrics[-1], find_best(history)
         judged = best or last
         which = f"best epoch {best.epoch}" if best else "no best epoch, the KL warm-up was not over:"
         losses = f"loss {judged.val_loss:.3f} held out, {judged.train_loss:.3f} in training (nats per cell)"
@@ -164,7 +164,7 @@ def _describe_rate(figures: dict[str, float], key: str, what: str) -> str:
 def find_best(history: MetricsHistory) -> EpochMetrics | None:
     """The best epoch's metrics."""
     best = history.get_best_epoch()
-    return next((epoch for epoch in history.epochs if epoch.epoch == best), None)
+    return next((epoch for epoch in history.epoch_metrics if epoch.epoch == best), None)
 
 
 def describe_verdict(history: MetricsHistory, weakness: str = "") -> str:
@@ -178,7 +178,7 @@ def describe_verdict(history: MetricsHistory, weakness: str = "") -> str:
 
 
 def _judge(history: MetricsHistory) -> str:
-    best, last = find_best(history), history.epochs[-1]
+    best, last = find_best(history), history.epoch_metrics[-1]
     if best is None:
         return f"verdict: too early to tell; the KL term was still warming up (weight {last.kl_weight:.2f})"
     verdict = _read_verdict(best)

@@ -235,8 +235,8 @@ def _record_end(
     values: dict[str, object] = {"status": status, "active_at": time.time()}
     values |= {"epochs": progress.epoch, "steps": progress.step}
     values |= {"elapsed_s": progress.elapsed_s, "skipped_steps": progress.skipped_steps}
-    if history.epochs:
-        last, best = history.epochs[-1], find_best(history)
+    if history.epoch_metrics:
+        last, best = history.epoch_metrics[-1], find_best(history)
         judged = best or last
         values |= {
             "best_epoch": best.epoch if best else None,

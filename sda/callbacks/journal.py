@@ -152,8 +152,8 @@ def _find_missing(kept: list[dict[str, Any]], step: int, epoch: int, history: Me
     """Steps and epochs that the history knows and the lines do not, in order."""
     told_steps = {values["step"] for values in kept if values["event"] == "StepMetrics"}
     told_epochs = {values["epoch"] for values in kept if values["event"] == "EpochMetrics"}
-    missing: list[Event] = [one for one in history.steps if one.step <= step and one.step not in told_steps]
-    missing += [one for one in history.epochs if one.epoch <= epoch and one.epoch not in told_epochs]
+    missing: list[Event] = [one for one in history.step_metrics if one.step <= step and one.step not in told_steps]
+    missing += [one for one in history.epoch_metrics if one.epoch <= epoch and one.epoch not in told_epochs]
     return sorted(missing, key=_place)
 
 

@@ -187,7 +187,7 @@ def _describe_epoch(
     gap_low, gap_high = enclose_gap(on_probe, on_held_out)
     gap_slope, gap_slope_error = _fit_slope(state, gap, weight)
     is_warm = weight >= 1.0
-    elapsed_s = [*(done.elapsed_seconds for done in state.history.epochs), progress.elapsed_s]
+    elapsed_s = [*(done.elapsed_seconds for done in state.history.epoch_metrics), progress.elapsed_s]
     return EpochMetrics(
         epoch=progress.epoch,
         total_epochs=config.max_epochs,
@@ -217,7 +217,7 @@ def _describe_epoch(
 
 def _fit_slope(state: TrainState, gap: float, kl_weight: float) -> tuple[float, float]:
     """How the gap changed up to this epoch, and how sure that is; the KL warm-up is left out."""
-    epochs = [epoch for epoch in state.history.epochs if epoch.kl_weight >= 1.0]
+    epochs = [epoch for epoch in state.history.epoch_metrics if epoch.kl_weight >= 1.0]
     numbers, gaps = [epoch.epoch for epoch in epochs], [epoch.overfitting_gap for epoch in epochs]
     if kl_weight < 1.0:
         return 0.0, 0.0
@@ -288,7 +288,7 @@ def _warn_of_epoch(progress: Progress, metrics: EpochMetrics, config: TrainingCo
 
 
 def _describe_end(state: TrainState) -> TrainingCompleteEvent:
-    last, progress = state.history.epochs[-1], state.progress
+    last, progress = state.history.epoch_metrics[-1], state.progress
     return TrainingCompleteEvent(
         total_epochs=progress.epoch,
         total_time_s=progress.elapsed_s,

@@ -337,31 +337,36 @@ def estimate_eta(elapsed_s: list[float], n_epochs_left: int) -> float:
 class MetricsHistory:
     """The steps and epochs of a run, in order."""
 
-    steps: list[StepMetrics] = field(default_factory=list)
-    epochs: list[EpochMetrics] = field(default_factory=list)
+    step_metrics: list[StepMetrics] = field(default_factory=list)
+    epoch_metrics: list[EpochMetrics] = field(default_factory=list)
 
     def add_step(self, metrics: StepMetrics) -> None:
         """Append one step."""
-        self.steps.append(metrics)
+        self.step_metrics.append(metrics)
 
     def add_epoch(self, metrics: EpochMetrics) -> None:
         """Append one epoch."""
-        self.epochs.append(metrics)
+        self.epoch_metrics.append(metrics)
 
     def get_loss_curves(self) -> dict[str, list[float]]:
-        """Losses by epoch: `epoch`, `train_loss`, `val_loss`, `val_recon_loss`, `val_kl_loss`, `overfitting_gap`."""
-        names = ("epoch", "train_loss", "val_loss", "val_recon_loss", "val_kl_loss", "overfitting_gap")
-        return {name: [getattr(epoch, name) for epoch in self.epochs] for name in names}
+        """Losses by epoch, nats per mel cell: `train_losses`, and on held-out sound `val_losses`, `kl_losses`
+        and `recon_losses`."""
+        return {
+            "train_losses": [epoch.train_loss for epoch in self.epoch_metrics],
+            "val_losses": [epoch.val_loss for epoch in self.epoch_metrics],
+            "kl_losses": [epoch.val_kl_loss for epoch in self.epoch_metrics],
+            "recon_losses": [epoch.val_recon_loss for epoch in self.epoch_metrics],
+        }
 
     def get_best_epoch(self) -> int | None:
         """The epoch whose checkpoint is kept as the best, the last one marked so; `None` while there is none.
 
         Where none is marked, it is the one with the lowest held-out loss among those at full KL weight.
         """
-        marked = [epoch.epoch for epoch in self.epochs if epoch.is_best]
+        marked = [epoch.epoch for epoch in self.epoch_metrics if epoch.is_best]
         if marked:
             return marked[-1]
-        eligible = [epoch for epoch in self.epochs if epoch.kl_weight >= 1.0]
+        eligible = [epoch for epoch in self.epoch_metrics if epoch.kl_weight >= 1.0]
         return min(eligible, key=lambda epoch: epoch.val_loss).epoch if eligible else None
 
     def compute_eta(self, current_epoch: int | None = None, total_epochs: int | None = None) -> float:
@@ -371,24 +376,39 @@ class MetricsHistory:
             current_epoch: epochs done; those of the last entry by default.
             total_epochs: epochs planned; those of the last entry by default.
         """
-        if not self.epochs:
+        if not self.epoch_metrics:
             return 0.0
-        last = self.epochs[-1]
-        left = (total_epochs or last.total_epochs) - (current_epoch or last.epoch)
-        return estimate_eta([epoch.elapsed_seconds for epoch in self.epochs], left)
+        last = self.epoch_metrics[-1]
+        planned = last.total_epochs if total_epochs is None else total_epochs
+        done = last.epoch if current_epoch is None else current_epoch
+        return estimate_eta([epoch.elapsed_seconds for epoch in self.epoch_metrics], planned - done)
 
     def is_overfitting(self, threshold: float = OVERFITTING_THRESHOLD) -> bool:
         """Whether the last epoch's gap is above the threshold; never before the first epoch."""
-        return bool(self.epochs) and self.epochs[-1].overfitting_gap > threshold
+        return bool(self.epoch_metrics) and self.epoch_metrics[-1].overfitting_gap > threshold
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready columns; `from_dict` reads them back."""
-        return {"steps": _to_columns(self.steps, StepMetrics), "epochs": _to_columns(self.epochs, EpochMetrics)}
+        """JSON-ready columns under the fields' names; `from_dict` reads them back."""
+        return {
+            "step_metrics": _to_columns(self.step_metrics, StepMetrics),
+            "epoch_metrics": _to_columns(self.epoch_metrics, EpochMetrics),
+        }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "MetricsHistory":
-        """The history that `to_dict` wrote."""
-        return cls(_from_columns(values["steps"], StepMetrics), _from_columns(values["epochs"], EpochMetrics))
+        """The history that `to_dict` wrote, today or under its former names.
+
+        Raises:
+            KeyError: steps or epochs are missing.
+        """
+        columns = {_FORMER_NAMES.get(name, name): value for name, value in values.items()}
+        return cls(
+            _from_columns(columns["step_metrics"], StepMetrics), _from_columns(columns["epoch_metrics"], EpochMetrics)
+        )
+
+
+_FORMER_NAMES = {"steps": "step_metrics", "epochs": "epoch_metrics"}
+"""Names that older histories and checkpoints have, and what they are called now."""
 
 
 def _to_columns(rows: list[Any], kind: type[Any]) -> dict[str, list[Any]]:

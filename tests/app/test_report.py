@@ -22,7 +22,7 @@ def _epoch(number, gap, low=0.0, high=0.0, **fields):
 
 
 def _history(*epochs):
-    return MetricsHistory(epochs=list(epochs))
+    return MetricsHistory(epoch_metrics=list(epochs))
 
 
 GAP = "at the best epoch the error on held-out sound is"

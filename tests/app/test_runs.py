@@ -75,10 +75,10 @@ def test_a_run_and_what_it_leaves(command_line, sounds):
 def _journal_history_and_mlflow_agree(command_line, run_dir):
     history = json.loads((run_dir / "history.json").read_text())
     for kind, section, names in (
-        ("StepMetrics", "steps", ("train_loss", "recon_loss", "kl_loss", "learning_rate")),
+        ("StepMetrics", "step_metrics", ("train_loss", "recon_loss", "kl_loss", "learning_rate")),
         (
             "EpochMetrics",
-            "epochs",
+            "epoch_metrics",
             ("train_loss", "val_loss", "kl_divergence", "overfitting_gap", "gap_low", "gap_high"),
         ),
     ):
@@ -162,12 +162,12 @@ def test_the_model_that_writes_waveforms_from_start_to_end(command_line, sounds,
     }
 
     history = json.loads((run_dir / "history.json").read_text())
-    assert None in history["steps"]["discriminator_loss"]
-    assert history["steps"]["discriminator_loss"][-1] > 0
+    assert None in history["step_metrics"]["discriminator_loss"]
+    assert history["step_metrics"]["discriminator_loss"][-1] > 0
 
     command_line.run("train", f"resume={run_dir}", "training.max_epochs=3")
     assert json.loads((run_dir / "summary.json").read_text())["status"] == "finished"
-    assert json.loads((run_dir / "history.json").read_text())["epochs"]["disguise_strength"][-1] is not None
+    assert json.loads((run_dir / "history.json").read_text())["epoch_metrics"]["disguise_strength"][-1] is not None
 
     text = command_line.run("generate", "run=last", "n=2", "duration_s=3", "seed=1")
     assert "written: 2 sounds" in text

@@ -161,7 +161,7 @@ def _sweep_alone(command_line, sounds):
 
 def _list_losses(sweep_dir):
     paths = sweep_dir.glob("*/history.json")
-    return {path.parent.name: json.loads(path.read_text())["epochs"]["val_loss"] for path in paths}
+    return {path.parent.name: json.loads(path.read_text())["epoch_metrics"]["val_loss"] for path in paths}
 
 
 WRONG = {

@@ -213,14 +213,16 @@ def test_a_checkpoint_of_the_second_version_is_read(run, tmp_path):
     folder = _save(run, tmp_path, 1)
     content = json.loads((folder / STATE).read_text())
     del content["progress"]["best_replicates"]
+    former = {"steps": content["history"]["step_metrics"], "epochs": content["history"]["epoch_metrics"]}
     for name in ("gap_low", "gap_high", "gap_slope", "gap_slope_error", "verdict", "trend"):
-        del content["history"]["epochs"][name]
-    _reseal(folder, schema_version=2, progress=content["progress"], history=content["history"])
+        del former["epochs"][name]
+    _reseal(folder, schema_version=2, progress=content["progress"], history=former)
     checkpoint = open_checkpoint(folder)
     progress = Progress(**checkpoint.progress)
     assert progress.best_replicates == []
     assert progress.best_val_loss == run.state.progress.best_val_loss
-    assert [epoch.verdict for epoch in checkpoint.history.epochs] == [""]
+    assert checkpoint.history.step_metrics == run.state.history.step_metrics
+    assert [epoch.verdict for epoch in checkpoint.history.epoch_metrics] == [""]
 
 
 def test_what_the_best_epoch_was_like_comes_back_to_the_last_digit(run, tmp_path):

@@ -36,15 +36,15 @@ def test_a_run_tells_every_step_and_epoch_and_its_end(make_miniature):
     last = run.of(EpochMetrics)[-1]
     assert (complete.total_epochs, complete.final_val_loss) == (3, last.val_loss)
     assert run.events[-1] is complete
-    assert run.state.history.epochs == run.of(EpochMetrics)
-    assert run.state.history.steps == run.of(StepMetrics)
+    assert run.state.history.epoch_metrics == run.of(EpochMetrics)
+    assert run.state.history.step_metrics == run.of(StepMetrics)
 
 
 @pytest.mark.slow
 def test_it_learns(make_miniature):
     run = make_miniature(max_epochs=25)
     run.run()
-    losses = run.state.history.get_loss_curves()["train_loss"]
+    losses = run.state.history.get_loss_curves()["train_losses"]
     assert losses[-1] < losses[0] - 0.5  # the error falls to 60 % or less
 
 
@@ -140,7 +140,7 @@ def test_a_run_stopped_in_the_middle_of_a_block_has_told_every_step(make_miniatu
     run = make_miniature()
     run.run(stop_after=2, block_steps=100)
     assert [event.step for event in run.of(StepMetrics)] == [1, 2]
-    assert run.state.history.steps == run.of(StepMetrics)
+    assert run.state.history.step_metrics == run.of(StepMetrics)
 
 
 def test_steps_that_are_never_finite_end_the_run_in_blocks_too(make_miniature):
@@ -231,7 +231,8 @@ def test_a_run_taken_up_where_it_stopped_is_the_run_that_never_stopped(make_mini
         assert torch.equal(tensor, taken_up.state.tensors()[name]), name
     names = ("val_loss", "gap_low", "gap_high", "gap_slope", "verdict", "trend", "is_best")
     told = [
-        [[getattr(epoch, name) for name in names] for epoch in run.state.history.epochs] for run in (whole, taken_up)
+        [[getattr(epoch, name) for name in names] for epoch in one.state.history.epoch_metrics]
+        for one in (whole, taken_up)
     ]
     assert told[0] == told[1]
     assert replace(taken_up.state.progress, elapsed_s=0.0) == replace(whole.state.progress, elapsed_s=0.0)
@@ -265,7 +266,7 @@ def test_noise_moves_no_best_epoch_and_slow_improvement_adds_up(make_miniature, 
     errors = [np.exp(LUCK * (number > 0) * (-1) ** number - fall) for number, fall in enumerate(drift)]
     _script_held_out(run, monkeypatch, errors)
     run.run()
-    losses = run.state.history.get_loss_curves()["val_loss"]
+    losses = run.state.history.get_loss_curves()["val_losses"]
     assert losses == sorted(losses, reverse=True)  # every epoch is a little lower than the one before
     first, second, *_ = _list_best(run)
     assert first == 1
@@ -285,7 +286,7 @@ def test_luck_does_not_keep_early_stopping_waiting(make_miniature, monkeypatch):
     lucky = [HARD * np.exp(LUCK * (-1) ** number) for number in range(8)]
     _script_held_out(run, monkeypatch, [HARD, *lucky])
     run.run()
-    assert min(run.state.history.get_loss_curves()["val_loss"][1:]) < run.state.progress.best_val_loss
+    assert min(run.state.history.get_loss_curves()["val_losses"][1:]) < run.state.progress.best_val_loss
     assert (len(run.of(EpochMetrics)), run.state.progress.best_epoch) == (4, 1)
     complete, last = run.of(TrainingCompleteEvent)[0], run.of(EpochMetrics)[-1]
     assert (complete.best_epoch, complete.best_val_loss) == (1, run.of(EpochMetrics)[0].val_loss)

@@ -162,8 +162,8 @@ def test_loss_curves_have_an_entry_an_epoch():
     history.add_epoch(_epoch(1, val_loss=0.5))
     history.add_epoch(_epoch(2, val_loss=0.4))
     curves = history.get_loss_curves()
-    assert curves["epoch"] == [1, 2]
-    assert curves["val_loss"] == [0.5, 0.4]
+    assert curves["train_losses"] == [0.0, 0.0]
+    assert curves["val_losses"] == [0.5, 0.4]
 
 
 def test_events_survive_the_journal_and_later_fields_are_ignored():

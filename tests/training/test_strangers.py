@@ -155,7 +155,7 @@ def test_facts_that_are_none_are_refused(crafted, run, what):
     if content is None:
         whole = json.loads((crafted(TENSORS, save(_tensors(run))) / STATE).read_text())
         if what == "history that is text":
-            whole["history"] = {"steps": "x", "epochs": 3}
+            whole["history"] = {"step_metrics": "x", "epoch_metrics": 3}
         else:
             whole["progress"]["step"] = 10**30
         content = json.dumps(whole).encode()
