@@ -67,7 +67,7 @@ clean: ## remove what setup and the tools made; runs and MLflow's store stay
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
 
 .venv/.ready: requirements.txt pyproject.toml | $(UV)
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv && $(UV) pip uninstall --quiet --python $(RUN) sda  # its former name, another's on PyPI
 	$(UV) pip install --quiet --python $(RUN) --no-deps --require-hashes -r requirements.txt
 	$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation -e . && touch $@
 

@@ -67,7 +67,7 @@ class SoundEffectEmbedding:
     def __init__(self, sample_rate_hz: int):
         path = find_weights()
         if path is None:
-            raise FileNotFoundError("the package aisfx is not installed: it comes with sda[eval]")
+            raise FileNotFoundError("the package aisfx is not installed: make setup, or uv pip install -e '.[eval]'")
         with torch.serialization.safe_globals(_PLAIN_NUMBERS):
             tensors, _ = torch.load(path, map_location="cpu", weights_only=True)
         self._sample_rate_hz = sample_rate_hz
