@@ -1,8 +1,8 @@
 """Delivery to a real MLflow store in SQLite."""
 
-import json
 import shutil
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +10,7 @@ from sda.callbacks.backlog import (
     TrackingSettings,
     is_delivered,
     link_to_run,
+    read_settings,
     read_state,
     resolve_uri,
     rewind,
@@ -49,6 +50,13 @@ def _make_run(folder, store, name="run", **settings):
     }
     write_settings(run_dir, TrackingSettings(**(values | settings)))
     return run_dir
+
+
+def move_store(run_dir, uri):
+    """Let a run of ours be delivered to another address."""
+    settings = replace(read_settings(run_dir), uri=uri)
+    (run_dir / "tracking.json").unlink()
+    write_settings(run_dir, settings)
 
 
 def _client(store):
@@ -134,8 +142,7 @@ def test_the_end_is_shown_as_it_was(store, tmp_path, status, shown):
 
 def test_the_thread_delivers_and_close_waits_for_it(store, tmp_path):
     run_dir = _make_run(tmp_path, store)
-    settings = json.loads((run_dir / "tracking.json").read_text())
-    tracking = MlflowTracking(run_dir, TrackingSettings(**settings), close_timeout_s=60)
+    tracking = MlflowTracking(run_dir, read_settings(run_dir), close_timeout_s=60)
     journal = Journal(run_dir)
     for event in (started(), step(1), epoch(1), RunEnded("finished", 1, 1)):
         journal(event)
@@ -149,8 +156,7 @@ def test_the_thread_delivers_and_close_waits_for_it(store, tmp_path):
 def test_a_store_that_is_away_loses_nothing(store, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     run_dir = _make_run(tmp_path, store, uri="http://127.0.0.1:9")
-    settings = TrackingSettings(**json.loads((run_dir / "tracking.json").read_text()))
-    tracking = MlflowTracking(run_dir, settings, close_timeout_s=60)
+    tracking = MlflowTracking(run_dir, read_settings(run_dir), close_timeout_s=60)
     journal = Journal(run_dir)
     for event in (started(), step(1), RunEnded("finished", 0, 1)):
         journal(event)
@@ -159,8 +165,7 @@ def test_a_store_that_is_away_loses_nothing(store, tmp_path, monkeypatch):
     assert "Exception" in tracking.close()
     assert not is_delivered(run_dir)
     # The store comes back, here as another address.
-    values = json.loads((run_dir / "tracking.json").read_text()) | {"uri": f"sqlite:///{store}/mlflow.db"}
-    (run_dir / "tracking.json").write_text(json.dumps(values))
+    move_store(run_dir, f"sqlite:///{store}/mlflow.db")
     deliver(run_dir)
     assert _curve(store, read_state(run_dir).run_id, "step/train_loss") == [(1, 0.5)]
 
