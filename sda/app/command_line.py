@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from sda.app.arguments import find_value, prepare_arguments, quote_value, split_names
+from sda.app.composition import guard_composition
 from sda.app.explanation import explain_composition, find_cause
 from sda.app.listing import make_printable
 from sda.app.objective import check_objective
@@ -37,6 +38,8 @@ register_configs()
 _HERE = Path(__file__).resolve()
 CONFIG_DIR = next(path for path in (_HERE.parents[1] / "conf", _HERE.parents[2] / "conf") if path.is_dir())
 """Compositions: the copy inside an installed package, or `conf/` of a checkout."""
+
+guard_composition(CONFIG_DIR)
 
 EXIT_ERROR = 1
 _MULTIRUN = {"-m", "--multirun"}

@@ -121,7 +121,7 @@ class Session:
         theirs = self.plan.checkpoint.folder.parent
         if (theirs / BEST).is_dir():
             best = open_checkpoint(theirs / BEST)
-            best.check_tensors(self.state.tensors())
+            check_fit(self.plan.config, self.features, best)
             self.writer.write(draft_copy(best, self.plan.resolved, self._list_facts()))
 
     def _list_facts(self) -> dict[str, Any]:
