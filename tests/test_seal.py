@@ -68,7 +68,7 @@ def test_a_secret_that_others_could_read_is_refused(installation):
     folder.mkdir()
     (folder / KEY).write_bytes(bytes(32))
     (folder / KEY).chmod(0o644)
-    with pytest.raises(SealError, match="can be read by others.*chmod 600"):
+    with pytest.raises(SealError, match=r"can be read by others.*chmod 600"):
         compute_seal("purpose", {})
 
 

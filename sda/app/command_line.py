@@ -19,7 +19,7 @@ from rich.console import Console
 from sda.app.arguments import find_value, prepare_arguments, quote_value, split_names
 from sda.app.composition import guard_composition
 from sda.app.explanation import explain_composition, find_cause
-from sda.app.listing import make_printable
+from sda.app.listing import make_lines_printable
 from sda.app.objective import check_objective
 from sda.app.plan import Plan, list_keys, plan_resume, plan_run
 from sda.app.runs import LOCK, find_run
@@ -297,7 +297,7 @@ def _report_errors(run: Callable[[], None]) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"error: {make_printable(message)}", file=sys.stderr)
+    print(f"error: {make_lines_printable(message)}", file=sys.stderr)
     sys.exit(EXIT_ERROR)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sda.app.listing import make_printable
+from sda.app.listing import make_lines_printable
 from sda.app.plan import Plan
 from sda.app.runs import PREVIEWS
 from sda.callbacks.backlog import LOCAL_UI
@@ -137,7 +137,7 @@ def print_lines(console: Console, lines: list[str]) -> None:
     """Print lines as they are, those that begin with `!` in yellow; what would move the cursor is spelt out."""
     for line in lines:
         style = "yellow" if line.startswith("!") else None
-        console.print(make_printable(line), markup=False, highlight=False, soft_wrap=True, style=style)
+        console.print(make_lines_printable(line), markup=False, highlight=False, soft_wrap=True, style=style)
 
 
 def format_scores(scores: list[ReconstructionScored]) -> list[str]:

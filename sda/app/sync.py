@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from sda.app.listing import make_lines_printable
 from sda.app.runs import find_runs, is_running, read_summary, update_summary
 from sda.callbacks.backlog import is_delivered, is_tracked, link_to_run, read_state
 from sda.callbacks.journal import JOURNAL, Journal
@@ -46,5 +47,5 @@ def close_stale_runs() -> list[Path]:
 
 if __name__ == "__main__":
     report = sync_runs()
-    print("\n".join(report) or "everything is delivered")
+    print(make_lines_printable("\n".join(report)) or "everything is delivered")
     sys.exit(any(not line.endswith(": delivered") for line in report))

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from sda.app.sync import sync_runs
 from sda.callbacks.backlog import TrackingSettings, read_settings
 from sda.callbacks.records import DeliveryState
+from sda.errors import TrackingError
 from sda.seal import compute_seal, is_own, write_sealed
 from sda.training.checkpoint import MANIFEST, STATE, TENSORS, hash_file
 from tests.app.conftest import TINY, CommandLine
@@ -49,6 +51,29 @@ def stranger(foreign_run, command_line):
     folder = command_line.folder / "stranger"
     shutil.copytree(foreign_run, folder)
     return folder
+
+
+@pytest.fixture
+def use(stranger, command_line, sounds):
+    """Lets each of the verbs meet the run: named, or among the runs that it looks through."""
+
+    def use_by(verb: str, **environment: str) -> Path:
+        if verb == "generate":
+            command_line.run(*GENERATE, **environment)
+            return stranger
+        if verb == "evaluate":
+            command_line.run("evaluate", "run=stranger", "n_generated=2", "max_clips=4", **environment)
+            return stranger
+        (command_line.folder / "runs").mkdir()
+        moved = stranger.rename(command_line.folder / "runs" / "stranger")
+        if verb == "train":
+            command_line.run("train", sounds, *TINY, "training.max_epochs=1", **environment)
+            return moved
+        with contextlib.chdir(command_line.folder):
+            assert sync_runs() == []
+        return moved
+
+    return use_by
 
 
 @pytest.fixture
@@ -100,54 +125,32 @@ def edit_config(run_dir: Path, section: str, **values: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["generate", "evaluate", "sync", "train"])
-def test_a_store_that_a_run_brings_along_is_not_written_to(stranger, command_line, store, sounds, tmp_path, verb):
+def test_a_store_that_a_run_brings_along_is_not_written_to(stranger, use, store, tmp_path, verb):
     from mlflow import MlflowClient
 
     target = tmp_path / "site-packages"
     target.mkdir()
-    shutil.copy(command_line.folder / "mlflow.db", stranger / "brought.db")
+    shutil.copy(stranger.parent / "mlflow.db", stranger / "brought.db")
     uri = f"sqlite:///{stranger / 'brought.db'}"
     client = MlflowClient(tracking_uri=uri)
     run = client.create_run(client.create_experiment("test", artifact_location=target.as_uri()))
     (stranger / "evil.pth").write_text("import os")
     instruct(stranger, uri, run_id=run.info.run_id, introduced=True, pending=[(str(stranger / "evil.pth"), "")])
     before = list_tree(stranger)
-    _run(verb, stranger, command_line, sounds)
+    met = use(verb)
     assert not list(target.iterdir())
-    moved = command_line.folder / "runs" / "stranger" if verb in ("sync", "train") else stranger
-    assert list_tree(moved) == before
+    assert list_tree(met) == before
 
 
 @pytest.mark.parametrize("verb", ["generate", "evaluate", "sync", "train"])
-def test_a_server_that_a_run_names_is_not_asked(stranger, command_line, store, sounds, listener, tmp_path, verb):
+def test_a_server_that_a_run_names_is_not_asked(stranger, use, listener, tmp_path, verb):
     uri, heard = listener
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
     instruct(stranger, uri, run_id="a" * 32, introduced=True, pending=[(str(secret), "")])
     login = {"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": "lovelace"}
-    _run(verb, stranger, command_line, sounds, **login)
+    use(verb, **login)
     assert heard == []
-
-
-def _run(verb, stranger, command_line, sounds, **environment):
-    if verb == "generate":
-        command_line.run(*GENERATE, **environment)
-    elif verb == "evaluate":
-        command_line.run("evaluate", "run=stranger", "n_generated=2", "max_clips=4", **environment)
-    else:
-        _put_among_runs(stranger, command_line)
-        if verb == "sync":
-            from sda.app.sync import sync_runs
-
-            with contextlib.chdir(command_line.folder):
-                assert sync_runs() == []
-        else:
-            command_line.run("train", sounds, *TINY, "training.max_epochs=1", **environment)
-
-
-def _put_among_runs(stranger, command_line):
-    (command_line.folder / "runs").mkdir()
-    stranger.rename(command_line.folder / "runs" / "stranger")
 
 
 def test_a_copied_seal_does_not_hold_for_other_instructions(stranger, listener):
@@ -160,8 +163,6 @@ def test_a_copied_seal_does_not_hold_for_other_instructions(stranger, listener):
     assert read_settings(genuine).uri == "sqlite:////own.db"
     values = json.loads((genuine / "tracking.json").read_text())
     (genuine / "tracking.json").write_text(json.dumps(values | {"uri": uri}))
-    from sda.errors import TrackingError
-
     with pytest.raises(TrackingError, match="not begun here"):
         read_settings(genuine)
     assert compute_seal("one", values) != compute_seal("another", values)
@@ -171,9 +172,9 @@ def test_a_copied_seal_does_not_hold_for_other_instructions(stranger, listener):
     "name", ["events.jsonl", "summary.json", "tracking_state.json", ".lock", "generated", "previews"]
 )
 @pytest.mark.parametrize("is_ours", [False, True])
-def test_links_in_a_run_are_named_and_followed_by_no_one(stranger, command_line, sounds, tmp_path, name, is_ours):
+def test_links_in_a_run_are_named_and_followed_by_no_one(stranger, command_line, use, name, is_ours):
     """Even where a stranger could give us our own run back, with links in it."""
-    outside = tmp_path / "outside"
+    outside = command_line.folder.parent / "outside"
     if name in ("generated", "previews"):
         outside.mkdir()
         (outside / "sample_001.wav").write_bytes(b"mine, without an end of line")
@@ -187,12 +188,8 @@ def test_links_in_a_run_are_named_and_followed_by_no_one(stranger, command_line,
     before = list_tree(outside) if outside.is_dir() else outside.read_bytes()
     assert is_own(stranger) is is_ours
     command_line.run(*GENERATE, code=1)
-    command_line.run("train", "resume=stranger", f"{sounds}", code=1)
-    _put_among_runs(stranger, command_line)
-    from sda.app.sync import sync_runs
-
-    with contextlib.chdir(command_line.folder):
-        sync_runs()
+    command_line.run("train", "resume=stranger", "data.root=sounds", code=1)
+    use("sync")
     assert (list_tree(outside) if outside.is_dir() else outside.read_bytes()) == before
 
 

@@ -40,5 +40,5 @@ def test_yaml_is_written_and_read_back(tmp_path):
 )
 def test_yaml_that_refers_to_itself_or_is_none_is_refused(tmp_path, text):
     (tmp_path / "a.yaml").write_text(text)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError):  # noqa: PT011  the words are the library's
         read_yaml(tmp_path / "a.yaml")

@@ -262,7 +262,7 @@ def test_a_cache_that_others_can_write_to_is_refused(root, tmp_path, mode, name)
     folder = tmp_path / "shared"
     scan_folder(root, cache=SoundCache(folder, RATE_HZ))
     (folder / name).chmod(mode)
-    with pytest.raises(CacheError, match="can be written to by others.*chmod -R go-w"):
+    with pytest.raises(CacheError, match=r"can be written to by others.*chmod -R go-w"):
         scan_folder(root, cache=SoundCache(folder, RATE_HZ))
 
 
