@@ -8,7 +8,12 @@ from typing import Any
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Replace a text file (UTF-8) so that a crash leaves either the old content or the new.
+    """Replace a text file (UTF-8) like `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Replace a file so that a crash leaves either the old content or the new.
 
     Raises:
         OSError: the folder cannot be written; the old file is untouched.
@@ -17,8 +22,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(temporary, "xb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

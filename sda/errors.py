@@ -21,6 +21,10 @@ class CheckpointError(SdaError):
     """A checkpoint is missing, damaged, or does not fit the run that wants it."""
 
 
+class SealError(SdaError):
+    """The secret by which this installation knows its own runs cannot be kept or trusted."""
+
+
 class TrackingError(SdaError):
     """The experiment tracker cannot be used as configured."""
 

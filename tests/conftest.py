@@ -73,6 +73,14 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation of its own for all tests, and for the processes they start."""
+    folder = tmp_path_factory.mktemp("state")
+    os.environ["SDA_STATE_DIR"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's embedded store with nothing in it, made once for all processes: it takes seconds."""

@@ -17,7 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from sda.app.arguments import find_value, prepare_arguments, quote_value, split_names
+from sda.app.composition import guard_composition
 from sda.app.explanation import explain_composition, find_cause
+from sda.app.listing import make_lines_printable
 from sda.app.objective import check_objective
 from sda.app.plan import Plan, list_keys, plan_resume, plan_run
 from sda.app.runs import LOCK, find_run
@@ -28,6 +30,7 @@ from sda.app.sweep_job import Job, run_job, share_threads
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices, register_configs
 from sda.errors import ConfigError, SdaError
+from sda.seal import is_own
 
 register_resolvers(scan_once)
 register_configs()
@@ -35,6 +38,8 @@ register_configs()
 _HERE = Path(__file__).resolve()
 CONFIG_DIR = next(path for path in (_HERE.parents[1] / "conf", _HERE.parents[2] / "conf") if path.is_dir())
 """Compositions: the copy inside an installed package, or `conf/` of a checkout."""
+
+guard_composition(CONFIG_DIR)
 
 EXIT_ERROR = 1
 _MULTIRUN = {"-m", "--multirun"}
@@ -80,7 +85,9 @@ def _train_one(arguments: list[str]) -> None:
     if resumed not in (None, "null"):
         run_dir = find_run(resumed.strip("'").replace("\\'", "'") if resumed else "")
         # The run goes on in its own folder, whose record of what was composed stays as it is.
-        arguments.extend([f"hydra.run.dir={quote_value(str(run_dir))}", "hydra.output_subdir=null"])
+        arguments.append("hydra.output_subdir=null")
+        if is_own(run_dir):
+            arguments.append(f"hydra.run.dir={quote_value(str(run_dir))}")
     _call_hydra("train", _train_task, arguments)
 
 
@@ -203,7 +210,7 @@ def _plan(composed: DictConfig, run_dir: Path) -> Plan:
     given = _list_given()
     if composed.resume is not None:
         overrides = {key: OmegaConf.select(composed, key) for key in list_keys(given) if key != "resume"}
-        return plan_resume(composed.resume, overrides)
+        return plan_resume(composed.resume, overrides, composed, run_dir)
     check_objective(composed.sweep.objective, composed.evaluation.at_end)
     return plan_run(composed, run_dir, given, HydraConfig.get().runtime.choices["preset"], None)
 
@@ -290,7 +297,7 @@ def _report_errors(run: Callable[[], None]) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {make_lines_printable(message)}", file=sys.stderr)
     sys.exit(EXIT_ERROR)
 
 

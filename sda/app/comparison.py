@@ -1,6 +1,5 @@
 """Runs side by side: what tells them apart, what each came to, and which setting is best, as data."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from sda.app.runs import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides
 from sda.app.sweep import name_setting
 from sda.errors import CheckpointError
 from sda.evaluation.comparison import Ranking, Trial, rank
+from sda.plain_files import read_json
 from sda.training.metrics import MetricsHistory
 
 REPEATED = ("seed", "data.fold")
@@ -180,7 +180,7 @@ def shorten(values: Sequence[str]) -> dict[str, str]:
 def read_history(run_dir: Path) -> MetricsHistory | None:
     """A run's curves, if it left them."""
     try:
-        return MetricsHistory.from_dict(json.loads((run_dir / HISTORY).read_text(encoding="utf-8")))
+        return MetricsHistory.from_dict(read_json(run_dir / HISTORY))
     except OSError:
         return None
 

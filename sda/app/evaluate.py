@@ -52,9 +52,7 @@ def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console
         weakness = report.values["validation_weakness"]
         weak = [f"! weak validation: {weakness}"] if weakness else []
         print_lines(console, [f"{run.run_dir}, epoch {report.values['epoch']}", *weak, *format_values(report.values)])
-        problem = record(run.run_dir, describe_evaluation(report.values, folder))
-        if problem:
-            print_lines(console, [f"! MLflow was not told: {problem}"])
+        print_lines(console, record(run.run_dir, describe_evaluation(report.values, folder)))
         print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
         reports.append(report)
     if len(reports) > 1:

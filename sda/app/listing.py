@@ -174,6 +174,15 @@ def make_printable(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == joiner else ascii(sign)[1:-1] for sign in text)
 
 
+def make_lines_printable(text: str) -> str:
+    r"""The same for text of several lines, which stay apart.
+
+    >>> make_lines_printable("a\x1b[2J\nb")
+    'a\\x1b[2J\nb'
+    """
+    return "\n".join(make_printable(line) for line in text.split("\n"))
+
+
 def _format_percent(fraction: float) -> str:
     """Without a unit; very little is told from nothing."""
     percent = 100 * fraction

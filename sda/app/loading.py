@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
 from sda.app.builders import build_features, build_model, build_voice, check_fit
 from sda.app.plan import to_schema
 from sda.app.restoring import load_model
 from sda.app.runs import CHECKPOINTS, find_run
 from sda.audio.mel import LogMel
-from sda.config.schema import TrainRunConfig, WhichCheckpoint
+from sda.config.plain import compose_plain
+from sda.config.schema import DataConfig, TrainRunConfig, WhichCheckpoint
 from sda.generation.voice import Voice
+from sda.seal import is_own
 from sda.training.checkpoint import Checkpoint, open_best, open_newest
 from sda.training.device import choose_device
 
@@ -27,9 +28,16 @@ class TrainedRun:
     features: LogMel
     voice: Voice
 
+    @property
+    def is_own(self) -> bool:
+        """Whether this installation began and saved it; else nothing is written into its folder."""
+        return self.checkpoint.is_own and is_own(self.run_dir)
+
 
 def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoint.best) -> TrainedRun:
     """Open a run's best epoch, or its last one that was saved.
+
+    The places that another installation's run names are not used: decoded sound is kept where it is by default.
 
     Raises:
         CheckpointError: it is no run, or has no usable checkpoint.
@@ -39,9 +47,9 @@ def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoi
     run_dir = find_run(name)
     folder = run_dir / CHECKPOINTS
     checkpoint = open_best(folder) if which is WhichCheckpoint.best else open_newest(folder)[0]
-    composed = OmegaConf.merge(OmegaConf.structured(TrainRunConfig), checkpoint.config)
-    assert isinstance(composed, DictConfig)
-    config = to_schema(composed)
+    config = to_schema(compose_plain(checkpoint.config, checkpoint.folder))
+    if not (checkpoint.is_own and is_own(run_dir)):
+        config.data.cache_dir = DataConfig().cache_dir
     features = build_features(config, device)
     check_fit(config, features, checkpoint)
     model = build_model(config, features, device)

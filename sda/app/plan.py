@@ -13,13 +13,15 @@ from sda.app.runs import CHECKPOINTS, find_run, read_summary
 from sda.app.survey import find_notices, survey_folder
 from sda.callbacks.backlog import resolve_uri
 from sda.callbacks.journal import JOURNAL
+from sda.config.plain import compose_plain, escape
 from sda.config.provenance import Choice, explain_choices
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups
 from sda.data.scan import Scan
 from sda.data.split import Split, split_from_facts
-from sda.errors import ConfigError, DataError
+from sda.errors import CheckpointError, ConfigError, DataError
+from sda.seal import is_own
 from sda.training.checkpoint import Checkpoint, open_newest
 
 RESUMABLE_KEYS = (
@@ -43,6 +45,9 @@ RESUMABLE_KEYS = (
 )
 """Keys that may be given with `resume`: they change how long and where a run goes on, not what it learns."""
 
+_PLACES_OF_A_TAKEOVER = ("tracking", "tracking.backend", "tracking.uri", "tracking.experiment")
+"""Keys that may be given beside those where another installation's run goes on here."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -63,6 +68,11 @@ class Plan:
     sweep_dir: Path | None = None
     overrides: list[str] = field(default_factory=list)
     """What was given on the command line, such as `preset=conservative`."""
+
+    @property
+    def is_takeover(self) -> bool:
+        """Whether another installation's run goes on here."""
+        return self.checkpoint is not None and not self.checkpoint.folder.is_relative_to(self.run_dir)
 
     @property
     def usable_paths(self) -> list[str]:
@@ -127,60 +137,108 @@ def plan_run(
     )
 
 
-def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
+def plan_resume(
+    name: str, overrides: dict[str, Any], yours: DictConfig | None = None, here: Path | None = None
+) -> Plan:
     """Settle the continuation of a run from its newest whole checkpoint.
+
+    A run that another installation began is data: it goes on in a folder of the user's own, as a run of its own, and
+    with the user's places for sounds, decoded sound and tracking.
 
     Args:
         name: the run, as `find_run` takes it.
         overrides: keys given beside `resume`.
+        yours: the composed configuration, for the user's places.
+        here: folder for the continuation of another's run.
 
     Raises:
-        CheckpointError: it is no run, or has no usable checkpoint.
+        CheckpointError: it is no run, or has no usable checkpoint, or it is another's and has nowhere to go on.
         ConfigError: a key is given that would make it another run.
         DataError: the sounds are not those it was trained on.
     """
     run_dir = find_run(name)
     checkpoint, damaged = open_newest(run_dir / CHECKPOINTS)
-    refused = sorted(key for key in overrides if key not in RESUMABLE_KEYS)
+    is_takeover = not is_own(run_dir)
+    if not is_takeover and not checkpoint.is_own:
+        raise CheckpointError(
+            f"{checkpoint.folder} was saved by another installation, in a run that was begun here. Remove it to go on "
+            "from the one before it, or copy the run elsewhere and continue it from there as another's."
+        )
+    refused = sorted(
+        key for key in overrides if key not in RESUMABLE_KEYS and not (is_takeover and key in _PLACES_OF_A_TAKEOVER)
+    )
     if refused:
         raise ConfigError(
             f"{', '.join(refused)} cannot change when a run is continued; these can: {', '.join(RESUMABLE_KEYS)}. "
             "To change anything else, start a new run."
         )
-    composed = OmegaConf.merge(OmegaConf.structured(TrainRunConfig), checkpoint.config)
-    assert isinstance(composed, DictConfig)
+    composed = compose_plain(checkpoint.config, checkpoint.folder)
+    if is_takeover:
+        run_dir = _take_places(composed, run_dir, overrides, yours, here)
     for key, value in overrides.items():
-        OmegaConf.update(composed, key, value)
+        OmegaConf.update(composed, key, escape(value))
     config = to_schema(composed)
-    is_over = read_summary(run_dir)["status"] == "finished"
+    is_over = not is_takeover and read_summary(run_dir)["status"] == "finished"
     if is_over and checkpoint.progress["epoch"] >= config.training.max_epochs:
         raise ConfigError(
             f"{run_dir} is finished: it trained {checkpoint.progress['epoch']} epochs. "
             f"To train on, give more: training.max_epochs={2 * config.training.max_epochs}."
         )
     scan, groups, _ = survey_folder(config)
-    known = checkpoint.facts["files"]
+    notices = [f"damaged checkpoint passed over: {message}" for message in damaged]
+    if is_takeover:
+        notices.append(f"{checkpoint.folder} is another installation's: it goes on here as a run of your own")
+    try:
+        split, choices = _read_facts(checkpoint, scan, overrides)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{checkpoint.folder} does not say what the run was trained on ({type(error).__name__}: {error})."
+        ) from error
+    return Plan(config, _resolve(composed), run_dir, scan, groups, split, choices, notices, checkpoint)
+
+
+def _read_facts(checkpoint: Checkpoint, scan: Scan, overrides: dict[str, Any]) -> tuple[Split, list[Choice]]:
+    """What a checkpoint says of split and choices, for the sounds as they lie now."""
+    known = {str(path): str(sha256) for path, sha256 in checkpoint.facts["files"].items()}
     hash_of = {file.path: file.sha256 for file in scan.usable}
     _check_unchanged(hash_of, known)
     # The split is the one that was trained with; files may have been moved and renamed since.
     split = split_from_facts(checkpoint.facts["split"], _match_by_content(known, hash_of))
-    choices = [Choice(**choice) for choice in checkpoint.facts["choices"]]
     choices = [
+        Choice(str(one["key"]), float(one["value"]), str(one["layer"]), str(one["reason"]))
+        for one in checkpoint.facts["choices"]
+    ]
+    return split, [
         Choice(choice.key, overrides[choice.key], "yours", "yours, on resuming") if choice.key in overrides else choice
         for choice in choices
     ]
-    notices = [f"damaged checkpoint passed over: {message}" for message in damaged]
-    return Plan(
-        config,
-        _resolve(composed),
-        run_dir,
-        scan,
-        groups,
-        split,
-        choices,
-        notices,
-        checkpoint,
-    )
+
+
+def _take_places(
+    composed: DictConfig, theirs: Path, overrides: dict[str, Any], yours: DictConfig | None, here: Path | None
+) -> Path:
+    """Put the user's own places into another's configuration; gives the folder where its run goes on."""
+    if yours is None or here is None:
+        raise CheckpointError(f"{theirs} was begun by another installation and cannot go on in its place.")
+    if "data.root" not in overrides:
+        raise ConfigError(
+            f"{theirs} was not begun by this installation (another user's or machine's, or older than seals are), and "
+            f"where its sounds lie here is for you to say: python train.py resume={theirs} data.root=~/sounds"
+        )
+    if (here / JOURNAL).exists():
+        raise ConfigError(f"hydra.run.dir={here} holds a run already. Give another folder.")
+    root = str(Path(str(overrides["data.root"])).expanduser().absolute())
+    uri = resolve_uri(str(yours.tracking.uri))
+    overrides["data.root"] = root
+    OmegaConf.update(composed, "data.cache_dir", escape(str(SoundCache(yours.data.cache_dir).folder)))
+    OmegaConf.update(composed, "data.cache_max_gb", yours.data.cache_max_gb)
+    for key in ("backend", "experiment", "close_timeout_s"):
+        OmegaConf.update(composed, f"tracking.{key}", escape(yours.tracking[key]))
+    OmegaConf.update(composed, "tracking.uri", escape(uri))
+    for key in _PLACES_OF_A_TAKEOVER:
+        overrides.pop(key, None)  # composed with all the rest of them
+    _keep_out_of(root, here, uri)
+    return here
 
 
 def list_keys(overrides: Sequence[str]) -> list[str]:

@@ -3,21 +3,33 @@
 from pathlib import Path
 
 from sda.app.runs import is_running, lock_run
-from sda.callbacks.backlog import SETTINGS
+from sda.callbacks.backlog import is_tracked
 from sda.callbacks.journal import Journal
 from sda.callbacks.tracking import try_to_deliver
+from sda.seal import is_own
 from sda.training.metrics import Event
 
 
-def record(run_dir: Path, event: Event) -> str:
-    """Add an event to a run's journal and let MLflow have it; what went wrong, in words."""
+def record(run_dir: Path, event: Event) -> list[str]:
+    """Add an event to a run's journal and let MLflow have it.
+
+    A run of another installation is left as it is.
+
+    Returns:
+        what could not be done, and what had to be done beside, as lines to print.
+    """
+    if not is_own(run_dir):
+        return []
     if is_running(run_dir):
-        return "the run is being trained; do it again when it has ended"
+        return ["! MLflow was not told: the run is being trained; do it again when it has ended"]
     with lock_run(run_dir):
         journal = Journal(run_dir)
         journal(event)
         journal.close()
         if journal.problem:
-            return journal.problem
-    problem = try_to_deliver(run_dir) if (run_dir / SETTINGS).exists() else ""
-    return f"{problem}; `make sync` does it later" if problem else ""
+            return [f"! MLflow was not told: {journal.problem}"]
+    if not is_tracked(run_dir):
+        return []
+    delivery = try_to_deliver(run_dir)
+    problem = [f"! MLflow was not told: {delivery.problem}; `make sync` tries again"] if delivery.problem else []
+    return [*problem, *(f"! MLflow: {notice}" for notice in delivery.notices)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sda.app.listing import make_lines_printable
 from sda.app.plan import Plan
 from sda.app.runs import PREVIEWS
 from sda.callbacks.backlog import LOCAL_UI
@@ -39,6 +40,8 @@ class Outcome:
     """The evaluation at the end, where there was one."""
     tracking_link: str = ""
     tracking_problem: str = ""
+    tracking_notices: Sequence[str] = ()
+    """What had to be done for the tracker beside delivering."""
     folds: FoldSummary | None = None
     """What the folds of a cross-validation say so far, this one included."""
     unsaved: Sequence[str] = ()
@@ -116,7 +119,10 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
     if outcome.unsaved:
         lines.append(f"! not on disk: {'; '.join(outcome.unsaved)}. Make room, or see to the permissions of the folder")
     if outcome.tracking_problem:
-        lines.append(f"! MLflow lacks something ({outcome.tracking_problem}); `make sync` delivers it")
+        lines.append(
+            f"! MLflow lacks something ({outcome.tracking_problem}). The journal has it: `make sync` tries again"
+        )
+    lines += [f"! MLflow: {notice}" for notice in outcome.tracking_notices]
     if outcome.tracking_link:
         lines.append(f"  MLflow: {describe_link(outcome.tracking_link)}")
     print_lines(console, lines)
@@ -128,10 +134,10 @@ def describe_link(link: str) -> str:
 
 
 def print_lines(console: Console, lines: list[str]) -> None:
-    """Print lines as they are, those that begin with `!` in yellow."""
+    """Print lines as they are, those that begin with `!` in yellow; what would move the cursor is spelt out."""
     for line in lines:
         style = "yellow" if line.startswith("!") else None
-        console.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
+        console.print(make_lines_printable(line), markup=False, highlight=False, soft_wrap=True, style=style)
 
 
 def format_scores(scores: list[ReconstructionScored]) -> list[str]:

@@ -1,15 +1,15 @@
 """Runs on disk: finding them by name, keeping two processes out of one, and their summaries."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from omegaconf import OmegaConf
 
 from sda.callbacks.backlog import read_state
+from sda.config.plain import read_yaml
 from sda.durable import write_json
 from sda.errors import CheckpointError, SdaError
+from sda.plain_files import find_strange, read_json
 
 RUNS_ROOT = "runs"
 """Folder below which runs lie unless `hydra.run.dir` says otherwise."""
@@ -30,23 +30,34 @@ def find_run(name: str) -> Path:
     """The folder of a run named by its folder, its MLflow run id, or `last` (the one that started or ended last).
 
     Raises:
-        CheckpointError: there is no such run.
+        CheckpointError: there is no such run, or there are links or pipes in its folder.
     """
     known = find_runs()
     if name == "last":
         if not known:
             raise CheckpointError(f"no run lies below {Path(RUNS_ROOT).absolute()}. Train one, or give its folder.")
-        return known[-1]
+        return _see_that_it_is_plain(known[-1])
     folder = Path(name).expanduser()
     if (folder / SUMMARY).is_file():
-        return folder.absolute()
+        return _see_that_it_is_plain(folder.absolute())
     for run_dir in known:
         if name and read_state(run_dir).run_id == name:
-            return run_dir
+            return _see_that_it_is_plain(run_dir)
     raise CheckpointError(
         f"{name} is no run: neither a run's folder nor the MLflow id of a run below {Path(RUNS_ROOT).absolute()}. "
         "Use `last`, or the folder that the run named when it ended."
     )
+
+
+def _see_that_it_is_plain(run_dir: Path) -> Path:
+    """A run's folder as it is, if nothing in it leads out of it."""
+    strange = find_strange(run_dir)
+    if strange:
+        raise CheckpointError(
+            f"{strange}: a run's folder holds plain files alone, or it could name any file of this machine. "
+            "Put the file itself there, or remove it."
+        )
+    return run_dir
 
 
 def find_runs() -> list[Path]:
@@ -57,14 +68,14 @@ def find_runs() -> list[Path]:
 
 def read_summary(run_dir: Path) -> dict[str, Any]:
     """What a run last said of itself."""
-    values: dict[str, Any] = json.loads((run_dir / SUMMARY).read_text(encoding="utf-8"))
+    values: dict[str, Any] = read_json(run_dir / SUMMARY)
     return values
 
 
 def read_groups(run_dir: Path) -> dict[str, str]:
     """The recording that each of a run's files belongs to, by path; empty where the manifest is gone."""
     try:
-        files = json.loads((run_dir / MANIFEST).read_text(encoding="utf-8"))["files"]
+        files = read_json(run_dir / MANIFEST)["files"]
     except OSError:
         return {}
     return {file["path"]: file["group"] for file in files if file["group"]}
@@ -107,7 +118,8 @@ def is_running(run_dir: Path) -> bool:
 def read_config(run_dir: Path) -> dict[str, Any]:
     """A run's resolved configuration as plain values; empty where it is gone."""
     path = run_dir / CONFIG_FILE
-    return _to_plain(OmegaConf.load(path)) if path.exists() else {}
+    values = read_yaml(path) if path.exists() else {}
+    return values if isinstance(values, dict) else {}
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
@@ -128,18 +140,5 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
 def read_overrides(run_dir: Path) -> list[str]:
     """What a run was given on the command line, such as `preset=conservative`; empty where that is gone."""
     path = run_dir / OVERRIDES_FILE
-    return [str(one) for one in _to_list(OmegaConf.load(path))] if path.exists() else []
-
-
-def _to_list(config: Any) -> list[Any]:
-    """A list as plain values, its interpolations left as they are."""
-    values = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(values, list)
-    return values
-
-
-def _to_plain(config: Any) -> dict[str, Any]:
-    """A configuration as plain values, its interpolations left as they are."""
-    values = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    values = read_yaml(path) if path.exists() else []
+    return [str(one) for one in values] if isinstance(values, list) else []

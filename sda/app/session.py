@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ from sda.generation.previews import PreviewRenderer
 from sda.generation.voice import Voice
 from sda.losses.objective import Objective
 from sda.models.spectral_vae import SpectralVAE
-from sda.training.checkpoint import open_newest
+from sda.training.checkpoint import BEST, open_checkpoint, open_newest
 from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
@@ -42,7 +43,13 @@ from sda.training.loader import TrainLoader
 from sda.training.loop import Request, train
 from sda.training.metrics import MetricsCallback, RolledBack, RunStarted
 from sda.training.optimizer import build_optimizer
-from sda.training.saving import CheckpointWriter, abandon_best, draft_checkpoint, remove_leftovers
+from sda.training.saving import (
+    CheckpointWriter,
+    abandon_best,
+    draft_checkpoint,
+    draft_copy,
+    remove_leftovers,
+)
 from sda.training.state import TrainState
 
 
@@ -100,7 +107,26 @@ class Session:
         """Write the state durably, as the best or as a recent checkpoint."""
         if self.state.progress.step:  # before, there is nothing to draw from
             self.voice.fit(self.fixed.training)
-        facts = {
+        return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, self._list_facts(), best=best))
+
+    def take_over(self) -> None:
+        """Save another installation's run as one of this one's, from where it stands, with its best epoch.
+
+        Raises:
+            CheckpointError: its best epoch is damaged, or of another model.
+            OSError: it could not be written.
+        """
+        assert self.plan.checkpoint is not None
+        self.save(best=False)
+        theirs = self.plan.checkpoint.folder.parent
+        if (theirs / BEST).is_dir():
+            best = open_checkpoint(theirs / BEST)
+            check_fit(self.plan.config, self.features, best)
+            self.writer.write(draft_copy(best, self.plan.resolved, self._list_facts()))
+
+    def _list_facts(self) -> dict[str, Any]:
+        """What a continuation needs beside state and configuration."""
+        return {
             "dataset_fingerprint": self.plan.scan.fingerprint,
             "files": {file.path: file.sha256 for file in self.plan.scan.usable},
             "split": asdict(self.plan.split),
@@ -109,7 +135,6 @@ class Session:
             "adversarial": self.state.adversary is not None,
             "versions": {"device": self.device.type, **list_versions()},
         }
-        return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, facts, best=best))
 
     def roll_back(self, divergence: DivergedError) -> RolledBack:
         """Take weights, optimiser and random draws from the newest checkpoint, and halve the learning rate.

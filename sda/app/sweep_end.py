@@ -19,7 +19,7 @@ from sda.app.sweep import (
     read_command,
     read_job_ends,
 )
-from sda.callbacks.backlog import SETTINGS, read_settings, read_state
+from sda.callbacks.backlog import SETTINGS, is_tracked, read_settings, read_state
 from sda.callbacks.sweep import read_parent
 
 OUTCOMES = {
@@ -69,7 +69,7 @@ class Sweep:
         print_lines(console, ["", *format_comparison(comparison)])
         written = write_comparison(self.folder, comparison)
         print_lines(console, [f"  read and listen: {written.page}"])
-        tracked = next((path.parent for path in self.folder.glob(f"*/{SETTINGS}")), None)
+        tracked = next((path.parent for path in self.folder.glob(f"*/{SETTINGS}") if is_tracked(path.parent)), None)
         if tracked is None or not read_parent(self.folder):
             return
         from sda.app.sweep_news import describe_sweep, link_to_sweep

@@ -3,10 +3,13 @@
 import sys
 from pathlib import Path
 
+from sda.app.listing import make_lines_printable
 from sda.app.runs import find_runs, is_running, read_summary, update_summary
-from sda.callbacks.backlog import SETTINGS, is_delivered, link_to_run, read_state
+from sda.callbacks.backlog import is_delivered, is_tracked, link_to_run, read_state
 from sda.callbacks.journal import JOURNAL, Journal
 from sda.callbacks.tracking import try_to_deliver
+from sda.plain_files import find_strange
+from sda.seal import is_own
 from sda.training.metrics import RunEnded
 
 
@@ -14,8 +17,9 @@ def sync_runs() -> list[str]:
     """Bring MLflow up to date with every run below `runs`; says what was done, a line a run."""
     lines = []
     for run_dir in close_stale_runs():
-        problem = try_to_deliver(run_dir)
+        problem, notices = try_to_deliver(run_dir)
         update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link_to_run(run_dir))
+        lines += [f"{run_dir}: {notice}" for notice in notices]
         lines.append(f"{run_dir} ({read_summary(run_dir)['status']}): {problem or 'delivered'}")
     return lines
 
@@ -23,10 +27,13 @@ def sync_runs() -> list[str]:
 def close_stale_runs() -> list[Path]:
     """Mark runs as killed that say they run while no process holds them.
 
+    Runs that another installation began, or in whose folder there are links, are left as they are.
+
     Returns:
         runs, at rest, that MLflow does not have all of.
     """
-    at_rest = [run_dir for run_dir in find_runs() if (run_dir / JOURNAL).exists() and not is_running(run_dir)]
+    ours = [run_dir for run_dir in find_runs() if is_own(run_dir) and (run_dir / JOURNAL).exists()]
+    at_rest = [run_dir for run_dir in ours if not find_strange(run_dir) and not is_running(run_dir)]
     for run_dir in at_rest:
         summary = read_summary(run_dir)
         if summary["status"] == "running":
@@ -35,10 +42,10 @@ def close_stale_runs() -> list[Path]:
             journal(RunEnded("killed", *where, reason="its process ended without a word"))
             journal.close()
             update_summary(run_dir, status="killed")
-    return [run_dir for run_dir in at_rest if (run_dir / SETTINGS).exists() and not is_delivered(run_dir)]
+    return [run_dir for run_dir in at_rest if is_tracked(run_dir) and not is_delivered(run_dir)]
 
 
 if __name__ == "__main__":
     report = sync_runs()
-    print("\n".join(report) or "everything is delivered")
+    print(make_lines_printable("\n".join(report)) or "everything is delivered")
     sys.exit(any(not line.endswith(": delivered") for line in report))

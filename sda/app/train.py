@@ -1,11 +1,11 @@
 """The training run, composed: build it, connect it, let it run, leave a record whatever happens."""
 
+import hashlib
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import OmegaConf
 from rich.console import Console
 
 from sda.app.final_evaluation import evaluate_at_end
@@ -34,9 +34,11 @@ from sda.callbacks.folds import summarise_folds
 from sda.callbacks.journal import Journal
 from sda.callbacks.preview import PreviewCallback
 from sda.callbacks.tracking import MlflowTracking
+from sda.config.plain import format_plain
 from sda.config.schema import TrackingBackend
 from sda.durable import write_json, write_text
 from sda.errors import DivergedError
+from sda.seal import mark_own
 from sda.training.config import get_effective_preview_interval
 from sda.training.metrics import Evaluated, Event, MetricsCallback, ReconstructionScored, RunEnded
 
@@ -107,8 +109,9 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> int
             stack.pop_all().close()
             unsaved = [*record.problems, *unsaved]
             problem, link = _close_tracking(record.tracking, plan.run_dir)
+            notices = [] if record.tracking is None else record.tracking.notices
             folds = None if plan.sweep_dir is None else summarise_folds(plan.sweep_dir)
-            outcome = Outcome(status, session.state.history, scores, evaluated, link, problem, folds, unsaved)
+            outcome = Outcome(status, session.state.history, scores, evaluated, link, problem, notices, folds, unsaved)
             print_outcome(console, plan, outcome)
     return _choose_exit_code(status, reason, unsaved, requests.signal_number)
 
@@ -208,14 +211,19 @@ def _record_start(session: Session, layers: str | None) -> int:
         how many lines of the journal were damaged.
     """
     plan, progress = session.plan, session.state.progress
-    write_text(plan.run_dir / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(plan.resolved)))
+    configuration = format_plain(plan.resolved)
+    write_text(plan.run_dir / CONFIG_FILE, configuration)
+    mark_own(plan.run_dir, config_sha256=hashlib.sha256(configuration.encode()).hexdigest())
     if layers is not None:
         write_text(plan.run_dir / LAYERS_FILE, layers)
-        write_text(plan.run_dir / OVERRIDES_FILE, OmegaConf.to_yaml(OmegaConf.create(plan.overrides)))
+        write_text(plan.run_dir / OVERRIDES_FILE, format_plain(plan.overrides))
     write_json(plan.run_dir / MANIFEST, describe_data(plan.scan, plan.groups, plan.split))
     n_damaged = 0
     if plan.checkpoint is not None:
         n_damaged = rewind(plan.run_dir, progress.step, progress.epoch, session.state.history)
+    if plan.is_takeover:
+        n_damaged = 0  # there was no journal: all of it was made from the checkpoint
+        session.take_over()
     update_summary(
         plan.run_dir,
         status="running",

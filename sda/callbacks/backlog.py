@@ -1,10 +1,9 @@
 """What MLflow was told of a run and what it is still to be told, as the run's own folder has it.
 
-`tracking.json` holds what never changes, `tracking_state.json` how far the journal was delivered. Nothing here needs
-mlflow.
+`tracking.json` holds what never changes, `tracking_state.json` how far the journal was delivered. Both say where things
+are sent to, and are sealed: what another installation wrote there is not believed. Nothing here needs mlflow.
 """
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from filelock import FileLock
 
 from sda.callbacks.journal import JOURNAL, cut_journal
 from sda.callbacks.records import DeliveryState
-from sda.durable import write_json
 from sda.errors import TrackingError
+from sda.plain_files import open_to_append
+from sda.seal import read_sealed, write_sealed
 from sda.training.metrics import MetricsHistory
 
 SETTINGS = "tracking.json"
@@ -55,14 +55,19 @@ def resolve_uri(uri: str) -> str:
 
 def write_settings(run_dir: Path, settings: TrackingSettings) -> None:
     """Keep the settings in the run's folder, once: a resumed run goes on under the first ones."""
-    if not (run_dir / SETTINGS).exists():
-        write_json(run_dir / SETTINGS, asdict(settings))
+    if not is_tracked(run_dir):
+        write_sealed(run_dir / SETTINGS, SETTINGS, asdict(settings))
+
+
+def is_tracked(run_dir: Path) -> bool:
+    """Whether a run was begun here, with a tracker."""
+    return read_sealed(run_dir / SETTINGS, SETTINGS) is not None
 
 
 def read_state(run_dir: Path) -> DeliveryState:
-    """How much of a run was delivered; a fresh state where nothing was."""
-    path = run_dir / STATE
-    return DeliveryState(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else DeliveryState()
+    """How much of a run was delivered; a fresh state where nothing was, or the run was not begun here."""
+    values = read_sealed(run_dir / STATE, STATE)
+    return DeliveryState() if values is None else DeliveryState(**values)
 
 
 def rewind(run_dir: Path, step: int, epoch: int, history: MetricsHistory) -> int:
@@ -79,6 +84,7 @@ def rewind(run_dir: Path, step: int, epoch: int, history: MetricsHistory) -> int
         how many damaged lines there were.
     """
     with delivering(run_dir):
+        open_to_append(run_dir / JOURNAL).close()  # a run that goes on elsewhere has none there yet
         n_damaged = cut_journal(run_dir / JOURNAL, step, epoch, history)
         state = read_state(run_dir)
         size = (run_dir / JOURNAL).stat().st_size
@@ -97,9 +103,10 @@ def is_delivered(run_dir: Path) -> bool:
 
 def link_to_run(run_dir: Path) -> str:
     """Address of the run's page under `make ui`, or on its server; empty while the run is not known to MLflow."""
-    state, settings = read_state(run_dir), read_settings(run_dir)
+    state = read_state(run_dir)
     if not state.run_id:
         return ""
+    settings = read_settings(run_dir)
     server = settings.uri if settings.uri.startswith("http") else LOCAL_UI
     # Without this, MLflow 3 opens on a page for language models that hides training runs.
     view = "?workflowType=machine_learning"
@@ -112,10 +119,17 @@ def delivering(run_dir: Path) -> FileLock:
 
 
 def read_settings(run_dir: Path) -> TrackingSettings:
-    """The settings that the run was started under."""
-    return TrackingSettings(**json.loads((run_dir / SETTINGS).read_text(encoding="utf-8")))
+    """The settings that the run was started under.
+
+    Raises:
+        TrackingError: the run has no tracker, or was not begun here.
+    """
+    values = read_sealed(run_dir / SETTINGS, SETTINGS)
+    if values is None:
+        raise TrackingError(f"{run_dir} was not begun here, or without a tracker: nothing of it goes to MLflow.")
+    return TrackingSettings(**values)
 
 
 def write_state(run_dir: Path, state: DeliveryState) -> None:
     """Remember how much was delivered."""
-    write_json(run_dir / STATE, asdict(state))
+    write_sealed(run_dir / STATE, STATE, asdict(state))

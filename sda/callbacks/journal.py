@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sda.durable import write_bytes
+from sda.plain_files import open_plain, open_to_append
 from sda.training.metrics import EpochMetrics, Event, MetricsHistory, StepMetrics, event_to_dict
 
 JOURNAL = "events.jsonl"
@@ -36,7 +38,7 @@ class Journal:
         self._waiting = b""
         self._loss = ""
         """What cannot be made good any more."""
-        self._file: BinaryIO = open(self.path, "ab", buffering=0)
+        self._file: BinaryIO = open_to_append(self.path)
 
     def __call__(self, event: Event) -> None:
         self._waiting += encode_line({"time": time.time(), **event_to_dict(event)})
@@ -66,7 +68,7 @@ class Journal:
         self._loss = "it was removed while the run went on"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file.close()
-        self._file = open(self.path, "ab", buffering=0)
+        self._file = open_to_append(self.path)
 
 
 def encode_line(values: dict[str, Any]) -> bytes:
@@ -93,7 +95,7 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[tuple[dict[str, Any] | N
 
     A torn last line is left for later: its end may be on its way.
     """
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         file.seek(offset)
         for line in file:
             if not line.endswith(b"\n"):
@@ -118,6 +120,9 @@ def cut_journal(path: Path, step: int, epoch: int, history: MetricsHistory) -> i
 
     Returns:
         how many damaged lines there were.
+
+    Raises:
+        OSError: the journal is a link, or cannot be written.
     """
     kept, n_damaged, keep_bytes = [], 0, 0
     for values, offset in read_lines(path):
@@ -130,12 +135,9 @@ def cut_journal(path: Path, step: int, epoch: int, history: MetricsHistory) -> i
         keep_bytes = offset
     missing = _find_missing(kept, step, epoch, history)
     if n_damaged == 0 and not missing:
-        os.truncate(path, keep_bytes)
+        _truncate(path, keep_bytes)
         return 0
-    lines = [encode_line(values) for values in _merge(kept, missing)]
-    draft = path.with_name(f".{path.name}.tmp")
-    draft.write_bytes(b"".join(lines))
-    os.replace(draft, path)
+    write_bytes(path, b"".join(encode_line(values) for values in _merge(kept, missing)))
     return max(n_damaged, len(missing))
 
 
@@ -179,6 +181,12 @@ def _place(event: Event) -> tuple[int, bool, int]:
 
 def _drop_torn_line(path: Path) -> None:
     """Cut off a last line that a crash left without its end."""
-    content = path.read_bytes()
+    with open_plain(path) as file:
+        content = file.read()
     if not content.endswith(b"\n"):
-        os.truncate(path, content.rfind(b"\n") + 1)
+        _truncate(path, content.rfind(b"\n") + 1)
+
+
+def _truncate(path: Path, n_bytes: int) -> None:
+    with open_plain(path, os.O_RDWR) as file:
+        file.truncate(n_bytes)

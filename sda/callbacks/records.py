@@ -1,6 +1,6 @@
 """What MLflow is told of each event in the journal, as plain values."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,10 +75,12 @@ class DeliveryState:
     last_step: int = 0
     last_epoch: int = 0
     """Newest step and epoch delivered: a resumed run tells some again, which MLflow would show twice."""
+    told: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Step and value delivered last of every metric that is told at the end, and again by a run that died there."""
     in_doubt: bool = False
     """Whether MLflow may have more than this says: a batch was sent, and nothing noted after it."""
     pending: list[tuple[str, str]] = field(default_factory=list)
-    """Files still to be delivered: local path, and folder among the run's artifacts."""
+    """Files still to be delivered: path relative to the run's folder, and folder among the run's artifacts."""
 
 
 @dataclass
@@ -88,15 +90,17 @@ class Batch:
     metrics: list[MetricPoint] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     artifacts: list[tuple[str, str]] = field(default_factory=list)
-    """Local path and folder among the run's artifacts."""
+    """Local path, as the event has it, and folder among the run's artifacts."""
     status: str = ""
 
 
 class Delivered(NamedTuple):
-    """Steps and epochs that MLflow was asked whether it has them, and does."""
+    """What MLflow was asked whether it has it, and does; nothing where there is no doubt."""
 
     steps: frozenset[int] = frozenset()
     epochs: frozenset[int] = frozenset()
+    list_points: Callable[[str], Collection[tuple[int, float]]] = lambda key: ()
+    """Step and value of every point of a metric."""
 
 
 def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivered: Delivered) -> None:
@@ -114,16 +118,31 @@ def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivere
         folder = f"previews/{Path(values['audio_path']).parent.name}"
         batch.artifacts += [(path, folder) for path in (values["audio_path"], values["picture_path"]) if path]
     elif kind == "ReconstructionScored":
-        batch.metrics += _metrics(f"heldout.{values['source']}", RECONSTRUCTION_METRICS, values, values["epoch"])
+        points = _metrics(f"heldout.{values['source']}", RECONSTRUCTION_METRICS, values, values["epoch"])
+        _add_once(points, batch, state, delivered)
     elif kind == "Evaluated":
-        batch.metrics += _metrics("evaluation", values["figures"], values | values["figures"], values["epoch"])
+        points = _metrics("evaluation", values["figures"], values | values["figures"], values["epoch"])
+        _add_once(points, batch, state, delivered)
         batch.artifacts += [(values[name], "evaluation") for name in ("values_path", "report_path")]
     elif kind == "Generated":
         folder = f"generated/{values['mode']}_seed_{values['seed']}"
         batch.artifacts += [(path, folder) for path in values["audio_paths"]]
     elif kind == "TrainingCompleteEvent":
-        batch.metrics += _metrics("final", FINAL_METRICS, values, values["total_epochs"])
+        _add_once(_metrics("final", FINAL_METRICS, values, values["total_epochs"]), batch, state, delivered)
     _collect_words(values, batch)
+
+
+def _add_once(points: Iterable[MetricPoint], batch: Batch, state: DeliveryState, delivered: Delivered) -> None:
+    """Add what MLflow does not have yet; the end of a run is told again where it died before all of it was noted.
+
+    A later evaluation of the same epoch may come to other values, which are told.
+    """
+    for point in points:
+        known = [*delivered.list_points(point.key), *([state.told[point.key]] if point.key in state.told else [])]
+        may_differ = point.key.startswith("evaluation/")
+        if not any(step == point.step and (value == point.value or not may_differ) for step, value in known):
+            batch.metrics.append(point)
+        state.told[point.key] = (point.step, point.value)
 
 
 def write_note(evaluated: dict[str, Any]) -> str:

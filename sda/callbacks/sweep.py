@@ -1,15 +1,15 @@
 """The MLflow parent of a sweep: its status, and what its children say together."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from sda.callbacks.backlog import STATE, TrackingSettings, read_state
 from sda.callbacks.folds import summarise_folds
-from sda.durable import write_json
+from sda.callbacks.recovery import find_run, recover_run
+from sda.seal import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,13 +33,13 @@ class SweepNews:
 
 def read_parent(folder: Path) -> str:
     """The MLflow run that is the parent of a sweep's runs; empty where there is none yet."""
-    record = folder / RECORD
-    return str(json.loads(record.read_text(encoding="utf-8"))["run_id"]) if record.exists() else ""
+    return str(_read_record(folder).get("run_id", ""))
 
 
 def tell_sweep(client: "MlflowClient", folder: Path, news: SweepNews) -> None:
     """Give a sweep's parent its name, tags, description, metrics and files; what was told before is replaced."""
     parent = read_parent(folder)
+    recover_run(client, parent)
     tags = {"mlflow.runName": news.name, "mlflow.note.content": news.note, **news.tags}
     for key, value in tags.items():
         client.set_tag(parent, key, value[:MOST_TAG])
@@ -53,14 +53,13 @@ def tell_sweep(client: "MlflowClient", folder: Path, news: SweepNews) -> None:
 def find_sweep(client: "MlflowClient", settings: TrackingSettings, experiment_id: str) -> str:
     """The MLflow run that a sweep's runs are children of, made by the first of them."""
     folder = Path(settings.sweep_dir)
-    record = folder / RECORD
     with FileLock(folder / ".tracking_sweep.lock"):
         known = read_parent(folder)
-        if known:
+        if known and recover_run(client, known) is not None:
             return known
         tags = {"sweep_dir": str(folder), "sweep": "true"}
         run = client.create_run(experiment_id, tags=tags, run_name=f"sweep {folder.parent.name} {folder.name}")
-        write_json(record, {"run_id": run.info.run_id})
+        write_sealed(folder / RECORD, RECORD, {"run_id": run.info.run_id})
         return str(run.info.run_id)
 
 
@@ -69,19 +68,27 @@ def update_sweep(client: "MlflowClient", folder: Path) -> None:
 
     It is running while one runs and failed when one failed.
     """
+    known = _read_record(folder)
+    parent = str(known.get("run_id", ""))
+    if not parent or recover_run(client, parent) is None:
+        return  # gone from MLflow for good
     children = [read_state(path.parent).run_id for path in folder.glob(f"*/{STATE}")]
-    statuses = {client.get_run(run_id).info.status for run_id in children if run_id}
+    found = {run_id: find_run(client, run_id) for run_id in children if run_id}
+    statuses = {run.info.status for run in found.values() if run is not None}
     status = next((status for status in ("RUNNING", "FAILED", "KILLED") if status in statuses), "FINISHED")
-    known = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    parent = known["run_id"]
     summary = summarise_folds(folder)
     if summary is not None and summary.metrics() != known.get("folds"):
         for key, value in summary.metrics().items():
             client.log_metric(parent, key, value, step=summary.n_folds)
-        write_json(folder / RECORD, {**known, "folds": summary.metrics()})
+        write_sealed(folder / RECORD, RECORD, {**known, "folds": summary.metrics()})
     if client.get_run(parent).info.status == status:
         return
     if status == "RUNNING":
         client.update_run(parent, status=status)
     else:
         client.set_terminated(parent, status)
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    """What was noted of the parent; empty where nothing was, or another installation did it."""
+    return read_sealed(folder / RECORD, RECORD) or {}

@@ -14,14 +14,16 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from filelock import FileLock
 
+from sda.callbacks.artifacts import check_place, find_file, locate
 from sda.callbacks.backlog import (
     TrackingSettings,
     delivering,
+    is_delivered,
     read_settings,
     read_state,
     write_settings,
@@ -29,6 +31,7 @@ from sda.callbacks.backlog import (
 )
 from sda.callbacks.journal import JOURNAL, read_lines
 from sda.callbacks.records import EPOCH_METRICS, STEP_METRICS, Batch, Delivered, DeliveryState, collect
+from sda.callbacks.recovery import recover_experiment, recover_run
 from sda.callbacks.sweep import SweepNews, find_sweep, tell_sweep, update_sweep
 from sda.training.metrics import Event, RunStarted
 
@@ -62,11 +65,17 @@ class MlflowTracking:
         self._leftovers = leftovers
         self._closing = threading.Event()
         self._problem = ""
+        self._notices: list[str] = []
         self._thread = threading.Thread(target=self._deliver_until_closed, name="mlflow-delivery", daemon=True)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted) and not self._thread.is_alive():
             self._thread.start()
+
+    @property
+    def notices(self) -> list[str]:
+        """What had to be done for the delivery beside delivering, in words."""
+        return list(dict.fromkeys(self._notices))
 
     def close(self) -> str:
         """Wait for the delivery, at most `close_timeout_s`; says what went wrong, or nothing."""
@@ -80,22 +89,32 @@ class MlflowTracking:
 
     def _deliver_until_closed(self) -> None:
         for run_dir in self._leftovers:
-            try_to_deliver(run_dir)
+            self._notices += try_to_deliver(run_dir).notices
         while True:
             closing = self._closing.is_set()
-            self._problem = try_to_deliver(self._run_dir)
+            delivery = try_to_deliver(self._run_dir)
+            self._problem = delivery.problem
+            self._notices += delivery.notices
             if closing:
                 return
             self._closing.wait(RETRY_INTERVAL_S if self._problem else DELIVERY_INTERVAL_S)
 
 
-def try_to_deliver(run_dir: Path) -> str:
+class Delivery(NamedTuple):
+    """How a delivery went."""
+
+    problem: str
+    """Why MLflow does not have all of it; empty where it does."""
+    notices: list[str]
+    """What had to be done beside, in words."""
+
+
+def try_to_deliver(run_dir: Path) -> Delivery:
     """`deliver`, with what went wrong as words: whatever the store does, the journal still has it all."""
     try:
-        deliver(run_dir)
+        return Delivery("", deliver(run_dir))
     except Exception as error:
-        return _describe(error)
-    return ""
+        return Delivery(_describe(error), [])
 
 
 def _describe(error: Exception) -> str:
@@ -104,28 +123,51 @@ def _describe(error: Exception) -> str:
     return UNKNOWN_USER if "error code 401" in text else f"{type(error).__name__}: {text}"
 
 
-def deliver(run_dir: Path) -> None:
+def deliver(run_dir: Path) -> list[str]:
     """Bring MLflow up to date with a run's journal; calling it again delivers only what is new.
 
+    A run that was deleted in MLflow is restored, and one that is gone from it for good is told anew.
+
+    Returns:
+        what had to be done beside, in words.
+
     Raises:
+        TrackingError: the run was not begun here, or the store would have files written where none belong.
         mlflow.exceptions.MlflowException, OSError: the store is away; nothing is lost.
     """
     settings = read_settings(run_dir)
     client = _connect(settings.uri)
     with delivering(run_dir):
-        state = read_state(run_dir)
+        state, journal = read_state(run_dir), run_dir / JOURNAL
+        if state.introduced and (not journal.exists() or is_delivered(run_dir)):
+            return []
+        notices = []
+        if state.run_id:
+            recovered = recover_run(client, state.run_id)
+            if recovered is None:
+                recovered = [f"run {state.run_id} is gone from MLflow: it is told anew, as another run"]
+                state = DeliveryState()
+            notices += recovered
         if not state.introduced:
-            _introduce(client, run_dir, settings, state)
-        journal = run_dir / JOURNAL
-        if not journal.exists():
-            return
-        delivered = _ask_what_is_there(client, state) if state.in_doubt else Delivered()
-        status_changed = False
-        while (batch := _deliver_batch(client, run_dir, journal, state, delivered)) is not None:
-            status_changed |= bool(batch.status)
-        if settings.sweep_dir and status_changed:
-            update_sweep(client, Path(settings.sweep_dir))
-        _deliver_files(client, run_dir, state)
+            notices += _introduce(client, run_dir, settings, state)
+        if journal.exists():
+            status_changed = _deliver_journal(client, run_dir, journal, state)
+            if settings.sweep_dir and status_changed:
+                update_sweep(client, Path(settings.sweep_dir))
+        _deliver_files(client, run_dir, settings, state)
+    return notices
+
+
+def _deliver_journal(client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState) -> bool:
+    """Deliver what the journal holds beyond what was delivered; says whether the run's status changed."""
+    is_doubtful, status_changed = state.in_doubt, False
+    delivered = _ask_what_is_there(client, state) if is_doubtful else Delivered()
+    while (batch := _deliver_batch(client, run_dir, journal, state, delivered)) is not None:
+        status_changed |= bool(batch.status)
+    if is_doubtful:
+        state.in_doubt = False  # only now: what lies before the end of the journal may all have been there
+        write_state(run_dir, state)
+    return status_changed
 
 
 def try_to_tell_sweep(folder: Path, settings: TrackingSettings, news: SweepNews) -> str:
@@ -139,8 +181,13 @@ def try_to_tell_sweep(folder: Path, settings: TrackingSettings, news: SweepNews)
 
 def _ask_what_is_there(client: "MlflowClient", state: DeliveryState) -> Delivered:
     """The steps and epochs that MLflow has: the first metric of each stands for all, which are sent in one call."""
+
+    def list_points(key: str) -> set[tuple[int, float]]:
+        return {(point.step, point.value) for point in client.get_metric_history(state.run_id, key)}
+
     keys = f"step/{STEP_METRICS[0]}", f"epoch/{EPOCH_METRICS[0]}"
-    return Delivered(*(frozenset(point.step for point in client.get_metric_history(state.run_id, key)) for key in keys))
+    steps, epochs = (frozenset(step for step, _ in list_points(key)) for key in keys)
+    return Delivered(steps, epochs, list_points)
 
 
 def _deliver_batch(
@@ -150,7 +197,7 @@ def _deliver_batch(
     from mlflow.entities import Metric, RunTag
 
     batch = Batch()
-    reached, before = state.offset, replace(state)
+    reached, before = state.offset, replace(state, told=dict(state.told))
     for values, offset in read_lines(journal, state.offset):
         if values is not None:
             collect(values, batch, state, delivered)
@@ -162,33 +209,42 @@ def _deliver_batch(
     tags = [RunTag(key, value[:5000]) for key, value in batch.tags.items()]
     write_state(run_dir, replace(before, in_doubt=True))
     client.log_batch(state.run_id, metrics=[Metric(*point) for point in batch.metrics], tags=tags)
-    state.pending += batch.artifacts
+    state.pending += [(found, folder) for path, folder in batch.artifacts if (found := locate(run_dir, path))]
     if batch.status == "RUNNING":
         client.update_run(state.run_id, status="RUNNING")
     elif batch.status:
-        state.pending += [(str(run_dir / name), "") for name in ("history.json", "summary.json")]
+        state.pending += [(name, "") for name in ("history.json", "summary.json")]
         client.set_terminated(state.run_id, batch.status)
-    state.offset, state.in_doubt = reached, False
+    state.offset = reached
     write_state(run_dir, state)
     return batch
 
 
-def _deliver_files(client: "MlflowClient", run_dir: Path, state: DeliveryState) -> None:
-    """Deliver the files that are due; one that the store refuses keeps no metric and no status from it."""
+def _deliver_files(client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState) -> None:
+    """Deliver the files that are due; one that the store refuses keeps no metric and no status from it.
+
+    Raises:
+        TrackingError: the store would have them written where none belong.
+    """
+    if state.pending:
+        check_place(client.get_run(state.run_id).info.artifact_uri, settings.uri)
     while state.pending:
-        path, folder = state.pending[0]
-        if Path(path).exists():
-            client.log_artifact(state.run_id, path, folder or None)
+        relative, folder = state.pending[0]
+        path = find_file(run_dir, relative)
+        if path is not None:
+            client.log_artifact(state.run_id, str(path), folder or None)
         del state.pending[0]
         write_state(run_dir, state)
 
 
-def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState) -> None:
-    """Create the MLflow run and tell it what never changes."""
+def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState) -> list[str]:
+    """Create the MLflow run and tell it what never changes; says what had to be done beside."""
     from mlflow.entities import Dataset, DatasetInput, Param
 
+    notices: list[str] = []
     if not state.run_id:
         state.experiment_id = _find_experiment(client, settings)
+        notices += recover_experiment(client, state.experiment_id)
         found = _find_run(client, state)
         if found:
             state.run_id = found
@@ -205,9 +261,10 @@ def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings
         client.log_batch(state.run_id, params=params[first : first + BATCH_PARAMS])
     sounds = Dataset(source_type="local", **settings.dataset)
     client.log_inputs(state.run_id, datasets=[DatasetInput(sounds)])
-    state.pending += [(str(run_dir / name), "") for name in settings.artifacts]
+    state.pending += [(name, "") for name in settings.artifacts]
     state.introduced = True
     write_state(run_dir, state)
+    return notices
 
 
 def _find_run(client: "MlflowClient", state: DeliveryState) -> str:

@@ -4,6 +4,8 @@ A waveform is kept under the hash of its content, the rate, and the version of t
 of a file is kept under its path, and holds as long as the file's size, times and inode do. Everything is written
 under a temporary name and renamed, with a checksum; what does not match its checksum is dropped and made again.
 Nothing here need be durable, so nothing waits for the disk.
+
+The checksums tell of damage, not of malice: a folder that others can write to is not used.
 """
 
 import hashlib
@@ -11,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import time
 import zlib
 from collections.abc import Collection
@@ -37,6 +40,8 @@ CLOCK_TICK_NS = 20_000_000
 """File systems stamp changes by a clock of up to 10 ms; two changes within this may bear one stamp."""
 
 _CHECKED_AT_ONCE = 1 << 22
+_DRAFTS = f".{'[0-9a-f]' * 16}.tmp"
+"""Names of files that are being written."""
 
 
 def default_cache_dir() -> Path:
@@ -62,9 +67,15 @@ class SoundCache:
         self.folder = Path(folder).expanduser().absolute() if os.fspath(folder) else default_cache_dir().absolute()
         self.sample_rate_hz = sample_rate_hz
         self.max_gb = max_gb
+        self._is_private = False
 
     def find_record(self, path: str) -> tuple[dict[str, Any], NDArray[np.uint64]] | None:
-        """What was measured of a file and its acoustic fingerprint, if it has not changed since."""
+        """What was measured of a file and its acoustic fingerprint, if it has not changed since.
+
+        Raises:
+            CacheError: others can write to the cache.
+        """
+        self._see_that_it_is_private()
         place = self._record(path)
         try:
             record = json.loads(place.read_text(encoding="utf-8"))
@@ -98,11 +109,11 @@ class SoundCache:
         """Begin to write a waveform whose key is known only at its end.
 
         Raises:
-            CacheError: the cache cannot be written.
+            CacheError: the cache cannot be written, or others can write to it.
         """
+        self._see_that_it_is_private()
         try:
             draft = self._waveforms / f".{secrets.token_hex(8)}.tmp"
-            draft.parent.mkdir(parents=True, exist_ok=True)
             return WaveformWriter(self, draft, draft.open("wb"))
         except OSError as error:
             raise self._refuse(error) from error
@@ -112,7 +123,11 @@ class SoundCache:
 
         Returns nothing where it is not there or damaged; then it has to be made again. The checksum is computed
         again only when the file on disk has been touched since it was last found sound.
+
+        Raises:
+            CacheError: others can write to the cache.
         """
+        self._see_that_it_is_private()
         place = self._waveform(key)
         notes = place.with_suffix(".json")
         try:
@@ -144,7 +159,7 @@ class SoundCache:
                 entries.append((notes.stat().st_mtime, place.stat().st_size, place))
             except OSError:
                 notes.unlink(missing_ok=True)
-        for draft in self.folder.glob("*/.*.tmp"):
+        for draft in (path for folder in (self._waveforms, self._records) for path in folder.glob(_DRAFTS)):
             if time.time() - draft.stat().st_mtime > ABANDONED_AFTER_S:
                 draft.unlink(missing_ok=True)
         excess = sum(size for _, size, _ in entries) - self.max_gb * 1e9
@@ -177,9 +192,35 @@ class SoundCache:
     def _waveform(self, key: str) -> Path:
         return self._waveforms / f"{key}-{self.sample_rate_hz}-v{VERSION}.f32"
 
-    def _write(self, place: Path, data: bytes) -> None:
+    def _see_that_it_is_private(self) -> None:
+        """Make the folders where they are missing, and refuse those that others can write to."""
+        if self._is_private and self._waveforms.exists() and self._records.exists():
+            return  # looked at before
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.folder, self._waveforms, self._records):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                self._refuse_shared(folder)
+        except OSError as error:
+            raise self._refuse(error) from error
+        self._is_private = True
+
+    def _refuse_shared(self, folder: Path) -> None:
+        if os.name == "nt":  # access lists, which default to the user's own
+            return
+        facts = folder.stat()
+        if facts.st_uid == os.geteuid() and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return
+        whose = "belongs to another user" if facts.st_uid != os.geteuid() else "can be written to by others"
+        raise CacheError(
+            f"data.cache_dir={self.folder}: {folder} {whose}, who could put other sound in the place of yours. Give a "
+            f"folder of your own with data.cache_dir or ${ENVIRONMENT_VARIABLE}; or, if you trust what is in it: "
+            f"chmod -R go-w '{self.folder}'"
+        )
+
+    def _write(self, place: Path, data: bytes) -> None:
+        self._see_that_it_is_private()
+        try:
             draft = place.with_name(f".{secrets.token_hex(8)}.tmp")
             draft.write_bytes(data)
             draft.replace(place)

@@ -1,11 +1,10 @@
 """Checkpoints: a folder of tensors (safetensors) and facts (JSON), whole or not there, checked before it is used.
 
-A checkpoint holds `tensors.safetensors`, `state.json` and `manifest.json` with the SHA-256 of both; `saving` writes it.
-No pickle is ever read, and nothing is taken over unchecked.
+A checkpoint holds `tensors.safetensors`, `state.json` and `manifest.json` with the SHA-256 of both, sealed; `saving`
+writes it. No pickle is ever read, and nothing is taken over unchecked.
 """
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sda.errors import CheckpointError
+from sda.plain_files import open_plain, read_json
+from sda.seal import SEAL, holds
 from sda.training.metrics import MetricsHistory
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ BEST = "best"
 """Name of the folder with the best epoch's checkpoint, beside those named by epoch."""
 MOST_STATE_BYTES = 1 << 30
 """Size of `state.json` beyond which it is not read; a million steps take a fifth of this."""
+
+_HASHED_AT_ONCE = 1 << 20
+PURPOSE = "checkpoint"
+"""What a checkpoint's manifest is sealed as."""
 
 _DTYPES = {"torch.float32": "F32", "torch.float64": "F64", "torch.int64": "I64", "torch.bool": "BOOL"}
 """What safetensors calls the types that models have."""
@@ -43,6 +48,8 @@ class Checkpoint:
     """The run's configuration, resolved."""
     facts: dict[str, Any]
     """What else the continuation needs: dataset fingerprint, versions."""
+    is_own: bool = False
+    """Whether this installation wrote it, so that the places which its configuration names are the user's own."""
 
     def check_tensors(self, expected: "Mapping[str, Tensor]") -> None:
         """See that tensors are there in the shape and type that a model has; only the file's header is read.
@@ -112,19 +119,18 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         CheckpointError: it is missing, incomplete, damaged, or of a version this sda does not read.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(folder / MANIFEST)
         for name in (TENSORS, STATE):
             if hash_file(folder / name) != manifest[name]:
                 raise CheckpointError(f"{folder / name} is damaged: its content does not match the manifest.")
-        if (folder / STATE).stat().st_size > MOST_STATE_BYTES:
-            raise CheckpointError(f"{folder / STATE} is larger than any run's state: it is not read.")
-        content = _migrate(json.loads((folder / STATE).read_text(encoding="utf-8")), folder)
+        content = _migrate(read_json(folder / STATE, MOST_STATE_BYTES), folder)
         return Checkpoint(
             folder,
             content["progress"],
             MetricsHistory.from_dict(content["history"]),
             content["config"],
             content["facts"],
+            is_own=holds(manifest.get(SEAL), PURPOSE, {name: manifest[name] for name in (TENSORS, STATE)}),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{folder} is no complete checkpoint ({type(error).__name__}: {error}).") from error
@@ -192,6 +198,9 @@ def name_retired(path: Path) -> Path:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a plain file's content."""
+    with open_plain(path) as file:
+        digest = hashlib.sha256()
+        while block := file.read(_HASHED_AT_ONCE):
+            digest.update(block)
+        return digest.hexdigest()

@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from sda.durable import sync_file, sync_folder, write_json
 from sda.errors import CheckpointError, DivergedError
+from sda.seal import write_sealed
 from sda.training.checkpoint import (
     BEST,
     MANIFEST,
+    PURPOSE,
     SCHEMA_VERSION,
     STATE,
     TENSORS,
+    Checkpoint,
     find_not_finite,
     hash_file,
     list_checkpoints,
     name_retired,
     open_checkpoint,
 )
+from sda.training.metrics import MetricsHistory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,14 +69,31 @@ def draft_checkpoint(state: "TrainState", config: dict[str, Any], facts: dict[st
     damaged = find_not_finite(tensors)
     if damaged:
         raise DivergedError(f"the state at step {progress.step} is not saved: {damaged} is not finite")
-    content = {
+    content = _list_content(asdict(progress), state.history, config, facts)
+    return Draft(BEST if best else name, tensors, content)
+
+
+def draft_copy(checkpoint: Checkpoint, config: dict[str, Any], facts: dict[str, Any]) -> Draft:
+    """Another installation's checkpoint as one of this one's: its state, and our configuration and facts.
+
+    Raises:
+        CheckpointError: its tensors cannot be read.
+    """
+    content = _list_content(checkpoint.progress, checkpoint.history, config, facts)
+    return Draft(checkpoint.folder.name, checkpoint.load_tensors(), content)
+
+
+def _list_content(
+    progress: dict[str, Any], history: MetricsHistory, config: dict[str, Any], facts: dict[str, Any]
+) -> dict[str, Any]:
+    """What `state.json` holds."""
+    return {
         "schema_version": SCHEMA_VERSION,
-        "progress": asdict(progress),
-        "history": state.history.to_dict(),
+        "progress": progress,
+        "history": history.to_dict(),
         "config": config,
         "facts": facts,
     }
-    return Draft(BEST if best else name, tensors, content)
 
 
 class CheckpointWriter:
@@ -135,7 +156,8 @@ def write_checkpoint(folder: Path, draft: Draft) -> Path:
         (temporary / TENSORS).write_bytes(save(draft.tensors))  # not by safetensors, whose errors hide the system's
         sync_file(temporary / TENSORS)
         write_json(temporary / STATE, draft.content)
-        write_json(temporary / MANIFEST, {name: hash_file(temporary / name) for name in (TENSORS, STATE)})
+        hashes = {name: hash_file(temporary / name) for name in (TENSORS, STATE)}
+        write_sealed(temporary / MANIFEST, PURPOSE, hashes)
         _replace_folder(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

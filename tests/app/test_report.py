@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from sda.app.report import Outcome, describe_verdict, print_outcome, suggest_next
+from sda.app.report import Outcome, describe_verdict, print_lines, print_outcome, suggest_next
 from sda.training.metrics import EpochMetrics, MetricsHistory
 from sda.training.overfitting import judge_gap
 
@@ -109,3 +109,9 @@ def test_a_last_epoch_that_was_lower_within_the_noise_is_told_of(last_loss, is_t
     printed = io.StringIO()
     print_outcome(Console(file=printed, width=200), _plan(), Outcome("finished", history, [], unsaved=["a checkpoint"]))
     assert "checkpoint is kept" not in printed.getvalue()
+
+
+def test_what_would_move_the_cursor_is_spelt_out(capsys):
+    """The name of a file, or what a server answers, may hold anything."""
+    print_lines(Console(), ["! \x1b]0;title\x07\x1b[2Jgone\r.wav", "two\nlines"])
+    assert capsys.readouterr().out == "! \\x1b]0;title\\x07\\x1b[2Jgone\\r.wav\ntwo\nlines\n"

@@ -128,8 +128,8 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
 
     # MLflow has both evaluations: the second was told after the run had ended.
     replay = "SELECT value FROM metrics WHERE key = 'evaluation/memorisation.replay_rate'"
-    told = sorted(value for (value,) in command_line.query(replay))
-    assert told == sorted(one["memorisation"]["replay_rate"] for one in (at_end, values))
+    told = [value for (value,) in command_line.query(replay)]
+    assert sorted(told) == sorted({one["memorisation"]["replay_rate"] for one in (at_end, values)})
     (tag,) = command_line.query("SELECT value FROM tags WHERE key = 'evaluation'")[0]
     assert tag.startswith(values["verdict"]["label"])
     assert "full suite" in tag

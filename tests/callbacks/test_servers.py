@@ -1,6 +1,5 @@
 """Delivery to real MLflow servers that die and come back, and to ones that only misbehave."""
 
-import json
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from sda.callbacks.journal import JOURNAL, Journal, read_journal
 from sda.callbacks.tracking import MlflowTracking, deliver, try_to_deliver
 from sda.training.metrics import RunEnded
 from tests.callbacks.test_local import epoch, started, step
+from tests.callbacks.test_tracking import move_store
 
 pytestmark = [
     pytest.mark.slow,
@@ -120,7 +120,7 @@ def test_a_server_that_is_killed_in_mid_run_has_the_whole_journal_in_the_end(ser
     tracking(event)
     journal.close()
     tracking.close()
-    _wait_for(lambda: not try_to_deliver(run_dir))
+    _wait_for(lambda: not try_to_deliver(run_dir).problem)
     assert is_delivered(run_dir)
     _expect_the_journal(server.uri, run_dir)
 
@@ -155,9 +155,8 @@ def _deliver_elsewhere(run_dir, tmp_path, empty_database):
     """The store comes back, here as another address."""
     (tmp_path / "mlflow.db").write_bytes(empty_database.read_bytes())
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    values = json.loads((run_dir / "tracking.json").read_text()) | {"uri": uri}
-    (run_dir / "tracking.json").write_text(json.dumps(values))
-    _wait_for(lambda: not try_to_deliver(run_dir))
+    move_store(run_dir, uri)
+    _wait_for(lambda: not try_to_deliver(run_dir).problem)
     _expect_the_journal(uri, run_dir)
 
 
@@ -170,14 +169,14 @@ def test_a_store_that_is_locked_by_others_is_waited_for(run_dir, tmp_path, empty
     deliver(run_dir)
     _write(run_dir, *(step(n) for n in range(51, 101)), RunEnded("finished", 1, 100))
     code = "import sys; from pathlib import Path; from sda.callbacks.tracking import try_to_deliver; "
-    code += "print(try_to_deliver(Path(sys.argv[1])))"
+    code += "print(try_to_deliver(Path(sys.argv[1])).problem)"
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         process = subprocess.Popen([sys.executable, "-c", code, str(run_dir)], stdout=subprocess.PIPE, text=True)
         time.sleep(12.0)  # longer than SQLite itself waits
         other.execute("COMMIT")
     process.communicate(timeout=120)
-    _wait_for(lambda: not try_to_deliver(run_dir))
+    _wait_for(lambda: not try_to_deliver(run_dir).problem)
     _expect_the_journal(uri, run_dir)
 
 

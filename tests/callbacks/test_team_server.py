@@ -177,10 +177,10 @@ def test_a_run_is_delivered_by_a_user_who_has_no_keys_of_the_bucket(team, run_di
 def test_a_password_that_is_refused_is_told_and_loses_nothing(team, run_dir, sign_in, user):
     sign_in(user)
     for _ in range(2):
-        assert try_to_deliver(run_dir) == UNKNOWN_USER
+        assert try_to_deliver(run_dir).problem == UNKNOWN_USER
     assert not is_delivered(run_dir)
     sign_in(ADA)
-    assert try_to_deliver(run_dir) == ""
+    assert try_to_deliver(run_dir).problem == ""
     _expect_the_run(team, run_dir)
 
 

@@ -1,8 +1,8 @@
 """Delivery to a real MLflow store in SQLite."""
 
-import json
 import shutil
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -10,10 +10,12 @@ from sda.callbacks.backlog import (
     TrackingSettings,
     is_delivered,
     link_to_run,
+    read_settings,
     read_state,
     resolve_uri,
     rewind,
     write_settings,
+    write_state,
 )
 from sda.callbacks.journal import Journal
 from sda.callbacks.tracking import MlflowTracking, deliver
@@ -49,6 +51,13 @@ def _make_run(folder, store, name="run", **settings):
     }
     write_settings(run_dir, TrackingSettings(**(values | settings)))
     return run_dir
+
+
+def move_store(run_dir, uri):
+    """Let a run of ours be delivered to another address."""
+    settings = replace(read_settings(run_dir), uri=uri)
+    (run_dir / "tracking.json").unlink()
+    write_settings(run_dir, settings)
 
 
 def _client(store):
@@ -134,8 +143,7 @@ def test_the_end_is_shown_as_it_was(store, tmp_path, status, shown):
 
 def test_the_thread_delivers_and_close_waits_for_it(store, tmp_path):
     run_dir = _make_run(tmp_path, store)
-    settings = json.loads((run_dir / "tracking.json").read_text())
-    tracking = MlflowTracking(run_dir, TrackingSettings(**settings), close_timeout_s=60)
+    tracking = MlflowTracking(run_dir, read_settings(run_dir), close_timeout_s=60)
     journal = Journal(run_dir)
     for event in (started(), step(1), epoch(1), RunEnded("finished", 1, 1)):
         journal(event)
@@ -149,8 +157,7 @@ def test_the_thread_delivers_and_close_waits_for_it(store, tmp_path):
 def test_a_store_that_is_away_loses_nothing(store, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     run_dir = _make_run(tmp_path, store, uri="http://127.0.0.1:9")
-    settings = TrackingSettings(**json.loads((run_dir / "tracking.json").read_text()))
-    tracking = MlflowTracking(run_dir, settings, close_timeout_s=60)
+    tracking = MlflowTracking(run_dir, read_settings(run_dir), close_timeout_s=60)
     journal = Journal(run_dir)
     for event in (started(), step(1), RunEnded("finished", 0, 1)):
         journal(event)
@@ -159,8 +166,7 @@ def test_a_store_that_is_away_loses_nothing(store, tmp_path, monkeypatch):
     assert "Exception" in tracking.close()
     assert not is_delivered(run_dir)
     # The store comes back, here as another address.
-    values = json.loads((run_dir / "tracking.json").read_text()) | {"uri": f"sqlite:///{store}/mlflow.db"}
-    (run_dir / "tracking.json").write_text(json.dumps(values))
+    move_store(run_dir, f"sqlite:///{store}/mlflow.db")
     deliver(run_dir)
     assert _curve(store, read_state(run_dir).run_id, "step/train_loss") == [(1, 0.5)]
 
@@ -229,3 +235,144 @@ def test_an_address_means_the_same_from_every_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert resolve_uri("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
     assert resolve_uri("https://team.example/mlflow") == "https://team.example/mlflow"
+
+
+def _end(store, tmp_path):
+    """A run whose end was delivered, but that died before it could be noted as finished."""
+    run_dir = _make_run(tmp_path, store)
+    score = ReconstructionScored(1, "model", 5.0, 1.5, 3.0, 8)
+    _write(run_dir, started(), step(1), epoch(1), complete(1), score)
+    return run_dir, score
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_an_end_that_is_told_again_is_delivered_once(store, tmp_path, is_noted):
+    """The state is that of before the last batch where the process died between sending it and noting it."""
+    run_dir, score = _end(store, tmp_path)
+    before = None
+    if not is_noted:
+        cut = (run_dir / "events.jsonl").read_bytes().splitlines(keepends=True)
+        (run_dir / "events.jsonl").write_bytes(b"".join(cut[:3]))
+        deliver(run_dir)
+        before = replace(read_state(run_dir), in_doubt=True)
+        (run_dir / "events.jsonl").write_bytes(b"".join(cut))
+    deliver(run_dir)
+    if before is not None:
+        write_state(run_dir, before)
+    rewind(run_dir, 1, 1, MetricsHistory([step(1)], [epoch(1)]))
+    _write(run_dir, replace(complete(1), total_time_s=9.0), replace(score), RunEnded("finished", 1, 1))
+    deliver(run_dir)
+    run_id = read_state(run_dir).run_id
+    keys = [key for key in _client(store).get_run(run_id).data.metrics if not key.startswith(("step/", "epoch/"))]
+    assert len(keys) == 8
+    assert {key: len(_curve(store, run_id, key)) for key in keys} == dict.fromkeys(keys, 1)
+
+
+def test_a_whole_journal_that_is_told_again_is_delivered_once_whenever_it_dies(store, tmp_path, monkeypatch):
+    run_dir = _make_run(tmp_path, store)
+    monkeypatch.setattr("sda.callbacks.tracking.BATCH_METRICS", 60)  # several batches
+    _write(run_dir, started(), *(step(n) for n in range(1, 31)), epoch(1))
+    deliver(run_dir)
+    rewind(run_dir, 0, 0, MetricsHistory())
+    lines = (run_dir / "events.jsonl").read_bytes()
+    (run_dir / "events.jsonl").write_bytes(lines.replace(b"0.5", b"0.6", 1))  # damaged: all of it is told again
+    assert rewind(run_dir, 30, 1, MetricsHistory([step(n) for n in range(1, 31)], [epoch(1)])) > 0
+    from sda.callbacks import tracking
+
+    sent = []
+
+    def die(*arguments):
+        if len(sent) == 2:
+            raise KeyboardInterrupt
+        sent.append(arguments)
+        return genuine(*arguments)
+
+    genuine = tracking._deliver_batch
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "_deliver_batch", die)
+        with pytest.raises(KeyboardInterrupt):
+            deliver(run_dir)
+    deliver(run_dir)
+    assert [at for at, _ in _curve(store, read_state(run_dir).run_id, "step/train_loss")] == list(range(1, 31))
+
+
+@pytest.mark.parametrize("deleted", ["run", "experiment"])
+def test_what_was_deleted_in_mlflow_is_restored_and_said(store, tmp_path, deleted):
+    run_dir = _make_run(tmp_path, store)
+    _write(run_dir, started(), step(1))
+    deliver(run_dir)
+    state, client = read_state(run_dir), _client(store)
+    client.delete_run(state.run_id) if deleted == "run" else client.delete_experiment(state.experiment_id)
+    _write(run_dir, step(2), RunEnded("finished", 1, 2))
+    notices = deliver(run_dir)
+    assert any(f"{deleted} " in notice and "restored" in notice for notice in notices)
+    assert [at for at, _ in _curve(store, state.run_id, "step/train_loss")] == [1, 2]
+    run = _client(store).get_run(state.run_id).info
+    assert (run.lifecycle_stage, run.status) == ("active", "FINISHED")
+    assert deliver(run_dir) == []
+
+
+def test_a_new_run_of_a_deleted_experiment_brings_it_back(store, tmp_path):
+    first, second = (_make_run(tmp_path, store, name=name) for name in ("first", "second"))
+    _write(first, started())
+    deliver(first)
+    _client(store).delete_experiment(read_state(first).experiment_id)
+    _write(second, started(), step(1))
+    assert "restored" in " ".join(deliver(second))
+    assert _curve(store, read_state(second).run_id, "step/train_loss") == [(1, 0.5)]
+
+
+def test_a_run_that_is_gone_for_good_is_told_anew(store, empty_database, tmp_path):
+    run_dir = _make_run(tmp_path, store)
+    _write(run_dir, started(), step(1))
+    deliver(run_dir)
+    before = read_state(run_dir).run_id
+    (tmp_path / "new").mkdir()
+    shutil.copy(empty_database, tmp_path / "new" / "mlflow.db")
+    move_store(run_dir, f"sqlite:///{tmp_path}/new/mlflow.db")
+    _write(run_dir, step(2))
+    (notice,) = deliver(run_dir)
+    assert before in notice
+    assert "told anew" in notice
+    assert [at for at, _ in _curve(tmp_path / "new", read_state(run_dir).run_id, "step/train_loss")] == [1, 2]
+
+
+def test_a_sweeps_parent_that_was_deleted_is_restored(store, tmp_path):
+    sweep = tmp_path / "runs" / "sweep"
+    first, second = (_make_run(sweep, store, name=name, sweep_dir=str(sweep)) for name in ("0", "1"))
+    _write(first, started())
+    deliver(first)
+    parent = _client(store).get_run(read_state(first).run_id).data.tags["mlflow.parentRunId"]
+    _client(store).delete_run(parent)
+    _write(second, started(), RunEnded("finished", 1, 1))
+    deliver(second)
+    assert _client(store).get_run(parent).info.lifecycle_stage == "active"
+    assert _client(store).get_run(read_state(second).run_id).data.tags["mlflow.parentRunId"] == parent
+
+
+def test_only_files_of_the_run_go_to_the_store(store, tmp_path):
+    run_dir = _make_run(tmp_path, store)
+    outside, inside = tmp_path / "outside.wav", run_dir / "previews" / "epoch_0001" / "sample_1.wav"
+    inside.parent.mkdir(parents=True)
+    for path in (outside, inside):
+        path.write_bytes(b"RIFF")
+    link = inside.with_name("sample_2.wav")
+    link.symlink_to(outside)
+    paths = [outside, inside, link, run_dir / ".." / "outside.wav"]
+    _write(run_dir, started(), *(PreviewEvent(1, str(path), 48000) for path in paths))
+    deliver(run_dir)
+    write_state(run_dir, replace(read_state(run_dir), pending=[("../outside.wav", ""), (str(outside), "")]))
+    deliver(run_dir)
+    names = {path.name for path in (store / "mlartifacts").rglob("*") if path.is_file()}
+    assert names == {"manifest.json", "sample_1.wav"}
+
+
+def test_a_store_that_keeps_files_elsewhere_is_refused_and_told(store, tmp_path):
+    target = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    _client(store).create_experiment("test", artifact_location=target.as_uri())
+    run_dir = _make_run(tmp_path, store)
+    _write(run_dir, started(), step(1), RunEnded("finished", 1, 1))
+    with pytest.raises(TrackingError, match="outside its own folder"):
+        deliver(run_dir)
+    assert not target.exists()
+    assert _curve(store, read_state(run_dir).run_id, "step/train_loss") == [(1, 0.5)]

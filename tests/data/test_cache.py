@@ -180,12 +180,16 @@ def test_a_waveform_in_use_survives_being_dropped(root, cache):
 
 def test_drafts_of_dead_processes_are_removed(root, cache):
     scan_folder(root, cache=cache)
-    old, new = (cache.folder / "waveforms" / name for name in (".old.tmp", ".new.tmp"))
-    old.touch()
-    new.touch()
-    os.utime(old, (1e9, 1e9))
+    old, new = (cache.folder / "waveforms" / name for name in (f".{'0' * 16}.tmp", f".{'1' * 16}.tmp"))
+    yours = cache.folder / "mine" / ".old.tmp"
+    yours.parent.mkdir()
+    for path in (old, new, yours):
+        path.touch()
+    for path in (old, yours):
+        os.utime(path, (1e9, 1e9))
     cache.trim()
     assert not old.exists()
+    assert yours.exists()
     assert new.exists()  # may be another process's
 
 
@@ -250,3 +254,31 @@ def test_a_corpus_refuses_a_sound_that_is_not_the_one_scanned(root, cache):
     Path(path).unlink()
     with pytest.raises(DataError, match="unreadable"):
         Corpus(cache, {path: scan.usable[0].sha256}).get(path)
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757])
+@pytest.mark.parametrize("name", ["", "waveforms", "records"])
+def test_a_cache_that_others_can_write_to_is_refused(root, tmp_path, mode, name):
+    folder = tmp_path / "shared"
+    scan_folder(root, cache=SoundCache(folder, RATE_HZ))
+    (folder / name).chmod(mode)
+    with pytest.raises(CacheError, match=r"can be written to by others.*chmod -R go-w"):
+        scan_folder(root, cache=SoundCache(folder, RATE_HZ))
+
+
+def test_a_cache_of_somebody_else_is_refused(root, tmp_path, monkeypatch):
+    folder = tmp_path / "theirs"
+    scan_folder(root, cache=SoundCache(folder, RATE_HZ))
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(CacheError, match="belongs to another user"):
+        scan_folder(root, cache=SoundCache(folder, RATE_HZ))
+
+
+def test_a_new_cache_is_its_makers_alone(root, tmp_path):
+    before = os.umask(0)
+    try:
+        scan_folder(root, cache=SoundCache(tmp_path / "new" / "cache", RATE_HZ))
+    finally:
+        os.umask(before)
+    folder = tmp_path / "new" / "cache"
+    assert {path.stat().st_mode & 0o777 for path in (folder, folder / "waveforms", folder / "records")} == {0o700}
