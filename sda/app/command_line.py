@@ -19,7 +19,6 @@ from rich.console import Console
 from sda.app.arguments import find_value, prepare_arguments, quote_value, split_names
 from sda.app.composition import guard_composition
 from sda.app.explanation import explain_composition, find_cause
-from sda.app.listing import make_lines_printable
 from sda.app.objective import check_objective
 from sda.app.plan import Plan, list_keys, plan_resume, plan_run
 from sda.app.runs import LOCK, find_run
@@ -30,6 +29,7 @@ from sda.app.sweep_job import Job, run_job, share_threads
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices, register_configs
 from sda.errors import ConfigError, SdaError
+from sda.printable import make_lines_printable
 from sda.seal import is_own
 
 register_resolvers(scan_once)

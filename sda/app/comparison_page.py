@@ -10,10 +10,10 @@ import soundfile
 from sda.app.comparison import ComparedRun, Comparison
 from sda.app.comparison_figures import Picture
 from sda.app.comparison_lines import HEAD_OF_SETTINGS, describe_ranking, head_runs, tabulate_runs, tabulate_settings
-from sda.app.listing import make_printable
 from sda.app.page import render_page
 from sda.app.runs import PREVIEWS
 from sda.audio.io import encode_mp3
+from sda.printable import make_printable
 
 MOST_HEARD = 16
 """Runs whose sounds are on the page: the best of every setting first."""

@@ -23,9 +23,9 @@ from sda.app.evaluation_figures import (
     to_percent,
 )
 from sda.app.evaluation_words import MEASURES, Wording
-from sda.app.listing import make_printable
 from sda.app.page import render_page
 from sda.evaluation.verdict import EMBEDDINGS, LEAST_SKILL, MOST_OVERFIT, MOST_UNLIKE
+from sda.printable import make_printable
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from sda.data.groups import Groups
 from sda.data.measure import Measured, to_dbfs
 from sda.data.scan import Scan, ScannedFile
 from sda.data.split import Split
+from sda.printable import make_printable
 
 MOST_CLIPPED = 0.001
 """Share of clipped samples above which a file is pointed out; the others likewise."""
@@ -162,25 +163,6 @@ def show_name(path: str, root: str) -> str:
     'wet\\n/é 😀.wav'
     """
     return make_printable(Path(path).relative_to(root).as_posix())
-
-
-def make_printable(text: str) -> str:
-    r"""Text whose signs that cannot be printed, or would turn others around, are spelt out.
-
-    >>> make_printable("a\tb")
-    'a\\tb'
-    """
-    joiner = "\N{ZERO WIDTH JOINER}"  # part of many emoji
-    return "".join(sign if sign.isprintable() or sign == joiner else ascii(sign)[1:-1] for sign in text)
-
-
-def make_lines_printable(text: str) -> str:
-    r"""The same for text of several lines, which stay apart.
-
-    >>> make_lines_printable("a\x1b[2J\nb")
-    'a\\x1b[2J\nb'
-    """
-    return "\n".join(make_printable(line) for line in text.split("\n"))
 
 
 def _format_percent(fraction: float) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sda.app.listing import make_lines_printable
 from sda.app.plan import Plan
 from sda.app.runs import PREVIEWS
 from sda.callbacks.backlog import LOCAL_UI
 from sda.callbacks.console import format_duration
 from sda.callbacks.folds import FoldSummary
+from sda.printable import make_lines_printable
 from sda.training.metrics import (
     EpochMetrics,
     Evaluated,

@@ -9,13 +9,14 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
-from sda.app.listing import LIMITS, SIDES, Entry, format_cells, make_printable
+from sda.app.listing import LIMITS, SIDES, Entry, format_cells
 from sda.app.outlook import describe_split, describe_steps
 from sda.app.page import render_page
 from sda.app.scan_report import FolderReport
 from sda.audio.io import FloatArray
 from sda.audio.thumbnail import RANGE_DB, sketch_spectrogram, trace_outline
 from sda.data.cache import SoundCache
+from sda.printable import make_printable
 
 WIDTH, HEIGHT = 160, 56
 """Size of either picture of a sound, in pixels."""

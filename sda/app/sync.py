@@ -3,12 +3,12 @@
 import sys
 from pathlib import Path
 
-from sda.app.listing import make_lines_printable
 from sda.app.runs import find_runs, is_running, read_summary, update_summary
 from sda.callbacks.backlog import is_delivered, is_tracked, link_to_run, read_state
 from sda.callbacks.journal import JOURNAL, Journal
 from sda.callbacks.tracking import try_to_deliver
 from sda.plain_files import find_strange
+from sda.printable import make_lines_printable
 from sda.seal import is_own
 from sda.training.metrics import RunEnded
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from sda.printable import make_lines_printable
 from sda.training.metrics import (
     CheckpointSaved,
     EpochMetrics,
@@ -78,7 +79,7 @@ class ConsoleCallback:
             self._live.stop()
 
     def _print(self, text: str, style: str | None = None) -> None:
-        self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(make_lines_printable(text), style=style, markup=False, highlight=False, soft_wrap=True)
         self._printed_at = time.monotonic()
 
     def _show_step(self, step: StepMetrics) -> None:

@@ -14,7 +14,7 @@ import soundfile
 
 from sda.app.evaluation_figures import MAP_HEIGHT, MAP_WIDTH
 from sda.app.evaluation_page import ListeningRow, NearestRow, Point, Report, draw_page
-from sda.app.listing import make_printable
+from sda.printable import make_printable
 from tests.app.conftest import NEEDS_BROWSER
 from tests.conftest import RATE_HZ, tone
 

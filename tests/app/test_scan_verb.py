@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from sda.app.listing import make_printable, show_name
+from sda.app.listing import show_name
 from sda.app.scan_table import MOST_ROWS
+from sda.printable import make_printable
 from tests.app.conftest import TINY
 from tests.conftest import RATE_HZ, tone
 

@@ -1,0 +1,20 @@
+"""Text from anywhere, such as names of files, made fit to be shown."""
+
+
+def make_printable(text: str) -> str:
+    r"""Text whose signs that cannot be printed, or would turn others around, are spelt out.
+
+    >>> make_printable("a\tb")
+    'a\\tb'
+    """
+    joiner = "\N{ZERO WIDTH JOINER}"  # part of many emoji
+    return "".join(sign if sign.isprintable() or sign == joiner else ascii(sign)[1:-1] for sign in text)
+
+
+def make_lines_printable(text: str) -> str:
+    r"""The same for text of several lines, which stay apart.
+
+    >>> make_lines_printable("a\x1b[2J\nb")
+    'a\\x1b[2J\nb'
+    """
+    return "\n".join(make_printable(line) for line in text.split("\n"))
