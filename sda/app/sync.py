@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from sda.app.runs import find_runs, is_running, read_summary, update_summary
+from sda.app.runs import find_runs, hold_if_free, read_summary, update_summary
 from sda.callbacks.backlog import SETTINGS, is_delivered, link_to_run, read_state
 from sda.callbacks.journal import JOURNAL, Journal
 from sda.callbacks.tracking import try_to_deliver
@@ -26,16 +26,25 @@ def close_stale_runs() -> list[Path]:
     Returns:
         runs, at rest, that MLflow does not have all of.
     """
-    at_rest = [run_dir for run_dir in find_runs() if (run_dir / JOURNAL).exists() and not is_running(run_dir)]
-    for run_dir in at_rest:
-        summary = read_summary(run_dir)
-        if summary["status"] == "running":
-            journal = Journal(run_dir)
-            where = summary.get("epochs", 0), summary.get("steps", 0)
-            journal(RunEnded("killed", *where, reason="its process ended without a word"))
-            journal.close()
-            update_summary(run_dir, status="killed")
+    at_rest = []
+    for run_dir in find_runs():
+        # Held meanwhile: a run that another process goes on with at this moment has one writer.
+        with hold_if_free(run_dir) as is_free:
+            if is_free and (run_dir / JOURNAL).exists():
+                _close_if_stale(run_dir)
+                at_rest.append(run_dir)
     return [run_dir for run_dir in at_rest if (run_dir / SETTINGS).exists() and not is_delivered(run_dir)]
+
+
+def _close_if_stale(run_dir: Path) -> None:
+    summary = read_summary(run_dir)
+    if summary["status"] != "running":
+        return
+    journal = Journal(run_dir)
+    where = summary.get("epochs", 0), summary.get("steps", 0)
+    journal(RunEnded("killed", *where, reason="its process ended without a word"))
+    journal.close()
+    update_summary(run_dir, status="killed")
 
 
 if __name__ == "__main__":

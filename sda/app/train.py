@@ -1,6 +1,7 @@
 """The training run, composed: build it, connect it, let it run, leave a record whatever happens."""
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +60,14 @@ class Emitter:
             listener(event)
 
 
-def run_training(plan: Plan, console: Console, layers: str | None = None) -> int:
+def run_training(
+    plan: Plan, console: Console, layers: str | None = None, is_orphaned: Callable[[], bool] = lambda: False
+) -> int:
     """Train as planned, or go on where the plan's checkpoint stands.
 
     Args:
         layers: the configuration before it was resolved, kept beside the resolved one.
+        is_orphaned: whether the sweep that the run belongs to is gone, upon which it saves and stops.
 
     Returns:
         the exit code of the process.
@@ -72,7 +76,8 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> int
         SdaError: the run cannot be built or cannot go on; what was learned up to then is on disk.
     """
     with lock_run(plan.run_dir), ExitStack() as stack:
-        requests = stack.enter_context(Requests(console, 60 * plan.config.checkpoint.every_minutes))
+        save_every_s = 60 * plan.config.checkpoint.every_minutes
+        requests = stack.enter_context(Requests(console, save_every_s, is_orphaned=is_orphaned))
         session = build_session(plan)
         build_cache(plan.config).trim(keep={file.sha256 for file in plan.scan.usable})
         n_damaged = _record_start(session, layers)
