@@ -5,6 +5,7 @@ has ended, so that no two processes train the same. Jobs in children of the swee
 they save and stop as after SIGTERM, nothing more is begun, and their processes end.
 """
 
+import multiprocessing
 import os
 import threading
 import time
@@ -28,11 +29,11 @@ IsOrphaned = Callable[[], bool]
 _at_work = threading.Lock()
 """Held by this process while a job runs in it."""
 _watched: set[int] = set()
-"""Parents with which this process ends."""
+"""Parents with which this process, a worker, ends."""
 
 
 def watch_sweep(launcher: str, sweep_pid: int) -> IsOrphaned:
-    """What says of a job whether its sweep's process is gone; from now on, this process ends when it is.
+    """What says of a job whether its sweep's process is gone; from now on, a worker process ends when it is.
 
     That a child gets another parent is a fact that the system tells; on Windows it does not.
 
@@ -42,16 +43,16 @@ def watch_sweep(launcher: str, sweep_pid: int) -> IsOrphaned:
     Raises:
         OrphanedError: it is gone already.
     """
-    if launcher not in CHILDREN:
+    if launcher not in CHILDREN or sweep_pid == os.getpid():  # one job at a time runs in the sweep's own process
         return lambda: False
 
     def is_orphaned() -> bool:
         return os.getppid() != sweep_pid
 
-    _refuse_orphans(is_orphaned)
-    if sweep_pid not in _watched:
+    if sweep_pid not in _watched and multiprocessing.parent_process() is not None:
         _watched.add(sweep_pid)
         threading.Thread(target=_end_when, args=(is_orphaned,), name="sweep-watch", daemon=True).start()
+    _refuse_orphans(is_orphaned)
     return is_orphaned
 
 

@@ -28,7 +28,7 @@ from sda.app.sweep import (
     read_session,
 )
 from sda.app.sweep_claim import IsOrphaned, at_work, claim_job, hold_when_free, watch_sweep
-from sda.config.machine import claim_gpu, count_gpus, measure_machine
+from sda.config.machine import THREADS, claim_gpu, count_gpus, measure_machine, share_cores
 from sda.errors import OrphanedError, SdaError
 
 CONSOLE = "console.txt"
@@ -37,7 +37,6 @@ BESIDE_EACH_OTHER = frozenset({"joblib", "ray", "submitit_local", "submitit_slur
 """Launchers whose jobs run at the same time."""
 SHARES_GPUS = "joblib"
 """The launcher that leaves GPUs to us; the others hand them out."""
-THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True)
@@ -129,14 +128,16 @@ def share_threads(launcher: str, settings: DictConfig) -> str:
         empty where jobs run one after the other, or elsewhere.
     """
     if launcher == "joblib":
-        at_once = settings.n_jobs
+        where, key = settings, "n_jobs"
     elif launcher == "ray" and settings.ray.init.get("address") is None:
-        at_once = settings.ray.init.num_cpus
+        where, key = settings.ray.init, "num_cpus"
     else:
         return ""
     n_cores, n_gpus, memory_gb = measure_machine()
-    at_once = at_once if at_once > 0 else n_cores
-    n_threads = os.environ.setdefault(THREADS, str(max(1, n_cores // at_once)))
+    at_once = where[key] if where[key] > 0 else n_cores
+    is_yours = not OmegaConf.is_interpolation(where, key)
+    share = max(1, n_cores // at_once) if is_yours else share_cores(n_cores, n_gpus, memory_gb)[1]
+    n_threads = os.environ.setdefault(THREADS, str(share))
     machine = f"{n_cores} core{'s' * (n_cores != 1)}, {n_gpus or 'no'} GPU{'s' * (n_gpus > 1)}, {memory_gb:.0f} GB free"
     return f"{launcher}: {at_once} jobs at once, {n_threads} thread{'s' * (n_threads != '1')} each ({machine})"
 

@@ -28,6 +28,7 @@ from sda.app.session import Session, build_session
 from sda.app.survey import build_cache, describe_data
 from sda.app.sweep import identify, list_swept, name_setting, read_command
 from sda.app.sync import close_stale_runs
+from sda.app.threads import choose_threads
 from sda.callbacks.backlog import TrackingSettings, link_to_run, read_state, rewind
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
@@ -39,6 +40,7 @@ from sda.config.schema import TrackingBackend
 from sda.durable import write_json, write_text
 from sda.errors import DivergedError
 from sda.training.config import get_effective_preview_interval
+from sda.training.device import use_threads
 from sda.training.metrics import Evaluated, Event, MetricsCallback, ReconstructionScored, RunEnded
 
 EXIT_UNSAVED = 3
@@ -75,7 +77,7 @@ def run_training(
     Raises:
         SdaError: the run cannot be built or cannot go on; what was learned up to then is on disk.
     """
-    with lock_run(plan.run_dir), ExitStack() as stack:
+    with lock_run(plan.run_dir), use_threads(choose_threads(plan.checkpoint)), ExitStack() as stack:
         save_every_s = 60 * plan.config.checkpoint.every_minutes
         requests = stack.enter_context(Requests(console, save_every_s, is_orphaned=is_orphaned))
         session = build_session(plan)

@@ -13,6 +13,8 @@ from sda.errors import OrphanedError
 
 IDENTITY = "1f0c9a7e" * 8
 MOST_S = 60.0
+GONE = 1 << 30
+"""A process that there is not."""
 
 
 def _never():
@@ -66,9 +68,10 @@ def _claim_for_ever(folder, ready):
 
 def test_an_orphan_begins_nothing_and_waits_for_nothing(tmp_path):
     with pytest.raises(OrphanedError, match="no further job is begun"):
-        watch_sweep("joblib", sweep_pid=os.getpid())  # which is not this process's parent
+        watch_sweep("joblib", sweep_pid=GONE)
     for launcher in ("basic", "ray", "submitit_slurm"):  # whose jobs are no children of the sweep
-        assert not watch_sweep(launcher, sweep_pid=os.getpid())()
+        assert not watch_sweep(launcher, sweep_pid=GONE)()
+    assert not watch_sweep("joblib", sweep_pid=os.getpid())()  # as where one job runs at a time
     gone = iter((False, True))
     with claim_job(tmp_path, IDENTITY, _never, _say_nothing), pytest.raises(OrphanedError):
         hold_when_free(tmp_path / f".job_{IDENTITY[:16]}.lock", lambda: next(gone), lambda: None)
@@ -87,6 +90,19 @@ def test_the_process_of_an_orphan_ends_once_its_job_has(tmp_path):
     _wait_until(lambda: not _is_alive(worker))
     assert (tmp_path / "saved").exists()
     parent.join(MOST_S)  # not before: its child holds what this waits for
+
+
+def test_a_worker_that_is_an_orphan_before_its_first_job_ends_too():
+    worker = multiprocessing.get_context("fork").Process(target=_be_late)
+    worker.start()
+    worker.join(MOST_S)
+    assert worker.exitcode == 1
+
+
+def _be_late():
+    with pytest.raises(OrphanedError):
+        watch_sweep("joblib", GONE)
+    time.sleep(MOST_S)
 
 
 def _be_sweep(folder):
