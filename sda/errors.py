@@ -29,6 +29,10 @@ class TrackingError(SdaError):
     """The experiment tracker cannot be used as configured."""
 
 
+class OrphanedError(SdaError):
+    """The sweep that a job belongs to is gone."""
+
+
 class TrainingError(SdaError):
     """Training cannot go on."""
 

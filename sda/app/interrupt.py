@@ -20,25 +20,36 @@ class Requests:
     """Answers the loop's question what to do next; while entered, signals are requests.
 
     Ctrl-C and SIGTERM ask for a stop after the step, with a save; a second one raises `KeyboardInterrupt`: the last
-    checkpoint stays intact. SIGUSR1 asks for a save. So does time.
+    checkpoint stays intact. SIGUSR1 asks for a save. So does time. A run that is orphaned stops as after SIGTERM.
 
     Args:
         save_every_s: seconds between saves; 0 leaves time out.
         clock: tells the time in seconds.
+        is_orphaned: whether what the run belongs to is gone.
     """
 
-    def __init__(self, console: Console, save_every_s: float = 0.0, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        console: Console,
+        save_every_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+        is_orphaned: Callable[[], bool] = lambda: False,
+    ):
         self.signal_number = 0
         """Number of the signal that asked for a stop; 0 while none did."""
         self._is_save_asked = False
         self._console = console
         self._save_every_s = save_every_s
         self._clock = clock
+        self._is_orphaned = is_orphaned
         self._saved_at = clock()
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> Request:
         """What the loop should do now."""
+        if not self.signal_number and self._is_orphaned():
+            self.signal_number = signal.SIGTERM
+            self._console.print("the sweep's own process is gone: stopping after this step", style="yellow")
         if self.signal_number:
             return Request.STOP
         is_due = self._save_every_s > 0 and self._clock() - self._saved_at >= self._save_every_s

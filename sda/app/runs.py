@@ -1,5 +1,7 @@
 """Runs on disk: finding them by name, keeping two processes out of one, and their summaries."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ HISTORY = "history.json"
 CHECKPOINTS = "checkpoints"
 PREVIEWS = "previews"
 LOCK = ".lock"
+LONGEST_LOOK_S = 1.0
+"""A lock that another process has for less than this was only looked at, as by `is_running`."""
 IDENTITY = "identity"
 """Key of a summary: a digest of what decides the run's results, as it was begun."""
 CONFIG_FILE = ".hydra/config.yaml"
@@ -100,7 +104,7 @@ def hold(path: Path, refusal: SdaError) -> FileLock:
     """Hold a lock for this process; where another one has it, the refusal is raised."""
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LONGEST_LOOK_S)
     except Timeout as error:
         raise refusal from error
     return lock
@@ -108,11 +112,23 @@ def hold(path: Path, refusal: SdaError) -> FileLock:
 
 def is_running(run_dir: Path) -> bool:
     """Whether a living process holds the run."""
+    with hold_if_free(run_dir) as is_free:
+        return not is_free
+
+
+@contextmanager
+def hold_if_free(run_dir: Path) -> Iterator[bool]:
+    """Hold a run for a moment, unless another process holds it; says whether it was free."""
+    lock = FileLock(run_dir / LOCK)
     try:
-        with FileLock(run_dir / LOCK, timeout=0):
-            return False
+        lock.acquire(timeout=0)
     except Timeout:
-        return True
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:

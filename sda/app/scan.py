@@ -123,7 +123,7 @@ def _estimate(config: TrainRunConfig, report: FolderReport) -> str:
         from sda.training.device import choose_device
 
         device = choose_device(config.training.device)
-        precision = settle_precision(config, device, build_cache(config).folder)
+        precision = settle_precision(config.training.precision, device)
         return describe_time(report.outlook, measure_step(config, device, AUTOCAST[precision]), str(device))
 
 

@@ -26,7 +26,6 @@ from sda.app.precision import AUTOCAST, settle_precision
 from sda.app.restoring import load_state, restore
 from sda.app.runs import CHECKPOINTS, PREVIEWS
 from sda.app.second_phase import build_adversary, settle_adversarial
-from sda.app.survey import build_cache
 from sda.app.versions import describe_changes, list_versions
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
@@ -35,7 +34,7 @@ from sda.generation.previews import PreviewRenderer
 from sda.generation.voice import Voice
 from sda.losses.objective import Objective
 from sda.models.spectral_vae import SpectralVAE
-from sda.training.checkpoint import BEST, open_checkpoint, open_newest
+from sda.training.checkpoint import BEST, open_checkpoint, open_to_go_back_to
 from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
@@ -81,7 +80,7 @@ class Session:
     def change(self) -> str:
         """What a continued run is not computed with any more, in words; empty where all is as it was."""
         then = {} if self.plan.checkpoint is None else self.plan.checkpoint.facts["versions"]
-        return describe_changes(then, {"device": self.device.type, **list_versions()})
+        return describe_changes(then, list_versions(self.device))
 
     def train(self, emit: MetricsCallback, ask: Callable[[], Request]) -> bool:
         """Run the loop from where the state stands, see `sda.training.loop.train`."""
@@ -133,11 +132,11 @@ class Session:
             "choices": [asdict(choice) for choice in self.plan.choices],
             "precision": self.precision.value,
             "adversarial": self.state.adversary is not None,
-            "versions": {"device": self.device.type, **list_versions()},
+            "versions": list_versions(self.device),
         }
 
     def roll_back(self, divergence: DivergedError) -> RolledBack:
-        """Take weights, optimiser and random draws from the newest checkpoint, and halve the learning rate.
+        """Take weights, optimiser and random draws from an earlier checkpoint, and halve the learning rate.
 
         Where the run stands does not change: it goes on with the sounds that come next.
 
@@ -153,7 +152,7 @@ class Session:
             after = f" after going back {progress.n_rollbacks} times" if progress.n_rollbacks else ""
             raise TrainingError(f"{divergence}{after} (training.max_rollbacks). {advice}") from divergence
         try:
-            checkpoint, _ = open_newest(self.writer.folder)
+            checkpoint = open_to_go_back_to(self.writer.folder, training.checkpoint_interval)
             load_state(self.state, checkpoint)
         except CheckpointError as error:
             raise TrainingError(f"{divergence}, and there is nothing to go back to: {error}") from divergence
@@ -238,7 +237,8 @@ def build_session(plan: Plan) -> Session:
         assert isinstance(model, SpectralVAE), "settle_adversarial sees to it"
         adversary = build_adversary(config, model, device, AUTOCAST[precision])
     state = TrainState(model, optimizer, adversary=adversary)
-    writer = CheckpointWriter(plan.run_dir / CHECKPOINTS, config.training.max_checkpoints)
+    training = config.training
+    writer = CheckpointWriter(plan.run_dir / CHECKPOINTS, training.max_checkpoints, training.checkpoint_interval)
     if plan.checkpoint is not None:
         restore(state, plan.checkpoint)
         remove_leftovers(writer.folder)
@@ -276,4 +276,4 @@ def _settle_precision(plan: Plan, device: torch.device) -> Precision:
     facts = {} if plan.checkpoint is None else plan.checkpoint.facts
     if "precision" in facts and facts["versions"].get("device") == device.type:
         return Precision(facts["precision"])
-    return settle_precision(plan.config, device, build_cache(plan.config).folder)
+    return settle_precision(plan.config.training.precision, device)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,10 +15,11 @@ from typing import Any
 
 from filelock import FileLock
 
-from sda.app.plan import RESUMABLE_KEYS, Plan
+from sda.app.plan import RESUMABLE_KEYS
 from sda.app.runs import (
     CHECKPOINTS,
     IDENTITY,
+    LOCK,
     RUNS_ROOT,
     SUMMARY,
     flatten,
@@ -34,7 +35,7 @@ from sda.training.checkpoint import open_newest
 
 SWEEP = "sweep.json"
 JOBS = "jobs.jsonl"
-LOCK = ".sweep.lock"
+SWEEP_LOCK = ".sweep.lock"
 BEGUN = "begun"
 """Outcome of a job whose end was not noted: its process ended without a word."""
 
@@ -80,7 +81,8 @@ class Place:
 def begin_session(folder: Path, arguments: Sequence[str]) -> int:
     """Note the command of a sweep in its folder; says which call on this folder it is, counted from 1."""
     session = read_session(folder) + 1
-    write_json(folder / SWEEP, {"command": sort_command(arguments), "session": session, "active_at": time.time()})
+    values = {"command": sort_command(arguments), "session": session, "active_at": time.time(), "pid": os.getpid()}
+    write_json(folder / SWEEP, values)
     return session
 
 
@@ -92,7 +94,7 @@ def hold_sweep(folder: Path) -> FileLock:
     """
     folder.mkdir(parents=True, exist_ok=True)
     refusal = ConfigError(f"the sweep in {folder} is still running in another process. Stop that one first.")
-    return hold(folder / LOCK, refusal)
+    return hold(folder / SWEEP_LOCK, refusal)
 
 
 def find_sweep_to_resume(arguments: Sequence[str]) -> Path:
@@ -135,12 +137,14 @@ def find_sweep(name: str) -> Path:
 def list_swept(overrides: Sequence[str], command: Sequence[str]) -> dict[str, str]:
     """What a job was given that is not the same for all jobs, by key: what is not in the sweep's command.
 
-    >>> list_swept(["data.root='/a'", "seed=1"], ["data.root='/a'", "seed=0,1"])
+    >>> list_swept(["data.root='/a'", "seed=1", "verbose=True"], ["data.root='/a'", "seed=0,1", "verbose=true"])
+    {'seed': '1'}
+    >>> list_swept(["seed=1", "sweep.resume=True"], ["seed=0,1"])
     {'seed': '1'}
     """
-    plain = {argument.translate(_UNQUOTED) for argument in command}
-    swept = (override for override in overrides if override.translate(_UNQUOTED) not in plain)
-    return {key: value for key, _, value in (override.partition("=") for override in swept)}
+    plain = {_simplify(argument) for argument in command}
+    swept = (override for override in overrides if _simplify(override) not in plain)
+    return {key: value for key, _, value in (override.partition("=") for override in swept) if key != "sweep.resume"}
 
 
 def name_setting(values: Mapping[str, str]) -> str:
@@ -162,31 +166,36 @@ def sort_command(arguments: Sequence[str]) -> list[str]:
 
 
 def find_free_place(run_dir: Path) -> Path:
-    """A job's folder; another beside it where a run lies there already, which is never written over."""
+    """A job's folder; another beside it where a run lies there or begins there, which is never written over."""
     place, number = run_dir, 1
-    while (place / JOURNAL).exists() or (place / SUMMARY).exists():
+    while (place / JOURNAL).exists() or (place / SUMMARY).exists() or ((place / LOCK).exists() and is_running(place)):
         number += 1
         place = run_dir.with_name(f"{run_dir.name}-{number}")
     return place
 
 
-def place_job(plan: Plan, sweep_dir: Path) -> Place:
+def place_job(identity: str, sweep_dir: Path, run_dir: Path, wait_for: Callable[[Path], None]) -> Place:
     """Find the run that this job was, or give it a folder.
 
-    The same job is one of the same resolved configuration on the same sounds. A run that another process is at is left
-    alone.
+    The same job is one of the same resolved configuration on the same sounds. It is to be claimed before, so that no
+    other process begins it meanwhile.
+
+    Args:
+        identity: as `identify` gives it.
+        run_dir: the job's folder, for a new run.
+        wait_for: returns when no process is at a run any more.
     """
-    wanted = identify(plan.resolved, plan.scan.fingerprint)
-    for path in sorted(sweep_dir.glob(f"*/{SUMMARY}")):
-        run_dir = path.parent
-        summary = read_summary(run_dir)
-        if summary.get(IDENTITY) != wanted:
-            continue
-        if summary["status"] == "finished":
-            return Place(run_dir, is_finished=True)
-        if not is_running(run_dir) and _has_checkpoint(run_dir):
-            return Place(run_dir, is_begun=True)
-    return Place(plan.run_dir)
+    paths = sorted(sweep_dir.glob(f"*/{SUMMARY}"))
+    known = [path.parent for path in paths if read_summary(path.parent).get(IDENTITY) == identity]
+    for known_dir in known:
+        wait_for(known_dir)
+    for known_dir in known:
+        if read_summary(known_dir)["status"] == "finished":
+            return Place(known_dir, is_finished=True)
+    for known_dir in known:
+        if _has_checkpoint(known_dir):
+            return Place(known_dir, is_begun=True)
+    return Place(find_free_place(run_dir))
 
 
 def note_job(sweep_dir: Path, end: JobEnd) -> None:
@@ -205,6 +214,11 @@ def read_command(sweep_dir: Path) -> list[str]:
 def read_session(sweep_dir: Path) -> int:
     """The newest call on a sweep's folder; 0 where none was noted."""
     return int(_read_sweep(sweep_dir).get("session", 0))
+
+
+def read_pid(sweep_dir: Path) -> int:
+    """The process that the newest call on a sweep's folder runs in, on its own machine; 0 where none was noted."""
+    return int(_read_sweep(sweep_dir).get("pid", 0))
 
 
 def read_job_ends(sweep_dir: Path, session: int) -> list[JobEnd]:
@@ -240,6 +254,11 @@ def _has_checkpoint(run_dir: Path) -> bool:
     except CheckpointError:
         return False
     return True
+
+
+def _simplify(argument: str) -> str:
+    """An argument without what Hydra may write in another way: quotes, and `true` for `True`."""
+    return argument.translate(_UNQUOTED).casefold()
 
 
 def _list_sweeps() -> list[tuple[Path, dict[str, Any]]]:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from sda.app.runs import find_runs, is_running, read_summary, update_summary
+from sda.app.runs import find_runs, hold_if_free, read_summary, update_summary
 from sda.callbacks.backlog import is_delivered, is_tracked, link_to_run, read_state
 from sda.callbacks.journal import JOURNAL, Journal
 from sda.callbacks.tracking import try_to_deliver
@@ -32,17 +32,27 @@ def close_stale_runs() -> list[Path]:
     Returns:
         runs, at rest, that MLflow does not have all of.
     """
-    ours = [run_dir for run_dir in find_runs() if is_own(run_dir) and (run_dir / JOURNAL).exists()]
-    at_rest = [run_dir for run_dir in ours if not find_strange(run_dir) and not is_running(run_dir)]
-    for run_dir in at_rest:
-        summary = read_summary(run_dir)
-        if summary["status"] == "running":
-            journal = Journal(run_dir)
-            where = summary.get("epochs", 0), summary.get("steps", 0)
-            journal(RunEnded("killed", *where, reason="its process ended without a word"))
-            journal.close()
-            update_summary(run_dir, status="killed")
+    at_rest = []
+    for run_dir in find_runs():
+        if not is_own(run_dir) or find_strange(run_dir):
+            continue
+        # Held meanwhile: a run that another process goes on with at this moment has one writer.
+        with hold_if_free(run_dir) as is_free:
+            if is_free and (run_dir / JOURNAL).exists():
+                _close_if_stale(run_dir)
+                at_rest.append(run_dir)
     return [run_dir for run_dir in at_rest if is_tracked(run_dir) and not is_delivered(run_dir)]
+
+
+def _close_if_stale(run_dir: Path) -> None:
+    summary = read_summary(run_dir)
+    if summary["status"] != "running":
+        return
+    journal = Journal(run_dir)
+    where = summary.get("epochs", 0), summary.get("steps", 0)
+    journal(RunEnded("killed", *where, reason="its process ended without a word"))
+    journal.close()
+    update_summary(run_dir, status="killed")
 
 
 if __name__ == "__main__":

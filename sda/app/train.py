@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from sda.app.session import Session, build_session
 from sda.app.survey import build_cache, describe_data
 from sda.app.sweep import identify, list_swept, name_setting, read_command
 from sda.app.sync import close_stale_runs
+from sda.app.threads import choose_threads
 from sda.callbacks.backlog import TrackingSettings, link_to_run, read_state, rewind
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
@@ -40,6 +42,7 @@ from sda.durable import write_json, write_text
 from sda.errors import DivergedError
 from sda.seal import mark_own
 from sda.training.config import get_effective_preview_interval
+from sda.training.device import use_threads
 from sda.training.metrics import Evaluated, Event, MetricsCallback, ReconstructionScored, RunEnded
 
 EXIT_UNSAVED = 3
@@ -61,11 +64,14 @@ class Emitter:
             listener(event)
 
 
-def run_training(plan: Plan, console: Console, layers: str | None = None) -> int:
+def run_training(
+    plan: Plan, console: Console, layers: str | None = None, is_orphaned: Callable[[], bool] = lambda: False
+) -> int:
     """Train as planned, or go on where the plan's checkpoint stands.
 
     Args:
         layers: the configuration before it was resolved, kept beside the resolved one.
+        is_orphaned: whether the sweep that the run belongs to is gone, upon which it saves and stops.
 
     Returns:
         the exit code of the process.
@@ -73,8 +79,9 @@ def run_training(plan: Plan, console: Console, layers: str | None = None) -> int
     Raises:
         SdaError: the run cannot be built or cannot go on; what was learned up to then is on disk.
     """
-    with lock_run(plan.run_dir), ExitStack() as stack:
-        requests = stack.enter_context(Requests(console, 60 * plan.config.checkpoint.every_minutes))
+    with lock_run(plan.run_dir), use_threads(choose_threads(plan.checkpoint)), ExitStack() as stack:
+        save_every_s = 60 * plan.config.checkpoint.every_minutes
+        requests = stack.enter_context(Requests(console, save_every_s, is_orphaned=is_orphaned))
         session = build_session(plan)
         build_cache(plan.config).trim(keep={file.sha256 for file in plan.scan.usable})
         n_damaged = _record_start(session, layers)

@@ -18,17 +18,20 @@ FEW_CORES = 4
 JOB_MEMORY_GB = 2.0
 """What a training of the default model takes, sounds left out: they are mapped from the cache."""
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+THREADS = "OMP_NUM_THREADS"
 
 
 def share_cores(n_cores: int, n_gpus: int, memory_gb: float) -> tuple[int, int]:
     """Jobs at once, and threads of each: one job for each GPU, or as many as cores and memory carry.
 
+    Threads follow from cores and GPUs alone: on another number of them results differ in their last bits, and how much
+    memory is free at a moment is to decide no results.
+
     >>> share_cores(2, 0, 24), share_cores(16, 0, 64), share_cores(16, 0, 6), share_cores(16, 2, 64)
-    ((2, 1), (8, 2), (3, 5), (2, 8))
+    ((2, 1), (8, 2), (3, 2), (2, 8))
     """
-    n_jobs = n_gpus or (n_cores if n_cores <= FEW_CORES else n_cores // 2)
-    n_jobs = max(1, min(n_jobs, int(memory_gb // JOB_MEMORY_GB)))
-    return n_jobs, max(1, n_cores // n_jobs)
+    n_places = n_gpus or (n_cores if n_cores <= FEW_CORES else n_cores // 2)
+    return max(1, min(n_places, int(memory_gb // JOB_MEMORY_GB))), max(1, n_cores // n_places)
 
 
 def measure_machine() -> tuple[int, int, float]:

@@ -8,6 +8,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,18 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob("epoch_*") if path.is_dir()), key=_position)
 
 
+def list_regular(folder: Path, interval: int) -> list[Path]:
+    """Recent checkpoints that every run of a configuration makes, oldest first.
+
+    Others are made when a clock, a signal or somebody says so.
+
+    Args:
+        interval: epochs from one to the next.
+    """
+    positions = {path: _position(path) for path in list_checkpoints(folder)}
+    return [path for path, position in positions.items() if len(position) == 1 and position[0] % interval == 0]
+
+
 def open_checkpoint(folder: Path) -> Checkpoint:
     """Check a checkpoint's files against its manifest and read its facts; no tensor is loaded.
 
@@ -134,6 +147,23 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{folder} is no complete checkpoint ({type(error).__name__}: {error}).") from error
+
+
+def open_to_go_back_to(folder: Path, interval: int) -> Checkpoint:
+    """The newest whole checkpoint of those that every run of the configuration makes; the newest where none is whole.
+
+    So a run that diverges is the same run, whether or not it was stopped before, or saved in between.
+
+    Args:
+        interval: epochs from one of them to the next.
+
+    Raises:
+        CheckpointError: there is none at all.
+    """
+    for path in reversed(list_regular(folder, interval)):
+        with suppress(CheckpointError):
+            return open_checkpoint(path)
+    return open_newest(folder)[0]
 
 
 def open_newest(folder: Path) -> tuple[Checkpoint, list[str]]:

@@ -159,7 +159,7 @@ class TrainingConfig:
     num_workers: int = setting(0, "Processes that read chunks; 0 reads in the training process.", at_least=0)
     precision: Precision = setting(
         Precision.auto,
-        "float32 is exact; auto takes bfloat16 where the hardware has it and a step, timed once, is sooner done.",
+        "float32 is exact; auto takes bfloat16 on CUDA devices of compute capability 8.0 and more, else float32.",
     )
     ema_decay: float = setting(
         0.999,

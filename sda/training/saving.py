@@ -24,6 +24,7 @@ from sda.training.checkpoint import (
     find_not_finite,
     hash_file,
     list_checkpoints,
+    list_regular,
     name_retired,
     open_checkpoint,
 )
@@ -100,12 +101,14 @@ class CheckpointWriter:
     """Writes checkpoints below a folder and keeps what could not be written until it can.
 
     Args:
-        max_kept: recent checkpoints to keep, beside the best.
+        max_kept: recent checkpoints to keep, beside the best and the one that a run that diverges goes back to.
+        interval: epochs between those of which that one is the newest.
     """
 
-    def __init__(self, folder: Path, max_kept: int):
+    def __init__(self, folder: Path, max_kept: int, interval: int = 1):
         self.folder = folder
         self._max_kept = max_kept
+        self._interval = interval
         self._owed: dict[bool, Draft] = {}
 
     @property
@@ -125,8 +128,10 @@ class CheckpointWriter:
             self._owed[draft.is_best] = draft.detach()
             raise
         self._owed.pop(draft.is_best, None)
+        kept = list_regular(self.folder, self._interval)[-1:]
         for outdated in list_checkpoints(self.folder)[: -self._max_kept]:
-            remove_checkpoint(outdated)
+            if outdated not in kept:
+                remove_checkpoint(outdated)
         return target
 
     def write_owed(self) -> list[Path]:

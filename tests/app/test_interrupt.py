@@ -60,6 +60,13 @@ def test_time_asks_for_a_save_one_interval_after_the_last_whatever_it_was_made_f
     assert requests() is Request.SAVE_IN_TIME
 
 
+def test_a_run_whose_sweep_is_gone_saves_and_stops_as_after_sigterm():
+    gone = iter((False, True, False))
+    with _requests(is_orphaned=lambda: next(gone)) as requests:
+        assert [requests(), requests(), requests()] == [Request.NOTHING, Request.STOP, Request.STOP]
+        assert requests.signal_number == signal.SIGTERM
+
+
 def test_without_an_interval_time_asks_for_nothing():
     clock = Clock()
     requests = _requests(clock=clock)

@@ -1,13 +1,12 @@
 """A sweep's folder: whose run is it, and where does a job go?"""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from sda.app.comparison import compare_runs, find_axes, list_sweep_runs
-from sda.app.runs import lock_run
+from sda.app.runs import lock_run, read_summary
 from sda.app.sweep import (
     BEGUN,
     JobEnd,
@@ -24,6 +23,8 @@ from sda.app.sweep import (
 )
 from sda.app.sweep_end import describe_ends
 from sda.errors import CheckpointError, ConfigError
+from sda.training.saving import CheckpointWriter, draft_checkpoint
+from tests.training.conftest import make_miniature  # noqa: F401 (a fixture)
 
 CONFIG = {"seed": 0, "data": {"root": "/sounds", "folds": 0}, "training": {"max_epochs": 3, "device": "auto"}}
 
@@ -35,27 +36,54 @@ def _write_run(run_dir, config, status, **summary):
     return run_dir
 
 
-def _plan(config, run_dir, fingerprint="f"):
-    return SimpleNamespace(resolved=config, scan=SimpleNamespace(fingerprint=fingerprint), run_dir=run_dir)
+def _place(config, sweep_dir, run_dir, fingerprint="f", wait_for=lambda run_dir: None):
+    return place_job(identify(config, fingerprint), sweep_dir, run_dir, wait_for)
 
 
 def test_a_job_is_the_run_of_the_same_configuration_on_the_same_sounds(tmp_path):
     finished = _write_run(tmp_path / "0", CONFIG, "finished")
     new = tmp_path / "1"
     elsewhere = {**CONFIG, "data": {"root": "/moved", "folds": 0}, "training": {"max_epochs": 3, "device": "cuda:1"}}
-    assert place_job(_plan(elsewhere, new), tmp_path).run_dir == finished
-    assert place_job(_plan(elsewhere, new), tmp_path).is_finished
+    assert _place(elsewhere, tmp_path, new).run_dir == finished
+    assert _place(elsewhere, tmp_path, new).is_finished
     for other in ({**CONFIG, "seed": 1}, {**CONFIG, "training": {"max_epochs": 4, "device": "auto"}}):
-        place = place_job(_plan(other, new), tmp_path)
+        place = _place(other, tmp_path, new)
         assert (place.run_dir, place.is_finished, place.is_begun) == (new, False, False)
-    assert place_job(_plan(CONFIG, new, fingerprint="other sounds"), tmp_path).run_dir == new
+    assert _place(CONFIG, tmp_path, new, fingerprint="other sounds").run_dir == new
 
 
-def test_a_run_with_nothing_to_go_on_from_or_in_other_hands_is_left_alone(tmp_path):
+def test_a_run_with_nothing_to_go_on_from_is_left_alone(tmp_path):
+    _write_run(tmp_path / "0", CONFIG, "running")
+    assert _place(CONFIG, tmp_path, tmp_path / "0").run_dir == tmp_path / "0-2"
+
+
+def test_a_run_that_a_process_is_at_is_waited_for_and_then_looked_at_again(tmp_path):
     begun = _write_run(tmp_path / "0", CONFIG, "running")
-    assert place_job(_plan(CONFIG, tmp_path / "0-2"), tmp_path).run_dir == tmp_path / "0-2"  # no checkpoint
-    with lock_run(begun):
-        assert place_job(_plan(CONFIG, tmp_path / "0-2"), tmp_path).run_dir == tmp_path / "0-2"
+    waited_for = []
+
+    def finish(run_dir):
+        waited_for.append(run_dir)
+        (begun / "summary.json").write_text(json.dumps({**read_summary(begun), "status": "finished"}))
+
+    place = _place(CONFIG, tmp_path, tmp_path / "0", wait_for=finish)
+    assert waited_for == [begun]
+    assert (place.run_dir, place.is_finished) == (begun, True)
+
+
+def test_a_run_that_finished_beside_another_of_the_same_job_is_found(tmp_path, make_miniature):  # noqa: F811
+    run = make_miniature(max_epochs=1)
+    CheckpointWriter(tmp_path / "0" / "checkpoints", 3).write(draft_checkpoint(run.state, {}, {}, best=False))
+    begun = _write_run(tmp_path / "0", CONFIG, "killed")
+    assert _place(CONFIG, tmp_path, tmp_path / "0").is_begun
+    _write_run(tmp_path / "0-2", CONFIG, "finished")
+    assert _place(CONFIG, tmp_path, begun).run_dir == tmp_path / "0-2"
+
+
+def test_a_folder_that_a_process_begins_a_run_in_is_not_free(tmp_path):
+    (tmp_path / "0").mkdir()
+    with lock_run(tmp_path / "0"):  # before its first line
+        assert find_free_place(tmp_path / "0") == tmp_path / "0-2"
+    assert find_free_place(tmp_path / "0") == tmp_path / "0"
 
 
 def test_no_run_is_written_over(tmp_path):

@@ -11,9 +11,9 @@ from sda.config.machine import VISIBLE, claim_gpu, count_cores, count_gpus, meas
         ((1, 0, 8.0), (1, 1)),
         ((4, 0, 32.0), (4, 1)),
         ((32, 0, 256.0), (16, 2)),
-        ((32, 0, 3.0), (1, 32)),  # memory for one
+        ((32, 0, 3.0), (1, 2)),  # memory for one; its threads are those of any other
         ((32, 4, 256.0), (4, 8)),  # a job for each GPU
-        ((2, 0, 0.5), (1, 2)),  # never none
+        ((2, 0, 0.5), (1, 1)),  # never none
     ],
 )
 def test_cores_memory_and_gpus_decide_how_many_run_at_once(machine, expected):
