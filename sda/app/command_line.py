@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from sda.app.arguments import find_value, prepare_arguments, quote_value, split_names
-from sda.app.explanation import explain_composition, find_cause
+from sda.app.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
+from sda.app.explanation import explain_choice, explain_composition, find_cause
 from sda.app.objective import check_objective
 from sda.app.plan import Plan, list_keys, plan_resume, plan_run
 from sda.app.runs import LOCK, find_run
@@ -80,7 +82,7 @@ def _train_one(arguments: list[str]) -> None:
     if resumed not in (None, "null"):
         run_dir = find_run(resumed.strip("'").replace("\\'", "'") if resumed else "")
         # The run goes on in its own folder, whose record of what was composed stays as it is.
-        arguments.extend([f"hydra.run.dir={quote_value(str(run_dir))}", "hydra.output_subdir=null"])
+        add_overrides(arguments, f"hydra.run.dir={quote_value(str(run_dir))}", "hydra.output_subdir=null")
     _call_hydra("train", _train_task, arguments)
 
 
@@ -94,13 +96,14 @@ def _train_many(arguments: list[str]) -> None:
     if _asks_to_resume(arguments) and find_value(arguments, "hydra.sweep.dir") is None:
         folder = find_sweep_to_resume(given)
         print(f"going on with the sweep in {folder}", flush=True)
-        arguments.append(f"hydra.sweep.dir={quote_value(str(folder))}")
+        add_overrides(arguments, f"hydra.sweep.dir={quote_value(str(folder))}")
     # A job's folder may hold a run that is found or continued, whose record of what was composed stays as it is.
-    arguments.append("hydra.output_subdir=null")
+    add_overrides(arguments, "hydra.output_subdir=null")
     sweep: Sweep | None = None
 
     def begin(composed: DictConfig) -> None:
         nonlocal sweep
+        _check_swept_choices(composed)
         sweep = Sweep.begin(Path(composed.hydra.sweep.dir).absolute(), given, composed.sweep.objective)
         shared = share_threads(composed.hydra.runtime.choices["hydra/launcher"], composed.hydra.launcher)
         if shared:
@@ -117,6 +120,25 @@ def _train_many(arguments: list[str]) -> None:
             n_failed = sweep.end(Console())
     if n_failed:
         sys.exit(EXIT_ERROR)
+
+
+def _check_swept_choices(composed: DictConfig) -> None:
+    """Refuse a sweep over a name that its group does not have, which a search would meet only when it comes to it.
+
+    Raises:
+        ConfigError: with the names that there are.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    own = composed.hydra.sweeper.get("params") or {}  # what a search may be told beside the command line
+    given = [*composed.hydra.overrides.task, *(f"{key}={value}" for key, value in own.items())]
+    for override in OverridesParser.create(config_loader=loader).parse_overrides(given):
+        options = loader.get_group_options(override.key_or_group)
+        if not options or not override.is_choice_sweep():
+            continue
+        for value in override.sweep_string_iterator():
+            for name in value.strip("[]").split(","):
+                if name not in options:
+                    raise ConfigError(explain_choice(f"{override.key_or_group}/{name}", options))
 
 
 def _asks_to_resume(arguments: list[str]) -> bool:
@@ -280,6 +302,9 @@ def _report_errors(run: Callable[[], None]) -> None:
         reason = str(error.message).splitlines()[0]
         _fail(f"{error.override} is not understood ({reason}). Quote a value with special signs: \"key='any text'\"")
     except (HydraException, OmegaConfBaseException) as error:
+        choice = error.missing_cfg_file if isinstance(error, MissingConfigException) else None
+        if choice and error.options is not None:
+            _fail(explain_choice(choice, error.options))
         _fail(explain_composition(error))
     except OSError as error:
         _fail(
