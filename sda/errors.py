@@ -21,6 +21,10 @@ class CheckpointError(SdaError):
     """A checkpoint is missing, damaged, or does not fit the run that wants it."""
 
 
+class DamagedError(CheckpointError):
+    """A file in a run's or a sweep's folder cannot be read, or does not hold what belongs there."""
+
+
 class TrackingError(SdaError):
     """The experiment tracker cannot be used as configured."""
 

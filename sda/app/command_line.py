@@ -302,9 +302,8 @@ def _report_errors(run: Callable[[], None]) -> None:
         reason = str(error.message).splitlines()[0]
         _fail(f"{error.override} is not understood ({reason}). Quote a value with special signs: \"key='any text'\"")
     except (HydraException, OmegaConfBaseException) as error:
-        choice = error.missing_cfg_file if isinstance(error, MissingConfigException) else None
-        if choice and error.options is not None:
-            _fail(explain_choice(choice, error.options))
+        if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+            _fail(explain_choice(error.missing_cfg_file, error.options))
         _fail(explain_composition(error))
     except OSError as error:
         _fail(

@@ -1,15 +1,20 @@
 """Runs on disk: finding them by name, keeping two processes out of one, and their summaries."""
 
-import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from filelock import FileLock, Timeout
-from omegaconf import OmegaConf
 
+from sda.app.folder_lock import hold_folder
 from sda.callbacks.backlog import read_state
+from sda.config.plain import read_yaml
 from sda.durable import write_json
-from sda.errors import CheckpointError, SdaError
+from sda.errors import CheckpointError, DamagedError, SdaError
+from sda.stored import RunSummary, pass_over, read_stored
 
 RUNS_ROOT = "runs"
 """Folder below which runs lie unless `hydra.run.dir` says otherwise."""
@@ -19,6 +24,8 @@ HISTORY = "history.json"
 CHECKPOINTS = "checkpoints"
 PREVIEWS = "previews"
 LOCK = ".lock"
+LONGEST_LOOK_S = 1.0
+"""A lock that another process has for less than this was only looked at, as by `is_running`."""
 IDENTITY = "identity"
 """Key of a summary: a digest of what decides the run's results, as it was begun."""
 CONFIG_FILE = ".hydra/config.yaml"
@@ -29,20 +36,26 @@ OVERRIDES_FILE = ".hydra/overrides.yaml"
 def find_run(name: str) -> Path:
     """The folder of a run named by its folder, its MLflow run id, or `last` (the one that started or ended last).
 
+    Damaged neighbours are named and passed over.
+
     Raises:
-        CheckpointError: there is no such run.
+        CheckpointError: there is no such run, or its summary is damaged.
     """
+    if name != "last" and os.path.lexists(Path(name).expanduser() / SUMMARY):
+        folder = Path(name).expanduser().absolute()
+        read_summary(folder)
+        return folder
     known = find_runs()
     if name == "last":
         if not known:
             raise CheckpointError(f"no run lies below {Path(RUNS_ROOT).absolute()}. Train one, or give its folder.")
         return known[-1]
-    folder = Path(name).expanduser()
-    if (folder / SUMMARY).is_file():
-        return folder.absolute()
     for run_dir in known:
-        if name and read_state(run_dir).run_id == name:
-            return run_dir
+        try:
+            if name and read_state(run_dir).run_id == name:
+                return run_dir
+        except DamagedError as damage:
+            pass_over(damage)
     raise CheckpointError(
         f"{name} is no run: neither a run's folder nor the MLflow id of a run below {Path(RUNS_ROOT).absolute()}. "
         "Use `last`, or the folder that the run named when it ended."
@@ -50,24 +63,54 @@ def find_run(name: str) -> Path:
 
 
 def find_runs() -> list[Path]:
-    """All runs below `runs`, the one that started or ended last at the end."""
-    run_dirs = [path.parent for path in Path(RUNS_ROOT).absolute().glob(f"**/{SUMMARY}")]
-    return sorted(run_dirs, key=lambda run_dir: float(read_summary(run_dir).get("active_at", 0.0)))
+    """All runs below `runs`, the one that started or ended last at the end; damaged ones are named and passed over."""
+    active_at = {}
+    for run_dir in list_folders_with(SUMMARY):
+        try:
+            moment = float(read_summary(run_dir).get("active_at", 0.0))
+        except DamagedError as damage:
+            pass_over(damage)
+        else:
+            active_at[run_dir] = moment if math.isfinite(moment) else 0.0
+    return sorted(active_at, key=lambda run_dir: active_at[run_dir])
+
+
+def list_folders_with(name: str) -> list[Path]:
+    """Folders below `runs` with an entry of this name, by their paths; what vanishes meanwhile does not matter."""
+    walk = os.walk(Path(RUNS_ROOT).absolute())
+    return sorted(Path(folder) for folder, folders, files in walk if name in files or name in folders)
 
 
 def read_summary(run_dir: Path) -> dict[str, Any]:
-    """What a run last said of itself."""
-    values: dict[str, Any] = json.loads((run_dir / SUMMARY).read_text(encoding="utf-8"))
-    return values
+    """What a run last said of itself.
+
+    Raises:
+        DamagedError: the summary is missing or damaged.
+    """
+    advice = f'Put {{"status": "killed"}} into it: the run then goes on from its last checkpoint with resume={run_dir}.'
+    return dict(read_stored(run_dir / SUMMARY, RunSummary, advice))
+
+
+class _ManifestFile(TypedDict):
+    path: str
+    group: str | None
+
+
+class _Manifest(TypedDict):
+    files: list[_ManifestFile]
 
 
 def read_groups(run_dir: Path) -> dict[str, str]:
-    """The recording that each of a run's files belongs to, by path; empty where the manifest is gone."""
-    try:
-        files = json.loads((run_dir / MANIFEST).read_text(encoding="utf-8"))["files"]
-    except OSError:
+    """The recording that each of a run's files belongs to, by path; empty where the manifest is gone.
+
+    Raises:
+        DamagedError: the manifest is damaged.
+    """
+    path = run_dir / MANIFEST
+    if not os.path.lexists(path):
         return {}
-    return {file["path"]: file["group"] for file in files if file["group"]}
+    manifest = read_stored(path, _Manifest, "Remove it: every file then counts as a recording of its own.")
+    return {file["path"]: file["group"] for file in manifest["files"] if file["group"]}
 
 
 def update_summary(run_dir: Path, **values: Any) -> None:
@@ -76,20 +119,42 @@ def update_summary(run_dir: Path, **values: Any) -> None:
     write_json(run_dir / SUMMARY, known | values)
 
 
-def lock_run(run_dir: Path) -> FileLock:
+_held: set[tuple[int, Path]] = set()
+"""Runs that this process holds; with its number, as a forked one holds none."""
+
+
+@contextmanager
+def lock_run(run_dir: Path) -> Iterator[None]:
     """Hold a run for this process; the system lets go of it however the process ends.
+
+    The lock file says so, and the folder itself is locked too: a lock file that is removed while it is held, with or
+    without its folder, lets nobody else in. What this process holds already it may hold again.
 
     Raises:
         CheckpointError: another process is training it.
+        OSError: there is no such folder, or it is not writable.
     """
-    return hold(run_dir / LOCK, CheckpointError(f"{run_dir} is being trained by another process. Stop that one first."))
+    mine = os.getpid(), run_dir.resolve()
+    if mine in _held:
+        yield
+        return
+    refusal = CheckpointError(
+        f"{run_dir} is being trained by another process. Stop that one first, or give another folder: hydra.run.dir=…"
+    )
+    with ExitStack() as stack:
+        stack.callback(hold(run_dir / LOCK, refusal).release)
+        if not stack.enter_context(hold_folder(run_dir)):
+            raise refusal
+        _held.add(mine)
+        stack.callback(_held.discard, mine)
+        yield
 
 
 def hold(path: Path, refusal: SdaError) -> FileLock:
     """Hold a lock for this process; where another one has it, the refusal is raised."""
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LONGEST_LOOK_S)
     except Timeout as error:
         raise refusal from error
     return lock
@@ -97,17 +162,22 @@ def hold(path: Path, refusal: SdaError) -> FileLock:
 
 def is_running(run_dir: Path) -> bool:
     """Whether a living process holds the run."""
+    with hold_if_free(run_dir) as is_free:
+        return not is_free
+
+
+@contextmanager
+def hold_if_free(run_dir: Path) -> Iterator[bool]:
+    """Hold a run for a moment, unless another process holds it; says whether it was free."""
+    lock = FileLock(run_dir / LOCK)
     try:
-        with FileLock(run_dir / LOCK, timeout=0):
-            return False
+        lock.acquire(timeout=0)
     except Timeout:
-        return True
-
-
-def read_config(run_dir: Path) -> dict[str, Any]:
-    """A run's resolved configuration as plain values; empty where it is gone."""
-    path = run_dir / CONFIG_FILE
-    return _to_plain(OmegaConf.load(path)) if path.exists() else {}
+        yield False
+        return
+    with ExitStack() as stack:
+        stack.callback(lock.release)
+        yield stack.enter_context(hold_folder(run_dir))
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
@@ -125,21 +195,29 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
+class _Config(TypedDict, total=False):
+    data: dict[str, Any]
+
+
+def read_config(run_dir: Path) -> dict[str, Any]:
+    """A run's resolved configuration as plain values; empty where it is gone.
+
+    Raises:
+        DamagedError: it is damaged.
+    """
+    path = run_dir / CONFIG_FILE
+    if not os.path.lexists(path):
+        return {}
+    return dict(read_stored(path, _Config, "Remove it: the run's checkpoints hold its configuration too.", read_yaml))
+
+
 def read_overrides(run_dir: Path) -> list[str]:
-    """What a run was given on the command line, such as `preset=conservative`; empty where that is gone."""
+    """What a run was given on the command line, such as `preset=conservative`; empty where that is gone.
+
+    Raises:
+        DamagedError: it is damaged.
+    """
     path = run_dir / OVERRIDES_FILE
-    return [str(one) for one in _to_list(OmegaConf.load(path))] if path.exists() else []
-
-
-def _to_list(config: Any) -> list[Any]:
-    """A list as plain values, its interpolations left as they are."""
-    values = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(values, list)
-    return values
-
-
-def _to_plain(config: Any) -> dict[str, Any]:
-    """A configuration as plain values, its interpolations left as they are."""
-    values = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    if not os.path.lexists(path):
+        return []
+    return read_stored(path, list[str], "Remove it: the run is then told apart by its configuration.", read_yaml)

@@ -8,10 +8,9 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from filelock import FileLock
 
@@ -24,12 +23,14 @@ from sda.app.runs import (
     flatten,
     hold,
     is_running,
+    list_folders_with,
     read_summary,
 )
 from sda.callbacks.journal import JOURNAL
 from sda.callbacks.sweep import read_parent
 from sda.durable import write_json
-from sda.errors import CheckpointError, ConfigError
+from sda.errors import CheckpointError, ConfigError, DamagedError
+from sda.stored import parse_stored, pass_over, read_stored
 from sda.training.checkpoint import open_newest
 
 SWEEP = "sweep.json"
@@ -102,13 +103,13 @@ def find_sweep_to_resume(arguments: Sequence[str]) -> Path:
         ConfigError: there is none.
     """
     command = sort_command(arguments)
-    known = [(values["active_at"], path.parent) for path, values in _list_sweeps() if values["command"] == command]
+    known = [folder for folder, values in _list_sweeps() if values["command"] == command]
     if not known:
         raise ConfigError(
             f"sweep.resume: no sweep of this command lies below {Path(RUNS_ROOT).absolute()}. Give the same keys as "
             "then, or the sweep's folder (hydra.sweep.dir=runs/…), or leave out sweep.resume."
         )
-    return max(known)[1]
+    return known[-1]
 
 
 def find_sweep(name: str) -> Path:
@@ -117,15 +118,18 @@ def find_sweep(name: str) -> Path:
     Raises:
         CheckpointError: there is no such sweep.
     """
-    known = sorted(_list_sweeps(), key=lambda pair: float(pair[1]["active_at"]))
+    known = [folder for folder, _ in _list_sweeps()]
     if name == "last" and known:
-        return known[-1][0].parent
+        return known[-1]
     folder = Path(name).expanduser()
     if name != "last" and any(folder.glob(f"*/{SUMMARY}")):
         return folder.absolute()
-    for path, _ in known:
-        if name and read_parent(path.parent) == name:
-            return path.parent
+    for folder in known:
+        try:
+            if name and read_parent(folder) == name:
+                return folder
+        except DamagedError as damage:
+            pass_over(damage)
     raise CheckpointError(
         f"{name} is no sweep: neither a folder with runs in it nor the MLflow id of a sweep below "
         f"{Path(RUNS_ROOT).absolute()}. Use `last`, or the folder that train.py -m named when it ended."
@@ -174,12 +178,16 @@ def place_job(plan: Plan, sweep_dir: Path) -> Place:
     """Find the run that this job was, or give it a folder.
 
     The same job is one of the same resolved configuration on the same sounds. A run that another process is at is left
-    alone.
+    alone, and so is one that is damaged.
     """
     wanted = identify(plan.resolved, plan.scan.fingerprint)
     for path in sorted(sweep_dir.glob(f"*/{SUMMARY}")):
         run_dir = path.parent
-        summary = read_summary(run_dir)
+        try:
+            summary = read_summary(run_dir)
+        except DamagedError as damage:
+            pass_over(damage)
+            continue
         if summary.get(IDENTITY) != wanted:
             continue
         if summary["status"] == "finished":
@@ -199,23 +207,30 @@ def note_job(sweep_dir: Path, end: JobEnd) -> None:
 
 def read_command(sweep_dir: Path) -> list[str]:
     """The command that a sweep was started with; empty where it was not noted."""
-    return list(_read_sweep(sweep_dir).get("command", []))
+    return _read_sweep(sweep_dir)["command"] if os.path.lexists(sweep_dir / SWEEP) else []
 
 
 def read_session(sweep_dir: Path) -> int:
     """The newest call on a sweep's folder; 0 where none was noted."""
-    return int(_read_sweep(sweep_dir).get("session", 0))
+    return _read_sweep(sweep_dir)["session"] if os.path.lexists(sweep_dir / SWEEP) else 0
 
 
 def read_job_ends(sweep_dir: Path, session: int) -> list[JobEnd]:
-    """What became of the jobs of one call, by job; the last word of a job that ended twice."""
+    """What became of the jobs of one call, by job; the last word of a job that ended twice.
+
+    Lines that a crash tore or something else damaged are named and passed over.
+    """
     ends: dict[int, JobEnd] = {}
     path = sweep_dir / JOBS
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        with suppress(json.JSONDecodeError):  # torn by a crash
-            end = JobEnd(**json.loads(line))
-            if end.session == session:
-                ends[end.job] = end
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    for number, line in enumerate(lines, start=1):
+        try:
+            end = parse_stored(line, JobEnd, f"{path}, line {number},")
+        except DamagedError as damage:
+            pass_over(damage)
+            continue
+        if end.session == session:
+            ends[end.job] = end
     return [ends[job] for job in sorted(ends)]
 
 
@@ -242,12 +257,25 @@ def _has_checkpoint(run_dir: Path) -> bool:
     return True
 
 
-def _list_sweeps() -> list[tuple[Path, dict[str, Any]]]:
-    paths = Path(RUNS_ROOT).absolute().glob(f"**/{SWEEP}")
-    return [(path, _read_sweep(path.parent)) for path in paths]
+class _Sweep(TypedDict):
+    """What `sweep.json` holds."""
+
+    command: list[str]
+    session: int
+    active_at: float
 
 
-def _read_sweep(folder: Path) -> dict[str, Any]:
-    path = folder / SWEEP
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return values
+def _list_sweeps() -> list[tuple[Path, _Sweep]]:
+    """Folders of all sweeps below `runs`, the one that started last at the end; damaged ones are passed over."""
+    sweeps = []
+    for folder in list_folders_with(SWEEP):
+        try:
+            sweeps.append((folder, _read_sweep(folder)))
+        except DamagedError as damage:
+            pass_over(damage)
+    return sorted(sweeps, key=lambda pair: pair[1]["active_at"])
+
+
+def _read_sweep(folder: Path) -> _Sweep:
+    advice = "Remove it: the sweep's jobs are known by the runs themselves."
+    return read_stored(folder / SWEEP, _Sweep, advice)

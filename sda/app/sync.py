@@ -3,10 +3,12 @@
 import sys
 from pathlib import Path
 
-from sda.app.runs import find_runs, is_running, read_summary, update_summary
+from sda.app.runs import find_runs, hold_if_free, read_summary, update_summary
 from sda.callbacks.backlog import SETTINGS, is_delivered, link_to_run, read_state
 from sda.callbacks.journal import JOURNAL, Journal
 from sda.callbacks.tracking import try_to_deliver
+from sda.errors import DamagedError
+from sda.stored import pass_over
 from sda.training.metrics import RunEnded
 
 
@@ -15,30 +17,53 @@ def sync_runs() -> list[str]:
     lines = []
     for run_dir in close_stale_runs():
         problem = try_to_deliver(run_dir)
-        update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link_to_run(run_dir))
-        lines.append(f"{run_dir} ({read_summary(run_dir)['status']}): {problem or 'delivered'}")
+        try:
+            update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link_to_run(run_dir))
+            status = read_summary(run_dir)["status"]
+        except (DamagedError, OSError) as damage:
+            pass_over(damage)
+            continue
+        lines.append(f"{run_dir} ({status}): {problem or 'delivered'}")
     return lines
 
 
 def close_stale_runs() -> list[Path]:
     """Mark runs as killed that say they run while no process holds them.
 
+    Runs that are damaged, or may not be written to, are named and passed over.
+
     Returns:
         runs, at rest, that MLflow does not have all of.
     """
-    at_rest = [run_dir for run_dir in find_runs() if (run_dir / JOURNAL).exists() and not is_running(run_dir)]
-    for run_dir in at_rest:
-        summary = read_summary(run_dir)
-        if summary["status"] == "running":
-            journal = Journal(run_dir)
-            where = summary.get("epochs", 0), summary.get("steps", 0)
-            journal(RunEnded("killed", *where, reason="its process ended without a word"))
-            journal.close()
-            update_summary(run_dir, status="killed")
-    return [run_dir for run_dir in at_rest if (run_dir / SETTINGS).exists() and not is_delivered(run_dir)]
+    behind = []
+    for run_dir in find_runs():
+        try:
+            # Held meanwhile: a run that another process goes on with at this moment has one writer.
+            with hold_if_free(run_dir) as is_free:
+                if not is_free:
+                    continue
+                _close_if_stale(run_dir)
+            if (run_dir / JOURNAL).exists() and (run_dir / SETTINGS).exists() and not is_delivered(run_dir):
+                behind.append(run_dir)
+        except (DamagedError, OSError) as damage:
+            pass_over(damage)
+    return behind
+
+
+def _close_if_stale(run_dir: Path) -> None:
+    """Mark a run that nobody holds as killed, if it says that it runs; one without a journal had told nothing yet."""
+    summary = read_summary(run_dir)
+    if summary["status"] != "running":
+        return
+    if (run_dir / JOURNAL).exists():
+        journal = Journal(run_dir)
+        where = summary.get("epochs", 0), summary.get("steps", 0)
+        journal(RunEnded("killed", *where, reason="its process ended without a word"))
+        journal.close()
+    update_summary(run_dir, status="killed")
 
 
 if __name__ == "__main__":
     report = sync_runs()
-    print("\n".join(report) or "everything is delivered")
+    print("\n".join(report) or "everything that can be read is delivered")
     sys.exit(any(not line.endswith(": delivered") for line in report))

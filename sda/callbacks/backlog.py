@@ -4,7 +4,7 @@
 mlflow.
 """
 
-import json
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sda.callbacks.journal import JOURNAL, cut_journal
 from sda.callbacks.records import DeliveryState
 from sda.durable import write_json
 from sda.errors import TrackingError
+from sda.stored import read_stored
 from sda.training.metrics import MetricsHistory
 
 SETTINGS = "tracking.json"
@@ -60,9 +61,14 @@ def write_settings(run_dir: Path, settings: TrackingSettings) -> None:
 
 
 def read_state(run_dir: Path) -> DeliveryState:
-    """How much of a run was delivered; a fresh state where nothing was."""
+    """How much of a run was delivered; a fresh state where nothing was.
+
+    Raises:
+        DamagedError: the state is damaged.
+    """
     path = run_dir / STATE
-    return DeliveryState(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else DeliveryState()
+    advice = f"Remove it and {SETTINGS}: the run then becomes another one in MLflow."
+    return read_stored(path, DeliveryState, advice) if os.path.lexists(path) else DeliveryState()
 
 
 def rewind(run_dir: Path, step: int, epoch: int, history: MetricsHistory) -> int:
@@ -112,8 +118,13 @@ def delivering(run_dir: Path) -> FileLock:
 
 
 def read_settings(run_dir: Path) -> TrackingSettings:
-    """The settings that the run was started under."""
-    return TrackingSettings(**json.loads((run_dir / SETTINGS).read_text(encoding="utf-8")))
+    """The settings that the run was started under.
+
+    Raises:
+        DamagedError: they are missing or damaged.
+    """
+    advice = f"Remove it and {STATE}: the run then becomes another one in MLflow."
+    return read_stored(run_dir / SETTINGS, TrackingSettings, advice)
 
 
 def write_state(run_dir: Path, state: DeliveryState) -> None:

@@ -1,15 +1,17 @@
 """The MLflow parent of a sweep: its status, and what its children say together."""
 
-import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from filelock import FileLock
 
 from sda.callbacks.backlog import STATE, TrackingSettings, read_state
 from sda.callbacks.folds import summarise_folds
 from sda.durable import write_json
+from sda.errors import DamagedError
+from sda.stored import pass_over, read_stored
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,9 +34,12 @@ class SweepNews:
 
 
 def read_parent(folder: Path) -> str:
-    """The MLflow run that is the parent of a sweep's runs; empty where there is none yet."""
-    record = folder / RECORD
-    return str(json.loads(record.read_text(encoding="utf-8"))["run_id"]) if record.exists() else ""
+    """The MLflow run that is the parent of a sweep's runs; empty where there is none yet.
+
+    Raises:
+        DamagedError: what was noted of it is damaged.
+    """
+    return _read_record(folder)["run_id"] if os.path.lexists(folder / RECORD) else ""
 
 
 def tell_sweep(client: "MlflowClient", folder: Path, news: SweepNews) -> None:
@@ -69,19 +74,41 @@ def update_sweep(client: "MlflowClient", folder: Path) -> None:
 
     It is running while one runs and failed when one failed.
     """
-    children = [read_state(path.parent).run_id for path in folder.glob(f"*/{STATE}")]
-    statuses = {client.get_run(run_id).info.status for run_id in children if run_id}
+    statuses = {client.get_run(run_id).info.status for run_id in _list_children(folder)}
     status = next((status for status in ("RUNNING", "FAILED", "KILLED") if status in statuses), "FINISHED")
-    known = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    known = _read_record(folder)
     parent = known["run_id"]
     summary = summarise_folds(folder)
     if summary is not None and summary.metrics() != known.get("folds"):
         for key, value in summary.metrics().items():
             client.log_metric(parent, key, value, step=summary.n_folds)
-        write_json(folder / RECORD, {**known, "folds": summary.metrics()})
+        write_json(folder / RECORD, known | {"folds": summary.metrics()})
     if client.get_run(parent).info.status == status:
         return
     if status == "RUNNING":
         client.update_run(parent, status=status)
     else:
         client.set_terminated(parent, status)
+
+
+class _RequiredRecord(TypedDict):
+    run_id: str
+
+
+class _Record(_RequiredRecord, total=False):
+    folds: dict[str, float]
+
+
+def _read_record(folder: Path) -> _Record:
+    return read_stored(folder / RECORD, _Record, "Remove it: the sweep then gets another parent run in MLflow.")
+
+
+def _list_children(folder: Path) -> list[str]:
+    """MLflow's ids of a sweep's runs; those whose state is damaged are named and passed over."""
+    children = []
+    for path in folder.glob(f"*/{STATE}"):
+        try:
+            children.append(read_state(path.parent).run_id)
+        except DamagedError as damage:
+            pass_over(damage)
+    return [run_id for run_id in children if run_id]

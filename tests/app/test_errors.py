@@ -19,14 +19,23 @@ CASES = {
     "unknown key": (["data.root={good}", "regularization.dropot=0.3"], "Did you mean regularization.dropout"),
     "wrong type": (["data.root={good}", "training.max_epochs=many"], "training.max_epochs"),
     "out of range": (["data.root={good}", "regularization.dropout=1.5"], "regularization.dropout=1.5 is out of range"),
-    "unknown preset": (["data.root={good}", "preset=reckless"], "preset=reckless is unknown: there are aggressive, auto"),
+    "unknown preset": (
+        ["data.root={good}", "preset=reckless"],
+        "preset=reckless is unknown: there are aggressive, auto",
+    ),
     "unknown experiment": (["data.root={good}", "experiment=dem"], "there is demo. Did you mean demo?"),
     "unknown data": (["data=nope"], "data=nope is unknown: there is demo."),
-    "unknown model's name": (["data.root={good}", "model=nope"], "model=nope is unknown: there are mel_vae, spectral_vae"),
+    "unknown model's name": (
+        ["data.root={good}", "model=nope"],
+        "model=nope is unknown: there are mel_vae, spectral_vae",
+    ),
     "unknown tracking": (["data.root={good}", "tracking=nope"], "tracking=nope is unknown: there are mlflow, none"),
     "unknown launcher": (["data.root={good}", "hydra/launcher=jolib", "-m"], "Did you mean joblib?"),
     "unknown configuration": (["--config-name=nope"], "nope"),
-    "unknown in a sweep": (["data.root={good}", "experiment=demo,nope", "-m"], "experiment=nope is unknown: there is demo"),
+    "unknown in a sweep": (
+        ["data.root={good}", "experiment=demo,nope", "-m"],
+        "experiment=nope is unknown: there is demo",
+    ),
     "unknown in a search": (
         ["data.root={good}", "preset=auto,nope", "hydra/sweeper=optuna", "-m"],
         "preset=nope is unknown: there are aggressive, auto",
