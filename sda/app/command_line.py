@@ -1,7 +1,6 @@
 """The verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +18,11 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from sda.app.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
+from sda.app.claim import Claim, remove_unused
 from sda.app.explanation import explain_choice, explain_composition, find_cause
 from sda.app.objective import check_objective
 from sda.app.plan import Plan, list_keys, plan_resume, plan_run
-from sda.app.runs import LOCK, find_run
+from sda.app.runs import find_run
 from sda.app.survey import scan_once
 from sda.app.sweep import find_sweep_to_resume
 from sda.app.sweep_end import Sweep
@@ -81,9 +81,23 @@ def _train_one(arguments: list[str]) -> None:
         raise ConfigError("sweep.resume=true goes with -m and the sweep's keys; a single run goes on with resume=.")
     if resumed not in (None, "null"):
         run_dir = find_run(resumed.strip("'").replace("\\'", "'") if resumed else "")
-        # The run goes on in its own folder, whose record of what was composed stays as it is.
-        add_overrides(arguments, f"hydra.run.dir={quote_value(str(run_dir))}", "hydra.output_subdir=null")
-    _call_hydra("train", _train_task, arguments)
+        add_overrides(arguments, f"hydra.run.dir={quote_value(str(run_dir))}")
+    # Hydra would write its record into a folder before anybody knows whose it is.
+    add_overrides(arguments, "hydra.output_subdir=null")
+    claim: Claim | None = None
+
+    def begin(composed: DictConfig) -> None:
+        nonlocal claim
+        claim = Claim(Path(composed.hydra.run.dir).absolute())
+
+    RunStart.begin = begin
+    try:
+        _call_hydra("train", _train_task, arguments)
+    except _Refused as refusal:
+        raise refusal.reason from None
+    finally:
+        if claim is not None:
+            claim.release()
 
 
 def _train_many(arguments: list[str]) -> None:
@@ -153,6 +167,16 @@ class _Refused(BaseException):
         self.reason = reason
 
 
+class RunStart(Callback):
+    """Claims a run's folder; Hydra makes it, as `conf/train.yaml` says."""
+
+    begin: ClassVar[Callable[[DictConfig], None] | None] = None
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Before Hydra makes the folder."""
+        _begin(RunStart.begin, config)
+
+
 class SweepStart(Callback):
     """Tells, in the sweep's own process alone, where the sweep lies; Hydra makes it, as `conf/train.yaml` says."""
 
@@ -160,11 +184,15 @@ class SweepStart(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Before the first job."""
-        if SweepStart.begin is not None:
-            try:
-                SweepStart.begin(config)
-            except (SdaError, OSError) as error:
-                raise _Refused(error) from error
+        _begin(SweepStart.begin, config)
+
+
+def _begin(begin: Callable[[DictConfig], None] | None, config: DictConfig) -> None:
+    if begin is not None:
+        try:
+            begin(config)
+        except (SdaError, OSError) as error:
+            raise _Refused(error) from error
 
 
 def _scan_task(composed: DictConfig) -> None:
@@ -189,11 +217,7 @@ def _train_task(composed: DictConfig) -> float | None:
         layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
         exit_code = run_training(plan, Console(stderr=False), layers)
     except SdaError as error:
-        _discard_unborn(run_dir)
         _fail(find_cause(error))
-    except BaseException:
-        _discard_unborn(run_dir)
-        raise
     if exit_code:
         sys.exit(exit_code)
     return None
@@ -215,7 +239,7 @@ def _train_as_job(composed: DictConfig) -> float | None:
     try:
         objective, exit_code = run_job(job, composed, plan)
     finally:
-        _discard_unborn(run_dir)
+        remove_unused(run_dir)
     if exit_code:
         sys.exit(exit_code)
     return objective
@@ -316,14 +340,3 @@ def _report_errors(run: Callable[[], None]) -> None:
 def _fail(message: str) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(EXIT_ERROR)
-
-
-def _discard_unborn(run_dir: Path) -> None:
-    """Remove the folder of a run that never began, where nothing but Hydra's record and our lock is in it."""
-    if not run_dir.is_dir() or not {path.name for path in run_dir.iterdir()} <= {".hydra", LOCK}:
-        return
-    shutil.rmtree(run_dir)
-    for parent in run_dir.parents[:2]:  # the day's folder and `runs`, where this run made them
-        if any(parent.iterdir()):
-            return
-        parent.rmdir()

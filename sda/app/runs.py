@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from sda.app.folder_lock import hold_folder
 from sda.callbacks.backlog import read_state
+from sda.callbacks.journal import JOURNAL
 from sda.config.plain import read_yaml
 from sda.durable import write_json
 from sda.errors import CheckpointError, DamagedError, SdaError
@@ -60,6 +61,11 @@ def find_run(name: str) -> Path:
         f"{name} is no run: neither a run's folder nor the MLflow id of a run below {Path(RUNS_ROOT).absolute()}. "
         "Use `last`, or the folder that the run named when it ended."
     )
+
+
+def is_begun(run_dir: Path) -> bool:
+    """Whether there is a run in a folder, or what is left of one; what it holds is not looked at."""
+    return any(os.path.lexists(run_dir / name) for name in (SUMMARY, JOURNAL))
 
 
 def find_runs() -> list[Path]:
@@ -142,9 +148,10 @@ def lock_run(run_dir: Path) -> Iterator[None]:
         f"{run_dir} is being trained by another process. Stop that one first, or give another folder: hydra.run.dir=…"
     )
     with ExitStack() as stack:
-        stack.callback(hold(run_dir / LOCK, refusal).release)
-        if not stack.enter_context(hold_folder(run_dir)):
+        # The folder first: whoever removes one holds it, so that no lock file is made in a folder that is gone.
+        if not stack.enter_context(hold_folder(run_dir, LONGEST_LOOK_S)):
             raise refusal
+        stack.callback(hold(run_dir / LOCK, refusal).release)
         _held.add(mine)
         stack.callback(_held.discard, mine)
         yield
@@ -169,15 +176,16 @@ def is_running(run_dir: Path) -> bool:
 @contextmanager
 def hold_if_free(run_dir: Path) -> Iterator[bool]:
     """Hold a run for a moment, unless another process holds it; says whether it was free."""
-    lock = FileLock(run_dir / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        yield False
-        return
     with ExitStack() as stack:
-        stack.callback(lock.release)
-        yield stack.enter_context(hold_folder(run_dir))
+        is_free = stack.enter_context(hold_folder(run_dir))
+        if is_free:
+            lock = FileLock(run_dir / LOCK)
+            try:
+                lock.acquire(timeout=0)
+                stack.callback(lock.release)
+            except Timeout:
+                is_free = False
+        yield is_free
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:

@@ -22,11 +22,11 @@ from sda.app.runs import (
     SUMMARY,
     flatten,
     hold,
+    is_begun,
     is_running,
     list_folders_with,
     read_summary,
 )
-from sda.callbacks.journal import JOURNAL
 from sda.callbacks.sweep import read_parent
 from sda.durable import write_json
 from sda.errors import CheckpointError, ConfigError, DamagedError
@@ -168,7 +168,7 @@ def sort_command(arguments: Sequence[str]) -> list[str]:
 def find_free_place(run_dir: Path) -> Path:
     """A job's folder; another beside it where a run lies there already, which is never written over."""
     place, number = run_dir, 1
-    while (place / JOURNAL).exists() or (place / SUMMARY).exists():
+    while is_begun(place):
         number += 1
         place = run_dir.with_name(f"{run_dir.name}-{number}")
     return place

@@ -27,7 +27,7 @@ SPOILT: dict[str, Spoil] = {
     "a list": lambda path: path.write_text("[]"),
     "null": lambda path: path.write_text("null"),
     "nothing in it": lambda path: path.write_text("{}"),
-    "wrong types": lambda path: path.write_text(json.dumps(dict.fromkeys(_KEYS, {"a": "b"}))),
+    "wrong types": lambda path: path.write_text(json.dumps({key: {"a": "b"} for key in _KEYS})),
     "other wrong types": lambda path: path.write_text(json.dumps({"status": "finished", "active_at": "now"})),
     "no number": lambda path: path.write_text('{"status": "finished", "active_at": 1' + 400 * "0" + "}"),
     "nested": lambda path: path.write_text(100_000 * "["),
