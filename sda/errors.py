@@ -25,6 +25,10 @@ class SealError(SdaError):
     """The secret by which this installation knows its own runs cannot be kept or trusted."""
 
 
+class DamagedError(CheckpointError):
+    """A file in a run's or a sweep's folder cannot be read, or does not hold what belongs there."""
+
+
 class TrackingError(SdaError):
     """The experiment tracker cannot be used as configured."""
 

@@ -26,6 +26,9 @@ PATH_KEYS = frozenset(
 AUTOMATIC_BATCH = "training.batch_size=auto"
 """Leaves the batch size to the data and to memory, as leaving it out does."""
 
+_UNCHOSEN = frozenset({"data=null", "experiment=null"})
+"""What leaving them out says too; Hydra takes no `null` for the name of an option."""
+
 _ASSIGNMENT = re.compile(r"(\+{0,2}[\w.@/]+)=(.*)", re.DOTALL)
 
 
@@ -38,8 +41,21 @@ def prepare_arguments(arguments: Sequence[str]) -> list[str]:
     >>> prepare_arguments(["data.root=/tmp/it's (old)", "-v", "training.max_epochs=3"])
     ["data.root='/tmp/it\\\\'s (old)'", 'verbose=true', 'training.max_epochs=3']
     """
-    given = [argument for argument in arguments if argument != AUTOMATIC_BATCH]
+    given = [argument for argument in arguments if argument != AUTOMATIC_BATCH and argument not in _UNCHOSEN]
     return ["verbose=true" if argument == "-v" else _quote_path(argument) for argument in given]
+
+
+def add_overrides(arguments: list[str], *added: str) -> None:
+    """Put overrides behind those that are given; behind a flag such as `-m` they would not be understood.
+
+    >>> given = ["seed=0,1", "-m"]
+    >>> add_overrides(given, "verbose=true")
+    >>> given
+    ['seed=0,1', 'verbose=true', '-m']
+    """
+    places = [place for place, argument in enumerate(arguments) if re.match(r"~|[\w+][^=]*=", argument)]
+    end = places[-1] + 1 if places else len(arguments)
+    arguments[end:end] = added
 
 
 def find_value(arguments: Sequence[str], key: str) -> str | None:

@@ -1,27 +1,29 @@
 """The verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from sda.app.arguments import find_value, prepare_arguments, quote_value, split_names
+from sda.app.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
+from sda.app.claim import Claim, remove_unused
 from sda.app.composition import guard_composition
-from sda.app.explanation import explain_composition, find_cause
+from sda.app.explanation import explain_choice, explain_composition, find_cause
 from sda.app.objective import check_objective
 from sda.app.plan import Plan, list_keys, plan_resume, plan_run
-from sda.app.runs import LOCK, find_run
+from sda.app.runs import find_run
 from sda.app.survey import scan_once
 from sda.app.sweep import find_sweep_to_resume
 from sda.app.sweep_end import Sweep
@@ -84,11 +86,24 @@ def _train_one(arguments: list[str]) -> None:
         raise ConfigError("sweep.resume=true goes with -m and the sweep's keys; a single run goes on with resume=.")
     if resumed not in (None, "null"):
         run_dir = find_run(resumed.strip("'").replace("\\'", "'") if resumed else "")
-        # The run goes on in its own folder, whose record of what was composed stays as it is.
-        arguments.append("hydra.output_subdir=null")
-        if is_own(run_dir):
-            arguments.append(f"hydra.run.dir={quote_value(str(run_dir))}")
-    _call_hydra("train", _train_task, arguments)
+        if is_own(run_dir):  # it goes on in its own folder
+            add_overrides(arguments, f"hydra.run.dir={quote_value(str(run_dir))}")
+    # Hydra would write its record into a folder before anybody knows whose it is.
+    add_overrides(arguments, "hydra.output_subdir=null")
+    claim: Claim | None = None
+
+    def begin(composed: DictConfig) -> None:
+        nonlocal claim
+        claim = Claim(Path(composed.hydra.run.dir).absolute())
+
+    RunStart.begin = begin
+    try:
+        _call_hydra("train", _train_task, arguments)
+    except _Refused as refusal:
+        raise refusal.reason from None
+    finally:
+        if claim is not None:
+            claim.release()
 
 
 def _train_many(arguments: list[str]) -> None:
@@ -101,13 +116,14 @@ def _train_many(arguments: list[str]) -> None:
     if _asks_to_resume(arguments) and find_value(arguments, "hydra.sweep.dir") is None:
         folder = find_sweep_to_resume(given)
         print(f"going on with the sweep in {folder}", flush=True)
-        arguments.append(f"hydra.sweep.dir={quote_value(str(folder))}")
+        add_overrides(arguments, f"hydra.sweep.dir={quote_value(str(folder))}")
     # A job's folder may hold a run that is found or continued, whose record of what was composed stays as it is.
-    arguments.append("hydra.output_subdir=null")
+    add_overrides(arguments, "hydra.output_subdir=null")
     sweep: Sweep | None = None
 
     def begin(composed: DictConfig) -> None:
         nonlocal sweep
+        _check_swept_choices(composed)
         sweep = Sweep.begin(Path(composed.hydra.sweep.dir).absolute(), given, composed.sweep.objective)
         shared = share_threads(composed.hydra.runtime.choices["hydra/launcher"], composed.hydra.launcher)
         if shared:
@@ -126,6 +142,25 @@ def _train_many(arguments: list[str]) -> None:
         sys.exit(EXIT_ERROR)
 
 
+def _check_swept_choices(composed: DictConfig) -> None:
+    """Refuse a sweep over a name that its group does not have, which a search would meet only when it comes to it.
+
+    Raises:
+        ConfigError: with the names that there are.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    own = composed.hydra.sweeper.get("params") or {}  # what a search may be told beside the command line
+    given = [*composed.hydra.overrides.task, *(f"{key}={value}" for key, value in own.items())]
+    for override in OverridesParser.create(config_loader=loader).parse_overrides(given):
+        options = loader.get_group_options(override.key_or_group)
+        if not options or not override.is_choice_sweep():
+            continue
+        for value in override.sweep_string_iterator():
+            for name in value.strip("[]").split(","):
+                if name not in options:
+                    raise ConfigError(explain_choice(f"{override.key_or_group}/{name}", options))
+
+
 def _asks_to_resume(arguments: list[str]) -> bool:
     return (find_value(arguments, "sweep.resume") or "").lower() == "true"
 
@@ -138,6 +173,16 @@ class _Refused(BaseException):
         self.reason = reason
 
 
+class RunStart(Callback):
+    """Claims a run's folder; Hydra makes it, as `conf/train.yaml` says."""
+
+    begin: ClassVar[Callable[[DictConfig], None] | None] = None
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Before Hydra makes the folder."""
+        _begin(RunStart.begin, config)
+
+
 class SweepStart(Callback):
     """Tells, in the sweep's own process alone, where the sweep lies; Hydra makes it, as `conf/train.yaml` says."""
 
@@ -145,11 +190,15 @@ class SweepStart(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Before the first job."""
-        if SweepStart.begin is not None:
-            try:
-                SweepStart.begin(config)
-            except (SdaError, OSError) as error:
-                raise _Refused(error) from error
+        _begin(SweepStart.begin, config)
+
+
+def _begin(begin: Callable[[DictConfig], None] | None, config: DictConfig) -> None:
+    if begin is not None:
+        try:
+            begin(config)
+        except (SdaError, OSError) as error:
+            raise _Refused(error) from error
 
 
 def _scan_task(composed: DictConfig) -> None:
@@ -174,11 +223,7 @@ def _train_task(composed: DictConfig) -> float | None:
         layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
         exit_code = run_training(plan, Console(stderr=False), layers)
     except SdaError as error:
-        _discard_unborn(run_dir)
         _fail(find_cause(error))
-    except BaseException:
-        _discard_unborn(run_dir)
-        raise
     if exit_code:
         sys.exit(exit_code)
     return None
@@ -200,7 +245,7 @@ def _train_as_job(composed: DictConfig) -> float | None:
     try:
         objective, exit_code = run_job(job, composed, plan)
     finally:
-        _discard_unborn(run_dir)
+        remove_unused(run_dir)
     if exit_code:
         sys.exit(exit_code)
     return objective
@@ -287,6 +332,8 @@ def _report_errors(run: Callable[[], None]) -> None:
         reason = str(error.message).splitlines()[0]
         _fail(f"{error.override} is not understood ({reason}). Quote a value with special signs: \"key='any text'\"")
     except (HydraException, OmegaConfBaseException) as error:
+        if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+            _fail(explain_choice(error.missing_cfg_file, error.options))
         _fail(explain_composition(error))
     except OSError as error:
         _fail(
@@ -299,14 +346,3 @@ def _report_errors(run: Callable[[], None]) -> None:
 def _fail(message: str) -> NoReturn:
     print(f"error: {make_lines_printable(message)}", file=sys.stderr)
     sys.exit(EXIT_ERROR)
-
-
-def _discard_unborn(run_dir: Path) -> None:
-    """Remove the folder of a run that never began, where nothing but Hydra's record and our lock is in it."""
-    if not run_dir.is_dir() or not {path.name for path in run_dir.iterdir()} <= {".hydra", LOCK}:
-        return
-    shutil.rmtree(run_dir)
-    for parent in run_dir.parents[:2]:  # the day's folder and `runs`, where this run made them
-        if any(parent.iterdir()):
-            return
-        parent.rmdir()

@@ -17,6 +17,7 @@ from sda.app.sweep import find_sweep
 from sda.callbacks.console import format_duration
 from sda.config.schema import CompareConfig
 from sda.durable import write_text
+from sda.seal import is_own
 
 COMPARISONS_ROOT = "comparisons"
 PAGE = "comparison.html"
@@ -42,13 +43,20 @@ def compare_given(names: Sequence[str], config: CompareConfig, console: Console)
         sweep_dir = find_sweep(config.sweep)
         comparison = compare_sweep(sweep_dir, config.objective)
         folder = Path(config.output).absolute() if config.output else sweep_dir
+        if not config.output and not is_own(sweep_dir):
+            folder = _name_folder()
     else:
         run_dirs = list(dict.fromkeys(find_run(name) for name in names))
         comparison = compare_runs(run_dirs, config.objective, f"{len(run_dirs)} runs")
-        folder = Path(config.output or f"{COMPARISONS_ROOT}/{time.strftime('%Y-%m-%d-%H-%M-%S')}").absolute()
+        folder = Path(config.output).absolute() if config.output else _name_folder()
     print_lines(console, format_comparison(comparison))
     written = write_comparison(folder, comparison)
     print_lines(console, ["", f"written: {written.page}", f"         {written.table}"])
+
+
+def _name_folder() -> Path:
+    """A folder of the user's own."""
+    return Path(COMPARISONS_ROOT, time.strftime("%Y-%m-%d-%H-%M-%S")).absolute()
 
 
 def compare_sweep(sweep_dir: Path, objective: str) -> Comparison:

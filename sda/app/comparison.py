@@ -1,6 +1,7 @@
 """Runs side by side: what tells them apart, what each came to, and which setting is best, as data."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,10 @@ from omegaconf import OmegaConf
 from sda.app.objective import OF_RECONSTRUCTION, read_objective
 from sda.app.runs import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides, read_summary
 from sda.app.sweep import name_setting
-from sda.errors import CheckpointError
+from sda.errors import CheckpointError, DamagedError
 from sda.evaluation.comparison import Ranking, Trial, rank
-from sda.plain_files import read_json
-from sda.training.metrics import MetricsHistory
+from sda.stored import pass_over, read_stored, take_shape
+from sda.training.metrics import EpochMetrics, MetricsHistory
 
 REPEATED = ("seed", "data.fold")
 """Axes along which a setting is repeated: they decide what is held out, not how it is trained."""
@@ -136,10 +137,18 @@ def compare_runs(run_dirs: Sequence[Path], objective: str, title: str) -> Compar
 
 
 def list_sweep_runs(sweep_dir: Path) -> list[Path]:
-    """Folders of a sweep's runs, in the order of their jobs; without those that were begun anew, and finished there."""
+    """Folders of a sweep's runs, in the order of their jobs; without those that were begun anew, and finished there.
+
+    Damaged ones are named and passed over.
+    """
     found = (path.parent for path in sweep_dir.glob(f"*/{SUMMARY}"))
-    run_dirs = sorted(found, key=lambda run_dir: _order(run_dir.name))
-    summaries = {run_dir: read_summary(run_dir) for run_dir in run_dirs}
+    summaries = {}
+    for run_dir in sorted(found, key=lambda run_dir: _order(run_dir.name)):
+        try:
+            read_config(run_dir), read_overrides(run_dir)
+            summaries[run_dir] = read_summary(run_dir)
+        except DamagedError as damage:
+            pass_over(damage)
     finished = {one.get(IDENTITY) for one in summaries.values() if one["status"] == "finished"} - {None}
     return [
         run_dir
@@ -178,18 +187,29 @@ def shorten(values: Sequence[str]) -> dict[str, str]:
 
 
 def read_history(run_dir: Path) -> MetricsHistory | None:
-    """A run's curves, if it left them."""
-    try:
-        return MetricsHistory.from_dict(read_json(run_dir / HISTORY))
-    except OSError:
+    """A run's curves, if it left them; damaged ones are named and passed over."""
+    path = run_dir / HISTORY
+    if not os.path.lexists(path):
         return None
+    try:
+        values = read_stored(path, dict[str, Any])
+        try:
+            history = MetricsHistory.from_dict(values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DamagedError(f"{path} is damaged ({type(error).__name__}: {error}).") from error
+        for epoch in history.epoch_metrics:
+            take_shape(vars(epoch), EpochMetrics, str(path))
+    except DamagedError as damage:
+        pass_over(damage)
+        return None
+    return history
 
 
 def _describe(run_dir: Path, setting: dict[str, str], config: dict[str, Any], objective: str) -> ComparedRun:
     summary = read_summary(run_dir)
     repetition = {"seed": str(config.get("seed", "?"))}
     if config.get("data", {}).get("folds"):
-        repetition["data.fold"] = str(config["data"]["fold"])
+        repetition["data.fold"] = str(config["data"].get("fold"))
     is_finished = summary["status"] == "finished"
     figures = {name: read_objective(run_dir, name) for name in dict.fromkeys((objective, *COLUMNS))}
     return ComparedRun(

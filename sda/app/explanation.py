@@ -1,6 +1,7 @@
 """What to tell of an error that was met while a configuration was composed."""
 
 import difflib
+from collections.abc import Sequence
 
 from omegaconf.errors import OmegaConfBaseException
 
@@ -27,6 +28,22 @@ def find_cause(error: SdaError) -> str:
             if isinstance(cause, SdaError):
                 return str(cause)
     return str(error)
+
+
+def explain_choice(choice: str, options: Sequence[str]) -> str:
+    """A name that a group of the configuration does not have, and those that it has.
+
+    Args:
+        choice: such as `experiment/nope`.
+        options: names that the group has.
+
+    >>> explain_choice("data/demi", ["demo"])
+    'data=demi is unknown: there is demo. Did you mean demo?'
+    """
+    group, _, name = choice.rpartition("/")
+    names = f"there {'is' if len(options) == 1 else 'are'} {', '.join(sorted(options)) or 'none'}."
+    near = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    return " ".join([f"{group}={name} is unknown: {names}", *(f"Did you mean {one}?" for one in near)])
 
 
 def explain_composition(error: Exception) -> str:

@@ -9,10 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sda.app.runs import CHECKPOINTS, find_run, read_summary
+from sda.app.runs import CHECKPOINTS, find_run, is_begun, read_summary
 from sda.app.survey import find_notices, survey_folder
 from sda.callbacks.backlog import resolve_uri
-from sda.callbacks.journal import JOURNAL
 from sda.config.plain import compose_plain, escape
 from sda.config.provenance import Choice, explain_choices
 from sda.config.schema import TrainRunConfig
@@ -98,7 +97,7 @@ def plan_run(
     given_keys = frozenset(list_keys(overrides))
     if OmegaConf.is_missing(composed.data, "root"):
         raise ConfigError("data.root is not set. Give the folder with your sounds: python train.py data.root=~/sounds")
-    if (run_dir / JOURNAL).exists():
+    if is_begun(run_dir):
         raise ConfigError(
             f"hydra.run.dir={run_dir} holds a run already. Continue it with resume=, or give another folder."
         )
@@ -225,7 +224,7 @@ def _take_places(
             f"{theirs} was not begun by this installation (another user's or machine's, or older than seals are), and "
             f"where its sounds lie here is for you to say: python train.py resume={theirs} data.root=~/sounds"
         )
-    if (here / JOURNAL).exists():
+    if is_begun(here):
         raise ConfigError(f"hydra.run.dir={here} holds a run already. Give another folder.")
     root = str(Path(str(overrides["data.root"])).expanduser().absolute())
     uri = resolve_uri(str(yours.tracking.uri))

@@ -1,17 +1,22 @@
 """Runs on disk: finding them by name, keeping two processes out of one, and their summaries."""
 
+import math
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from filelock import FileLock, Timeout
 
+from sda.app.folder_lock import hold_folder
 from sda.callbacks.backlog import read_state
+from sda.callbacks.journal import JOURNAL
 from sda.config.plain import read_yaml
 from sda.durable import write_json
-from sda.errors import CheckpointError, SdaError
-from sda.plain_files import find_strange, read_json
+from sda.errors import CheckpointError, DamagedError, SdaError
+from sda.plain_files import find_strange
+from sda.stored import RunSummary, pass_over, read_stored
 
 RUNS_ROOT = "runs"
 """Folder below which runs lie unless `hydra.run.dir` says otherwise."""
@@ -33,56 +38,103 @@ OVERRIDES_FILE = ".hydra/overrides.yaml"
 def find_run(name: str) -> Path:
     """The folder of a run named by its folder, its MLflow run id, or `last` (the one that started or ended last).
 
+    Damaged neighbours are named and passed over.
+
     Raises:
-        CheckpointError: there is no such run, or there are links or pipes in its folder.
+        CheckpointError: there is no such run, its summary is damaged, or there are links or pipes in its folder.
     """
+    if name != "last" and os.path.lexists(Path(name).expanduser() / SUMMARY):
+        folder = see_that_it_is_plain(Path(name).expanduser().absolute())
+        read_summary(folder)
+        return folder
     known = find_runs()
     if name == "last":
         if not known:
             raise CheckpointError(f"no run lies below {Path(RUNS_ROOT).absolute()}. Train one, or give its folder.")
-        return _see_that_it_is_plain(known[-1])
-    folder = Path(name).expanduser()
-    if (folder / SUMMARY).is_file():
-        return _see_that_it_is_plain(folder.absolute())
+        return see_that_it_is_plain(known[-1])
     for run_dir in known:
-        if name and read_state(run_dir).run_id == name:
-            return _see_that_it_is_plain(run_dir)
+        try:
+            is_meant = name and read_state(run_dir).run_id == name
+        except DamagedError as damage:
+            pass_over(damage)
+            continue
+        if is_meant:
+            return see_that_it_is_plain(run_dir)
     raise CheckpointError(
         f"{name} is no run: neither a run's folder nor the MLflow id of a run below {Path(RUNS_ROOT).absolute()}. "
         "Use `last`, or the folder that the run named when it ended."
     )
 
 
-def _see_that_it_is_plain(run_dir: Path) -> Path:
-    """A run's folder as it is, if nothing in it leads out of it."""
+def see_that_it_is_plain(run_dir: Path) -> Path:
+    """The folder of a run or a sweep, if nothing in it leads out of it.
+
+    Raises:
+        CheckpointError: something does.
+    """
     strange = find_strange(run_dir)
     if strange:
         raise CheckpointError(
-            f"{strange}: a run's folder holds plain files alone, or it could name any file of this machine. "
+            f"{strange}: such a folder holds plain files alone, or it could name any file of this machine. "
             "Put the file itself there, or remove it."
         )
     return run_dir
 
 
+def is_begun(run_dir: Path) -> bool:
+    """Whether there is a run in a folder, or what is left of one; what it holds is not looked at."""
+    return any(os.path.lexists(run_dir / name) for name in (SUMMARY, JOURNAL))
+
+
 def find_runs() -> list[Path]:
-    """All runs below `runs`, the one that started or ended last at the end."""
-    run_dirs = [path.parent for path in Path(RUNS_ROOT).absolute().glob(f"**/{SUMMARY}")]
-    return sorted(run_dirs, key=lambda run_dir: float(read_summary(run_dir).get("active_at", 0.0)))
+    """All runs below `runs`, the one that started or ended last at the end; damaged ones are named and passed over."""
+    active_at = {}
+    for run_dir in list_folders_with(SUMMARY):
+        try:
+            moment = float(read_summary(run_dir).get("active_at", 0.0))
+        except DamagedError as damage:
+            pass_over(damage)
+        else:
+            active_at[run_dir] = moment if math.isfinite(moment) else 0.0
+    return sorted(active_at, key=lambda run_dir: active_at[run_dir])
+
+
+def list_folders_with(name: str) -> list[Path]:
+    """Folders below `runs` with an entry of this name, by their paths; what vanishes meanwhile does not matter."""
+    walk = os.walk(Path(RUNS_ROOT).absolute())
+    return sorted(Path(folder) for folder, folders, files in walk if name in files or name in folders)
 
 
 def read_summary(run_dir: Path) -> dict[str, Any]:
-    """What a run last said of itself."""
-    values: dict[str, Any] = read_json(run_dir / SUMMARY)
-    return values
+    """What a run last said of itself.
+
+    Raises:
+        DamagedError: the summary is missing or damaged.
+    """
+    advice = f'Put {{"status": "killed"}} into it: the run then goes on from its last checkpoint with resume={run_dir}.'
+    return dict(read_stored(run_dir / SUMMARY, RunSummary, advice))
+
+
+class _ManifestFile(TypedDict):
+    path: str
+    group: str | None
+
+
+class _Manifest(TypedDict):
+    files: list[_ManifestFile]
 
 
 def read_groups(run_dir: Path) -> dict[str, str]:
-    """The recording that each of a run's files belongs to, by path; empty where the manifest is gone."""
-    try:
-        files = read_json(run_dir / MANIFEST)["files"]
-    except OSError:
+    """The recording that each of a run's files belongs to, by path; empty where the manifest is gone.
+
+    Raises:
+        DamagedError: the manifest is damaged.
+    """
+    path = run_dir / MANIFEST
+    if not os.path.lexists(path):
         return {}
-    return {file["path"]: file["group"] for file in files if file["group"]}
+    manifest = read_stored(path, _Manifest, "Remove it: every file then counts as a recording of its own.")
+    return {file["path"]: file["group"] for file in manifest["files"] if file["group"]}
 
 
 def update_summary(run_dir: Path, **values: Any) -> None:
@@ -91,13 +143,36 @@ def update_summary(run_dir: Path, **values: Any) -> None:
     write_json(run_dir / SUMMARY, known | values)
 
 
-def lock_run(run_dir: Path) -> FileLock:
+_held: set[tuple[int, Path]] = set()
+"""Runs that this process holds; with its number, as a forked one holds none."""
+
+
+@contextmanager
+def lock_run(run_dir: Path) -> Iterator[None]:
     """Hold a run for this process; the system lets go of it however the process ends.
+
+    The lock file says so, and the folder itself is locked too: a lock file that is removed while it is held, with or
+    without its folder, lets nobody else in. What this process holds already it may hold again.
 
     Raises:
         CheckpointError: another process is training it.
+        OSError: there is no such folder, or it is not writable.
     """
-    return hold(run_dir / LOCK, CheckpointError(f"{run_dir} is being trained by another process. Stop that one first."))
+    mine = os.getpid(), run_dir.resolve()
+    if mine in _held:
+        yield
+        return
+    refusal = CheckpointError(
+        f"{run_dir} is being trained by another process. Stop that one first, or give another folder: hydra.run.dir=…"
+    )
+    with ExitStack() as stack:
+        # The folder first: whoever removes one holds it, so that no lock file is made in a folder that is gone.
+        if not stack.enter_context(hold_folder(run_dir, LONGEST_LOOK_S)):
+            raise refusal
+        stack.callback(hold(run_dir / LOCK, refusal).release)
+        _held.add(mine)
+        stack.callback(_held.discard, mine)
+        yield
 
 
 def hold(path: Path, refusal: SdaError) -> FileLock:
@@ -119,23 +194,16 @@ def is_running(run_dir: Path) -> bool:
 @contextmanager
 def hold_if_free(run_dir: Path) -> Iterator[bool]:
     """Hold a run for a moment, unless another process holds it; says whether it was free."""
-    lock = FileLock(run_dir / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
-
-
-def read_config(run_dir: Path) -> dict[str, Any]:
-    """A run's resolved configuration as plain values; empty where it is gone."""
-    path = run_dir / CONFIG_FILE
-    values = read_yaml(path) if path.exists() else {}
-    return values if isinstance(values, dict) else {}
+    with ExitStack() as stack:
+        is_free = stack.enter_context(hold_folder(run_dir))
+        if is_free:
+            lock = FileLock(run_dir / LOCK)
+            try:
+                lock.acquire(timeout=0)
+                stack.callback(lock.release)
+            except Timeout:
+                is_free = False
+        yield is_free
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
@@ -153,8 +221,29 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
+class _Config(TypedDict, total=False):
+    data: dict[str, Any]
+
+
+def read_config(run_dir: Path) -> dict[str, Any]:
+    """A run's resolved configuration as plain values; empty where it is gone.
+
+    Raises:
+        DamagedError: it is damaged.
+    """
+    path = run_dir / CONFIG_FILE
+    if not os.path.lexists(path):
+        return {}
+    return dict(read_stored(path, _Config, "Remove it: the run's checkpoints hold its configuration too.", read_yaml))
+
+
 def read_overrides(run_dir: Path) -> list[str]:
-    """What a run was given on the command line, such as `preset=conservative`; empty where that is gone."""
+    """What a run was given on the command line, such as `preset=conservative`; empty where that is gone.
+
+    Raises:
+        DamagedError: it is damaged.
+    """
     path = run_dir / OVERRIDES_FILE
-    values = read_yaml(path) if path.exists() else []
-    return [str(one) for one in values] if isinstance(values, list) else []
+    if not os.path.lexists(path):
+        return []
+    return read_stored(path, list[str], "Remove it: the run is then told apart by its configuration.", read_yaml)

@@ -8,10 +8,9 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from filelock import FileLock
 
@@ -24,13 +23,18 @@ from sda.app.runs import (
     SUMMARY,
     flatten,
     hold,
+    is_begun,
     is_running,
+    list_folders_with,
     read_summary,
+    see_that_it_is_plain,
 )
-from sda.callbacks.journal import JOURNAL
 from sda.callbacks.sweep import read_parent
 from sda.durable import write_json
-from sda.errors import CheckpointError, ConfigError
+from sda.errors import CheckpointError, ConfigError, DamagedError
+from sda.plain_files import find_strange, open_to_append
+from sda.seal import is_own, mark_own
+from sda.stored import parse_stored, pass_over, read_stored
 from sda.training.checkpoint import open_newest
 
 SWEEP = "sweep.json"
@@ -81,6 +85,7 @@ class Place:
 def begin_session(folder: Path, arguments: Sequence[str]) -> int:
     """Note the command of a sweep in its folder; says which call on this folder it is, counted from 1."""
     session = read_session(folder) + 1
+    mark_own(folder)
     values = {"command": sort_command(arguments), "session": session, "active_at": time.time(), "pid": os.getpid()}
     write_json(folder / SWEEP, values)
     return session
@@ -90,44 +95,51 @@ def hold_sweep(folder: Path) -> FileLock:
     """Hold a sweep for this process.
 
     Raises:
-        ConfigError: another process is at it.
+        ConfigError: another process is at it, it is another installation's, or something in it leads out of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    strange = find_strange(folder)
+    if strange or (os.path.lexists(folder / SWEEP) and not is_own(folder)):
+        reason = strange or "it was not begun by this installation (another user's or machine's)"
+        raise ConfigError(f"hydra.sweep.dir={folder}: {reason}. Give another folder.")
     refusal = ConfigError(f"the sweep in {folder} is still running in another process. Stop that one first.")
     return hold(folder / SWEEP_LOCK, refusal)
 
 
 def find_sweep_to_resume(arguments: Sequence[str]) -> Path:
-    """The folder of the newest sweep below `runs` that was started with this command.
+    """The folder of the newest sweep below `runs` that was started here with this command.
 
     Raises:
         ConfigError: there is none.
     """
     command = sort_command(arguments)
-    known = [(values["active_at"], path.parent) for path, values in _list_sweeps() if values["command"] == command]
+    known = [folder for folder, values in _list_sweeps() if values["command"] == command and is_own(folder)]
     if not known:
         raise ConfigError(
             f"sweep.resume: no sweep of this command lies below {Path(RUNS_ROOT).absolute()}. Give the same keys as "
             "then, or the sweep's folder (hydra.sweep.dir=runs/…), or leave out sweep.resume."
         )
-    return max(known)[1]
+    return known[-1]
 
 
 def find_sweep(name: str) -> Path:
     """The folder of a sweep named by it, by the MLflow id of its parent run, or by `last`.
 
     Raises:
-        CheckpointError: there is no such sweep.
+        CheckpointError: there is no such sweep, or there are links or pipes in its folder.
     """
-    known = sorted(_list_sweeps(), key=lambda pair: float(pair[1]["active_at"]))
+    known = [folder for folder, _ in _list_sweeps()]
     if name == "last" and known:
-        return known[-1][0].parent
+        return see_that_it_is_plain(known[-1])
     folder = Path(name).expanduser()
     if name != "last" and any(folder.glob(f"*/{SUMMARY}")):
-        return folder.absolute()
-    for path, _ in known:
-        if name and read_parent(path.parent) == name:
-            return path.parent
+        return see_that_it_is_plain(folder.absolute())
+    for folder in known:
+        try:
+            if name and read_parent(folder) == name:
+                return see_that_it_is_plain(folder)
+        except DamagedError as damage:
+            pass_over(damage)
     raise CheckpointError(
         f"{name} is no sweep: neither a folder with runs in it nor the MLflow id of a sweep below "
         f"{Path(RUNS_ROOT).absolute()}. Use `last`, or the folder that train.py -m named when it ended."
@@ -168,7 +180,7 @@ def sort_command(arguments: Sequence[str]) -> list[str]:
 def find_free_place(run_dir: Path) -> Path:
     """A job's folder; another beside it where a run lies there or begins there, which is never written over."""
     place, number = run_dir, 1
-    while (place / JOURNAL).exists() or (place / SUMMARY).exists() or ((place / LOCK).exists() and is_running(place)):
+    while is_begun(place) or ((place / LOCK).exists() and is_running(place)):
         number += 1
         place = run_dir.with_name(f"{run_dir.name}-{number}")
     return place
@@ -178,15 +190,14 @@ def place_job(identity: str, sweep_dir: Path, run_dir: Path, wait_for: Callable[
     """Find the run that this job was, or give it a folder.
 
     The same job is one of the same resolved configuration on the same sounds. It is to be claimed before, so that no
-    other process begins it meanwhile.
+    other process begins it meanwhile. Runs that are damaged, or another installation's, are left alone.
 
     Args:
         identity: as `identify` gives it.
         run_dir: the job's folder, for a new run.
         wait_for: returns when no process is at a run any more.
     """
-    paths = sorted(sweep_dir.glob(f"*/{SUMMARY}"))
-    known = [path.parent for path in paths if read_summary(path.parent).get(IDENTITY) == identity]
+    known = [path.parent for path in sorted(sweep_dir.glob(f"*/{SUMMARY}")) if _is_job(path.parent, identity)]
     for known_dir in known:
         wait_for(known_dir)
     for known_dir in known:
@@ -201,19 +212,19 @@ def place_job(identity: str, sweep_dir: Path, run_dir: Path, wait_for: Callable[
 def note_job(sweep_dir: Path, end: JobEnd) -> None:
     """Append what became of a job; one write, so that jobs beside each other do not mix their lines."""
     line = (json.dumps(asdict(end), ensure_ascii=False) + "\n").encode()
-    with open(sweep_dir / JOBS, "ab", buffering=0) as file:
+    with open_to_append(sweep_dir / JOBS) as file:
         file.write(line)
         os.fsync(file.fileno())
 
 
 def read_command(sweep_dir: Path) -> list[str]:
     """The command that a sweep was started with; empty where it was not noted."""
-    return list(_read_sweep(sweep_dir).get("command", []))
+    return _read_sweep(sweep_dir)["command"] if os.path.lexists(sweep_dir / SWEEP) else []
 
 
 def read_session(sweep_dir: Path) -> int:
     """The newest call on a sweep's folder; 0 where none was noted."""
-    return int(_read_sweep(sweep_dir).get("session", 0))
+    return _read_sweep(sweep_dir)["session"] if os.path.lexists(sweep_dir / SWEEP) else 0
 
 
 def read_pid(sweep_dir: Path) -> int:
@@ -222,14 +233,21 @@ def read_pid(sweep_dir: Path) -> int:
 
 
 def read_job_ends(sweep_dir: Path, session: int) -> list[JobEnd]:
-    """What became of the jobs of one call, by job; the last word of a job that ended twice."""
+    """What became of the jobs of one call, by job; the last word of a job that ended twice.
+
+    Lines that a crash tore or something else damaged are named and passed over.
+    """
     ends: dict[int, JobEnd] = {}
     path = sweep_dir / JOBS
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        with suppress(json.JSONDecodeError):  # torn by a crash
-            end = JobEnd(**json.loads(line))
-            if end.session == session:
-                ends[end.job] = end
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    for number, line in enumerate(lines, start=1):
+        try:
+            end = parse_stored(line, JobEnd, f"{path}, line {number},")
+        except DamagedError as damage:
+            pass_over(damage)
+            continue
+        if end.session == session:
+            ends[end.job] = end
     return [ends[job] for job in sorted(ends)]
 
 
@@ -256,17 +274,43 @@ def _has_checkpoint(run_dir: Path) -> bool:
     return True
 
 
+def _is_job(run_dir: Path, identity: str) -> bool:
+    """Whether a run of ours is a job's."""
+    try:
+        return is_own(run_dir) and read_summary(run_dir).get(IDENTITY) == identity
+    except DamagedError as damage:
+        pass_over(damage)
+        return False
+
+
 def _simplify(argument: str) -> str:
     """An argument without what Hydra may write in another way: quotes, and `true` for `True`."""
     return argument.translate(_UNQUOTED).casefold()
 
 
-def _list_sweeps() -> list[tuple[Path, dict[str, Any]]]:
-    paths = Path(RUNS_ROOT).absolute().glob(f"**/{SWEEP}")
-    return [(path, _read_sweep(path.parent)) for path in paths]
+class _BegunSweep(TypedDict):
+    command: list[str]
+    session: int
+    active_at: float
 
 
-def _read_sweep(folder: Path) -> dict[str, Any]:
-    path = folder / SWEEP
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return values
+class _Sweep(_BegunSweep, total=False):
+    """What `sweep.json` holds."""
+
+    pid: int
+
+
+def _list_sweeps() -> list[tuple[Path, _Sweep]]:
+    """Folders of all sweeps below `runs`, the one that started last at the end; damaged ones are passed over."""
+    sweeps = []
+    for folder in list_folders_with(SWEEP):
+        try:
+            sweeps.append((folder, _read_sweep(folder)))
+        except DamagedError as damage:
+            pass_over(damage)
+    return sorted(sweeps, key=lambda pair: pair[1]["active_at"])
+
+
+def _read_sweep(folder: Path) -> _Sweep:
+    advice = "Remove it: the sweep's jobs are known by the runs themselves."
+    return read_stored(folder / SWEEP, _Sweep, advice)

@@ -19,8 +19,10 @@ from sda.app.sweep import (
     read_command,
     read_job_ends,
 )
-from sda.callbacks.backlog import SETTINGS, is_tracked, read_settings, read_state
+from sda.callbacks.backlog import SETTINGS, read_settings, read_state
 from sda.callbacks.sweep import read_parent
+from sda.errors import DamagedError
+from sda.stored import pass_over
 
 OUTCOMES = {
     "found": "had finished before",
@@ -69,7 +71,7 @@ class Sweep:
         print_lines(console, ["", *format_comparison(comparison)])
         written = write_comparison(self.folder, comparison)
         print_lines(console, [f"  read and listen: {written.page}"])
-        tracked = next((path.parent for path in self.folder.glob(f"*/{SETTINGS}") if is_tracked(path.parent)), None)
+        tracked = self._find_tracked()
         if tracked is None or not read_parent(self.folder):
             return
         from sda.app.sweep_news import describe_sweep, link_to_sweep
@@ -82,6 +84,17 @@ class Sweep:
         link = link_to_sweep(settings, read_state(tracked), read_parent(self.folder), self.objective)
         print_lines(console, [f"  MLflow: {describe_link(link)}"])
 
+    def _find_tracked(self) -> Path | None:
+        """A run of the sweep that MLflow knows; damaged ones are named and passed over."""
+        for path in self.folder.glob(f"*/{SETTINGS}"):
+            try:
+                read_settings(path.parent), read_state(path.parent)
+            except DamagedError as damage:
+                pass_over(damage)
+            else:
+                return path.parent
+        return None
+
 
 def describe_ends(ends: Sequence[JobEnd], command: Sequence[str]) -> list[str]:
     """What became of a call's jobs: how many of each, and which were not simply trained."""
@@ -93,7 +106,7 @@ def describe_ends(ends: Sequence[JobEnd], command: Sequence[str]) -> list[str]:
             mark = "! " if end.outcome in NOT_DONE else "  "
             reason = f": {end.reason}" if end.reason else ""
             swept = name_setting(list_swept(end.overrides, command))
-            lines.append(f"{mark}job {end.job} ({swept}) {OUTCOMES[end.outcome]}{reason}")
+            lines.append(f"{mark}job {end.job} ({swept}) {OUTCOMES.get(end.outcome, end.outcome)}{reason}")
     if any(counts[outcome] for outcome in NOT_DONE):
         lines.append("  to run these again, and no others: the same command with sweep.resume=true")
     return lines

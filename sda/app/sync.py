@@ -7,9 +7,11 @@ from sda.app.runs import find_runs, hold_if_free, read_summary, update_summary
 from sda.callbacks.backlog import is_delivered, is_tracked, link_to_run, read_state
 from sda.callbacks.journal import JOURNAL, Journal
 from sda.callbacks.tracking import try_to_deliver
+from sda.errors import DamagedError
 from sda.plain_files import find_strange
 from sda.printable import make_lines_printable
 from sda.seal import is_own
+from sda.stored import pass_over
 from sda.training.metrics import RunEnded
 
 
@@ -18,44 +20,57 @@ def sync_runs() -> list[str]:
     lines = []
     for run_dir in close_stale_runs():
         problem, notices = try_to_deliver(run_dir)
-        update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link_to_run(run_dir))
+        try:
+            update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link_to_run(run_dir))
+            status = read_summary(run_dir)["status"]
+        except (DamagedError, OSError) as damage:
+            pass_over(damage)
+            continue
         lines += [f"{run_dir}: {notice}" for notice in notices]
-        lines.append(f"{run_dir} ({read_summary(run_dir)['status']}): {problem or 'delivered'}")
+        lines.append(f"{run_dir} ({status}): {problem or 'delivered'}")
     return lines
 
 
 def close_stale_runs() -> list[Path]:
     """Mark runs as killed that say they run while no process holds them.
 
-    Runs that another installation began, or in whose folder there are links, are left as they are.
+    Runs that are damaged, or may not be written to, are named and passed over. Runs that another installation began, or
+    in whose folder there are links, are left as they are.
 
     Returns:
         runs, at rest, that MLflow does not have all of.
     """
-    at_rest = []
+    behind = []
     for run_dir in find_runs():
         if not is_own(run_dir) or find_strange(run_dir):
             continue
-        # Held meanwhile: a run that another process goes on with at this moment has one writer.
-        with hold_if_free(run_dir) as is_free:
-            if is_free and (run_dir / JOURNAL).exists():
+        try:
+            # Held meanwhile: a run that another process goes on with at this moment has one writer.
+            with hold_if_free(run_dir) as is_free:
+                if not is_free:
+                    continue
                 _close_if_stale(run_dir)
-                at_rest.append(run_dir)
-    return [run_dir for run_dir in at_rest if is_tracked(run_dir) and not is_delivered(run_dir)]
+            if (run_dir / JOURNAL).exists() and is_tracked(run_dir) and not is_delivered(run_dir):
+                behind.append(run_dir)
+        except (DamagedError, OSError) as damage:
+            pass_over(damage)
+    return behind
 
 
 def _close_if_stale(run_dir: Path) -> None:
+    """Mark a run that nobody holds as killed, if it says that it runs; one without a journal had told nothing yet."""
     summary = read_summary(run_dir)
     if summary["status"] != "running":
         return
-    journal = Journal(run_dir)
-    where = summary.get("epochs", 0), summary.get("steps", 0)
-    journal(RunEnded("killed", *where, reason="its process ended without a word"))
-    journal.close()
+    if (run_dir / JOURNAL).exists():
+        journal = Journal(run_dir)
+        where = summary.get("epochs", 0), summary.get("steps", 0)
+        journal(RunEnded("killed", *where, reason="its process ended without a word"))
+        journal.close()
     update_summary(run_dir, status="killed")
 
 
 if __name__ == "__main__":
     report = sync_runs()
-    print(make_lines_printable("\n".join(report)) or "everything is delivered")
+    print(make_lines_printable("\n".join(report)) or "everything that can be read is delivered")
     sys.exit(any(not line.endswith(": delivered") for line in report))

@@ -4,6 +4,7 @@
 are sent to, and are sealed: what another installation wrote there is not believed. Nothing here needs mlflow.
 """
 
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from filelock import FileLock
 
 from sda.callbacks.journal import JOURNAL, cut_journal
 from sda.callbacks.records import DeliveryState
-from sda.errors import TrackingError
+from sda.errors import DamagedError, TrackingError
 from sda.plain_files import open_to_append
-from sda.seal import read_sealed, write_sealed
+from sda.seal import is_own, read_sealed, write_sealed
+from sda.stored import take_shape
 from sda.training.metrics import MetricsHistory
 
 SETTINGS = "tracking.json"
@@ -65,9 +67,19 @@ def is_tracked(run_dir: Path) -> bool:
 
 
 def read_state(run_dir: Path) -> DeliveryState:
-    """How much of a run was delivered; a fresh state where nothing was, or the run was not begun here."""
-    values = read_sealed(run_dir / STATE, STATE)
-    return DeliveryState() if values is None else DeliveryState(**values)
+    """How much of a run was delivered; a fresh state where nothing was, or the run was not begun here.
+
+    Raises:
+        DamagedError: the state of a run that was begun here is damaged.
+    """
+    path = run_dir / STATE
+    values = read_sealed(path, STATE)
+    if values is not None:
+        return take_shape(values, DeliveryState, str(path))
+    if os.path.lexists(path) and is_own(run_dir):
+        advice = f"Remove it and {SETTINGS}: the run then becomes another one in MLflow."
+        raise DamagedError(f"{path} is damaged, or was written by another installation. {advice}")
+    return DeliveryState()
 
 
 def rewind(run_dir: Path, step: int, epoch: int, history: MetricsHistory) -> int:
@@ -123,11 +135,16 @@ def read_settings(run_dir: Path) -> TrackingSettings:
 
     Raises:
         TrackingError: the run has no tracker, or was not begun here.
+        DamagedError: the settings of a run that was begun here are damaged.
     """
-    values = read_sealed(run_dir / SETTINGS, SETTINGS)
-    if values is None:
-        raise TrackingError(f"{run_dir} was not begun here, or without a tracker: nothing of it goes to MLflow.")
-    return TrackingSettings(**values)
+    path = run_dir / SETTINGS
+    values = read_sealed(path, SETTINGS)
+    if values is not None:
+        return take_shape(values, TrackingSettings, str(path))
+    if os.path.lexists(path) and is_own(run_dir):
+        advice = f"Remove it and {STATE}: the run then becomes another one in MLflow."
+        raise DamagedError(f"{path} is damaged, or was written by another installation. {advice}")
+    raise TrackingError(f"{run_dir} was not begun here, or without a tracker: nothing of it goes to MLflow.")
 
 
 def write_state(run_dir: Path, state: DeliveryState) -> None:

@@ -1,12 +1,13 @@
 """Cross-validation: what the folds of a sweep say together."""
 
-import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from omegaconf import OmegaConf
+from sda.config.plain import read_yaml
+from sda.errors import DamagedError
+from sda.stored import RunSummary, pass_over, read_stored
 
 RECONSTRUCTION = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
 
@@ -34,14 +35,21 @@ class FoldSummary:
 def summarise_folds(sweep_dir: Path) -> FoldSummary | None:
     """What the finished runs of a sweep say together, if they are folds of one cross-validation and nothing else.
 
-    Nothing while fewer than two have finished, or where anything but `data.fold` tells them apart.
+    Nothing while fewer than two have finished, or where anything but `data.fold` tells them apart. Damaged runs are
+    named and passed over.
     """
     scores, settings = [], []
     for path in sorted(sweep_dir.glob("*/summary.json")):
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        if summary["status"] == "finished":
-            scores.append(_list_scores(summary))
-            settings.append(_describe_without_fold(path.parent / ".hydra" / "config.yaml"))
+        try:
+            summary = read_stored(path, RunSummary)
+            if summary["status"] != "finished":
+                continue
+            setting = _describe_without_fold(path.parent / ".hydra" / "config.yaml")
+        except DamagedError as damage:
+            pass_over(damage)
+            continue
+        scores.append(_list_scores(summary))
+        settings.append(setting)
     if len(scores) < 2 or any(setting != settings[0] for setting in settings) or not settings[0]["data"]["folds"]:
         return None
     names = [name for name in scores[0] if all(name in score for score in scores)]
@@ -53,16 +61,23 @@ def summarise_folds(sweep_dir: Path) -> FoldSummary | None:
     )
 
 
-def _list_scores(summary: dict[str, Any]) -> dict[str, float]:
+def _list_scores(summary: RunSummary) -> dict[str, float]:
     """The numbers worth comparing over folds; a run whose warm-up was not over has no best loss."""
-    model = summary["reconstruction"].get("model", {})
+    model = summary.get("reconstruction", {}).get("model", {})
     scores = {"best_val_loss": summary.get("best_val_loss"), "overfitting_gap": summary.get("overfitting_gap")}
     scores |= {name: model.get(name) for name in RECONSTRUCTION}
     return {name: value for name, value in scores.items() if value is not None}
 
 
+class _Folds(TypedDict):
+    folds: int
+    fold: int
+
+
+class _Setting(TypedDict):
+    data: _Folds
+
+
 def _describe_without_fold(path: Path) -> dict[str, Any]:
-    values = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(values, dict)
-    values["data"].pop("fold")
-    return {str(key): value for key, value in values.items()}
+    values: dict[str, Any] = dict(read_stored(path, _Setting, load=read_yaml))
+    return values | {"data": {key: value for key, value in values["data"].items() if key != "fold"}}

@@ -9,7 +9,9 @@ from filelock import FileLock
 from sda.callbacks.backlog import STATE, TrackingSettings, read_state
 from sda.callbacks.folds import summarise_folds
 from sda.callbacks.recovery import find_run, recover_run
+from sda.errors import DamagedError
 from sda.seal import read_sealed, write_sealed
+from sda.stored import pass_over
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -72,8 +74,7 @@ def update_sweep(client: "MlflowClient", folder: Path) -> None:
     parent = str(known.get("run_id", ""))
     if not parent or recover_run(client, parent) is None:
         return  # gone from MLflow for good
-    children = [read_state(path.parent).run_id for path in folder.glob(f"*/{STATE}")]
-    found = {run_id: find_run(client, run_id) for run_id in children if run_id}
+    found = {run_id: find_run(client, run_id) for run_id in _list_children(folder)}
     statuses = {run.info.status for run in found.values() if run is not None}
     status = next((status for status in ("RUNNING", "FAILED", "KILLED") if status in statuses), "FINISHED")
     summary = summarise_folds(folder)
@@ -90,5 +91,16 @@ def update_sweep(client: "MlflowClient", folder: Path) -> None:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    """What was noted of the parent; empty where nothing was, or another installation did it."""
+    """What was noted of the parent; empty where nothing was, it is damaged, or another installation's."""
     return read_sealed(folder / RECORD, RECORD) or {}
+
+
+def _list_children(folder: Path) -> list[str]:
+    """MLflow's ids of a sweep's runs; those whose state is damaged are named and passed over."""
+    children = []
+    for path in folder.glob(f"*/{STATE}"):
+        try:
+            children.append(read_state(path.parent).run_id)
+        except DamagedError as damage:
+            pass_over(damage)
+    return [run_id for run_id in children if run_id]

@@ -19,7 +19,31 @@ CASES = {
     "unknown key": (["data.root={good}", "regularization.dropot=0.3"], "Did you mean regularization.dropout"),
     "wrong type": (["data.root={good}", "training.max_epochs=many"], "training.max_epochs"),
     "out of range": (["data.root={good}", "regularization.dropout=1.5"], "regularization.dropout=1.5 is out of range"),
-    "unknown preset": (["data.root={good}", "preset=reckless"], "conservative"),
+    "unknown preset": (
+        ["data.root={good}", "preset=reckless"],
+        "preset=reckless is unknown: there are aggressive, auto",
+    ),
+    "unknown experiment": (["data.root={good}", "experiment=dem"], "there is demo. Did you mean demo?"),
+    "unknown data": (["data=nope"], "data=nope is unknown: there is demo."),
+    "unknown model's name": (
+        ["data.root={good}", "model=nope"],
+        "model=nope is unknown: there are mel_vae, spectral_vae",
+    ),
+    "unknown tracking": (["data.root={good}", "tracking=nope"], "tracking=nope is unknown: there are mlflow, none"),
+    "unknown launcher": (["data.root={good}", "hydra/launcher=jolib", "-m"], "Did you mean joblib?"),
+    "unknown configuration": (["--config-name=nope"], "nope"),
+    "unknown in a sweep": (
+        ["data.root={good}", "experiment=demo,nope", "-m"],
+        "experiment=nope is unknown: there is demo",
+    ),
+    "unknown in a search": (
+        ["data.root={good}", "preset=auto,nope", "hydra/sweeper=optuna", "-m"],
+        "preset=nope is unknown: there are aggressive, auto",
+    ),
+    "unknown in a search of one's own": (
+        ["data.root={good}", "hydra/sweeper=optuna", "hydra.sweeper.params={{preset:'choice(auto,nope)'}}", "-m"],
+        "preset=nope is unknown: there are aggressive, auto",
+    ),
     "unknown model": (["data.root={good}", "model.name=gan"], "expected one of [spectral_vae, mel_vae]"),
     "unwritable output": (["data.root={good}", "hydra.run.dir=/dev/null/run"], "writable"),
     "no run to resume": (["resume=/nowhere"], "is no run"),
@@ -100,6 +124,22 @@ def test_the_other_verbs_ask_for_a_run(command_line):
     assert "is no run" in command_line.run("evaluate", "run=/nowhere", code=1)
     for arguments in ([], ["reference=/tmp"], ["run=last", "generated=/tmp"]):
         assert "give either run=" in command_line.run("evaluate", *arguments, code=1)
+
+
+@pytest.mark.parametrize("verb", ["train", "scan"])
+def test_an_experiment_of_your_own_is_found_and_what_it_asks_for_in_vain_is_named(command_line, verb):
+    folder = command_line.folder.parent / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "good.yaml").write_text("# @package _global_\ndefaults:\n  - override /data: demo\nseed: 5\n")
+    (folder / "bad.yaml").write_text("# @package _global_\ndefaults:\n  - override /data: demi\n")
+    given = (f"--config-dir={folder.parent}", "--cfg", "job")
+    text = command_line.run(verb, *given, "experiment=good")
+    assert "seed: 5" in text
+    assert "root: experiments/demo/sounds" in text
+    text = command_line.run(verb, *given, "experiment=bad", code=1)
+    assert "data=demi is unknown: there is demo. Did you mean demo?" in text
+    assert "there are bad, demo, good" in command_line.run(verb, *given, "experiment=nope", code=1)
+    assert "root: ???" in command_line.run(verb, *given, "experiment=null", "data=null")
 
 
 @pytest.mark.slow
