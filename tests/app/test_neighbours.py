@@ -10,14 +10,16 @@ import yaml
 
 from sda.app.comparison import compare_runs, list_sweep_runs, read_history
 from sda.app.runs import SUMMARY, find_run, find_runs, read_config, read_groups, read_overrides, read_summary
-from sda.app.sweep import begin_session, find_sweep, find_sweep_to_resume, identify, place_job, read_job_ends
+from sda.app.sweep import begin_session, find_sweep, find_sweep_to_resume, identify, read_job_ends
 from sda.app.sync import close_stale_runs, sync_runs
-from sda.callbacks.backlog import read_settings, read_state
+from sda.callbacks.backlog import TrackingSettings, read_settings, read_state, write_settings, write_state
 from sda.callbacks.folds import summarise_folds
+from sda.callbacks.records import DeliveryState
 from sda.errors import CheckpointError, DamagedError
+from sda.seal import write_sealed
 from sda.training.metrics import MetricsHistory
 from tests.app.conftest import TINY
-from tests.app.test_sweep_folders import CONFIG, _plan, _write_run
+from tests.app.test_sweep_folders import CONFIG, _place, _write_run
 
 Spoil = Callable[[Path], object]
 
@@ -94,9 +96,8 @@ def test_a_damaged_tracking_state_or_its_settings_stop_nobody(project, spoil, ca
     a, b = find_runs()
     for run_dir in (a, b):
         (run_dir / "events.jsonl").write_text("")
-        (run_dir / "tracking.json").write_text("{}")
-        (run_dir / "tracking_state.json").write_text("{}")
-    (a / "tracking_state.json").write_text('{"introduced": true, "run_id": "1f0c"}')
+        write_settings(run_dir, TrackingSettings("sqlite:////a.db", "test", "run", {}, {}, {}, []))
+        write_state(run_dir, DeliveryState(introduced=True, run_id="1f0c" if run_dir == a else ""))
     for name in ("tracking_state.json", "tracking.json"):
         spoil(b / name)
         assert a not in close_stale_runs()
@@ -150,9 +151,9 @@ def test_a_job_is_not_looked_for_in_a_damaged_run(sweep_dir, spoil, capsys):
     wanted = sweep_dir / "2" / SUMMARY
     assert json.loads(wanted.read_text())["identity"] == identify(config, "f")
     spoil(sweep_dir / "0" / SUMMARY)
-    assert place_job(_plan(config, sweep_dir / "3"), sweep_dir).run_dir == sweep_dir / "2"
+    assert _place(config, sweep_dir, sweep_dir / "3").run_dir == sweep_dir / "2"
     spoil(wanted)
-    assert place_job(_plan(config, sweep_dir / "3"), sweep_dir).run_dir == sweep_dir / "3"
+    assert _place(config, sweep_dir, sweep_dir / "3").run_dir == sweep_dir / "3"
     assert len(_warnings(capsys, SUMMARY)) == 2
 
 
@@ -170,7 +171,7 @@ def test_a_damaged_sweep_is_passed_over_and_says_what_to_do_where_it_was_named(s
 def test_a_damaged_parent_of_a_sweep_hides_no_other(sweep_dir, spoil, capsys):
     newer = sweep_dir.with_name("newer")
     begin_session(newer, ["-m"])
-    (newer / "tracking_sweep.json").write_text('{"run_id": "1f0c"}')
+    write_sealed(newer / "tracking_sweep.json", "tracking_sweep.json", {"run_id": "1f0c"})
     (sweep_dir / "tracking_sweep.json").touch()
     spoil(sweep_dir / "tracking_sweep.json")
     assert find_sweep("1f0c") == newer
@@ -218,9 +219,10 @@ def test_damaged_yaml_is_named(project, text):
 
 
 def test_a_state_of_a_newer_version_is_read_as_far_as_it_is_known(tmp_path):
-    (tmp_path / "tracking_state.json").write_text('{"run_id": "1f0c", "pending": [["a", "b"]], "colour": "red"}')
+    path = tmp_path / "tracking_state.json"
+    write_sealed(path, path.name, {"run_id": "1f0c", "pending": [["a", "b"]], "colour": "red"})
     assert read_state(tmp_path).run_id == "1f0c"
-    (tmp_path / "tracking_state.json").write_text('{"pending": [["a"]]}')
+    write_sealed(path, path.name, {"pending": [["a"]]})
     with pytest.raises(DamagedError, match="pending has 1 entries where 2 belong"):
         read_state(tmp_path)
 

@@ -23,6 +23,7 @@ from sda.app.sweep import (
 )
 from sda.app.sweep_end import describe_ends
 from sda.errors import CheckpointError, ConfigError
+from sda.seal import mark_own
 from sda.training.saving import CheckpointWriter, draft_checkpoint
 from tests.training.conftest import make_miniature  # noqa: F401 (a fixture)
 
@@ -33,6 +34,7 @@ def _write_run(run_dir, config, status, **summary):
     (run_dir / ".hydra").mkdir(parents=True)
     (run_dir / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
     (run_dir / "summary.json").write_text(json.dumps({"status": status, "identity": identify(config, "f"), **summary}))
+    mark_own(run_dir)
     return run_dir
 
 
@@ -50,6 +52,41 @@ def test_a_job_is_the_run_of_the_same_configuration_on_the_same_sounds(tmp_path)
         place = _place(other, tmp_path, new)
         assert (place.run_dir, place.is_finished, place.is_begun) == (new, False, False)
     assert _place(CONFIG, tmp_path, new, fingerprint="other sounds").run_dir == new
+
+
+def test_a_strangers_run_is_no_job_of_ours(tmp_path):
+    _write_run(tmp_path / "0", CONFIG, "finished")
+    (tmp_path / "0" / "origin.json").write_text('{"id": "0", "seal": "0"}')
+    assert _place(CONFIG, tmp_path, tmp_path / "0").run_dir == tmp_path / "0-2"
+
+
+def test_a_strangers_sweep_is_read_and_not_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "runs" / "theirs"
+    _write_run(folder / "0", CONFIG, "finished")
+    begin_session(folder, ["-m", "seed=0,1"])
+    (folder / "origin.json").unlink()
+    assert find_sweep("last") == folder
+    with pytest.raises(ConfigError, match="no sweep of this command"):
+        find_sweep_to_resume(["-m", "seed=0,1", "sweep.resume=true"])
+    with pytest.raises(ConfigError, match="not begun by this installation"):
+        hold_sweep(folder)
+
+
+def test_a_sweep_with_a_link_in_it_is_refused(tmp_path):
+    folder = tmp_path / "sweep"
+    begin_session(folder, ["-m", "seed=0,1"])
+    _write_run(folder / "0", CONFIG, "finished")
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    (folder / "jobs.jsonl").symlink_to(outside)
+    with pytest.raises(ConfigError, match="symbolic link"):
+        hold_sweep(folder)
+    with pytest.raises(CheckpointError, match="symbolic link"):
+        find_sweep(str(folder))
+    with pytest.raises(OSError, match="symbolic link"):
+        note_job(folder, JobEnd(1, 0, "/r/0", [], "trained"))
+    assert outside.read_text() == "mine"
 
 
 def test_a_run_with_nothing_to_go_on_from_is_left_alone(tmp_path):
