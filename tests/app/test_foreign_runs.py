@@ -240,7 +240,7 @@ def test_a_strangers_run_goes_on_as_a_run_of_ones_own(stranger, command_line, fo
     untouched.run("train", sounds, *TINY, "training.max_epochs=2", "tracking=none")
     untouched.run("train", "resume=last", "training.max_epochs=3")
     ours, theirs = (
-        json.loads((path / "history.json").read_text())["epochs"]["val_loss"][:3]
+        json.loads((path / "history.json").read_text())["epoch_metrics"]["val_loss"][:3]
         for path in (run_dir, *untouched.runs())
     )
     assert ours == theirs
