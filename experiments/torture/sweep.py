@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +37,9 @@ N_FILES = 6
 FILE_S = 1.5
 N_JOBS = 5
 N_AT_ONCE = 2
-MOST_S = 600.0
+MOST_S = 1200.0
+LONGEST_END_S = 60.0
+"""A worker that is an orphan has ended by then, however busy the machine is."""
 MARK = "SDA_TORTURED_SWEEP"
 """Variable of the environment by which the processes of a trial are known."""
 LOG = "output.log"
@@ -52,7 +55,7 @@ class Verdict:
     kills_s: list[float] = field(default_factory=list)
     """After how many seconds the sweep's process was killed, each time."""
     n_orphans: int = 0
-    """Workers that were left behind."""
+    """Workers that were left behind at a job."""
     n_waited: int = 0
     """Jobs that waited for an orphan."""
     n_begun_anew: int = 0
@@ -139,6 +142,7 @@ def run_trial(sweep: Sweep, untouched: Sweep, number: int, seed: int, lasts_s: f
     text = sweep.log.read_text()
     verdict.n_waited = text.count("its end is waited for")
     verdict.faults += find_faults(sweep, untouched, verdict)
+    verdict.faults += end_leftovers(sweep)
     return verdict
 
 
@@ -167,10 +171,23 @@ def find_faults(sweep: Sweep, untouched: Sweep, verdict: Verdict) -> Iterator[st
     if ours != theirs:
         yield f"the table differs: {ours} instead of {theirs}"
     yield from _find_tracking_faults(sweep, finished, verdict.n_begun_anew)
-    time.sleep(3.0)  # what ends with its parent has done so by now
-    if sweep.find_processes():
-        yield f"processes {sweep.find_processes()} are still there"
     verdict.outcomes = _count_outcomes(sweep)
+
+
+def end_leftovers(sweep: Sweep) -> Iterator[str]:
+    """Workers that are still there, which end by themselves; others of joblib's processes are ended here.
+
+    One that was begun and never told what to do, because the sweep was killed in between, knows nothing of sda and
+    holds nothing.
+    """
+    deadline = time.monotonic() + LONGEST_END_S
+    while _list_workers(sweep) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    if _list_workers(sweep):
+        yield f"workers {_list_workers(sweep)} are still there"
+    for pid in sweep.find_processes():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _find_tracking_faults(sweep: Sweep, finished: dict[int, Path], n_begun_anew: int) -> Iterator[str]:
@@ -188,15 +205,15 @@ def _find_tracking_faults(sweep: Sweep, finished: dict[int, Path], n_begun_anew:
 
 
 def _list_workers(sweep: Sweep) -> list[int]:
-    """Orphans that run jobs, without joblib's tracker of resources."""
-    return [pid for pid in sweep.find_processes() if b"resource_tracker" not in _read_command(pid)]
+    """Its processes that have imported what trains."""
+    return [pid for pid in sweep.find_processes() if "libtorch" in _read_maps(pid)]
 
 
-def _read_command(pid: int) -> bytes:
+def _read_maps(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b"resource_tracker"  # it ended
+        return Path(f"/proc/{pid}/maps").read_text()
+    except OSError:  # it ended
+        return ""
 
 
 def _read_seed(run_dir: Path) -> int:
@@ -233,7 +250,7 @@ def main() -> None:
     lasts_s = time.perf_counter() - began
     print(f"untouched: {options.jobs} jobs, {N_AT_ONCE} at once, in {lasts_s:.0f} s", flush=True)
     verdicts = []
-    for number in range(options.n):
+    for number in range(options.n) if options.only is None else [options.only]:
         sweep = Sweep(folder / f"trial_{number:04d}", sounds, database, options.jobs)
         verdict = run_trial(sweep, untouched, number, options.seed, lasts_s)
         verdicts.append(verdict)
@@ -258,6 +275,7 @@ def main() -> None:
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m experiments.torture.sweep", description=__doc__)
     parser.add_argument("--n", type=int, default=10, help="trials")
+    parser.add_argument("--only", type=int, default=None, help="the number of one trial, to see it again")
     parser.add_argument("--jobs", type=int, default=N_JOBS, help="jobs of the sweep")
     parser.add_argument("--seed", type=int, default=0, help="decides when it is killed in every trial")
     return parser.parse_args()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sda.app.runs import hold_if_free, is_running, lock_run
 from sda.app.sweep_claim import at_work, claim_job, hold_when_free, watch_sweep
 from sda.errors import OrphanedError
 
@@ -64,6 +65,16 @@ def _claim_for_ever(folder, ready):
     with claim_job(folder, IDENTITY, _never, _say_nothing):
         ready.set()
         time.sleep(MOST_S)
+
+
+def test_a_run_is_held_while_it_is_looked_after(tmp_path):
+    """So that whoever goes on with a run at that moment is not a second writer."""
+    with hold_if_free(tmp_path) as is_free:
+        assert is_free
+        assert is_running(tmp_path)
+    assert not is_running(tmp_path)
+    with lock_run(tmp_path), hold_if_free(tmp_path) as is_free:
+        assert not is_free
 
 
 def test_an_orphan_begins_nothing_and_waits_for_nothing(tmp_path):

@@ -8,12 +8,14 @@ import time
 import pytest
 
 from experiments.slurm.node import find_obstacle, run_slurm
+from sda.app.runs import lock_run
 from sda.app.sweep import hold_sweep, read_job_ends, read_session
 from tests.app.conftest import NEEDS_BROWSER, TINY
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("store")]
 
 AXES = ("preset=conservative,balanced", "seed=0,1")
+MOST_S = 400.0
 QUICK = (*TINY, "training.max_epochs=1")
 
 
@@ -97,6 +99,42 @@ def test_a_sweep_that_was_killed_is_resumed_to_the_same_table(command_line, soun
     assert _outcomes(broken) == ["found"] * 4
     text = command_line.run("train", "-m", *told, "preset=balanced", "sweep.resume=true", code=1)
     assert "no sweep of this command" in text
+
+
+def test_orphans_save_and_stop_and_who_is_still_at_a_job_is_waited_for(command_line, sounds):
+    told = (sounds, *TINY, "training.max_epochs=12", "training.checkpoint_interval=1", "seed=0,1,2", "tracking=none")
+    told = (*told, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    process = command_line.start("train", "-m", *told)
+    pattern = "runs/*/*/?/checkpoints/epoch_0001"
+    _wait_until(lambda: any(command_line.folder.glob(pattern)), process)
+    process.kill()
+    process.communicate(timeout=60)
+    begun = next(command_line.folder.glob(pattern)).parents[1]
+    _wait_until(lambda: _status(begun) in ("stopped", "finished"))
+    assert _status(begun) == "stopped"
+    assert "the sweep's own process is gone" in (begun / "console.txt").read_text()
+    others = [begun.with_name(name) for name in "012" if name != begun.name]
+    with lock_run(begun):  # as a living process has it
+        process = command_line.start("train", "-m", *told, "sweep.resume=true")
+        _wait_until(lambda: [_status(run_dir) for run_dir in others] == ["finished", "finished"], process)
+        assert _status(begun) == "stopped"
+    text = "".join(process.communicate(timeout=MOST_S))
+    assert f"job {begun.name} (seed={begun.name}): another process is at it; its end is waited for" in text
+    assert _outcomes(begun.parent)[int(begun.name)] == "continued"
+    assert sorted(path.parent.name for path in begun.parent.glob("*/summary.json")) == ["0", "1", "2"]
+
+
+def _status(run_dir):
+    path = run_dir / "summary.json"
+    return json.loads(path.read_text())["status"] if path.exists() else ""
+
+
+def _wait_until(is_so, process=None):
+    began = time.monotonic()
+    while not is_so():
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() - began < MOST_S
+        time.sleep(0.02)
 
 
 def test_a_sweep_that_still_runs_is_not_joined(command_line, sounds):

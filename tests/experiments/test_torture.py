@@ -39,6 +39,21 @@ def test_runs_that_are_killed_and_continued_are_the_run_that_was_never_touched(t
     assert all(verdict["accidents"] for verdict in verdicts)
 
 
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_and_resumed_at_once_has_one_finished_run_a_job(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.torture.sweep", "--n=1", "--jobs=3"],
+        cwd=PROJECT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 1 have one finished run a job" in done.stdout
+
+
 @pytest.fixture
 def two_runs(make_miniature, tmp_path):  # noqa: F811
     """Two folders of the same finished run."""
