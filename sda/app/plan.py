@@ -9,17 +9,19 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sda.app.runs import CHECKPOINTS, find_run, is_begun, read_summary
+from sda.app.begun import open_continuation
+from sda.app.runs import SWEEP, find_run, is_begun, read_overrides, read_summary
 from sda.app.survey import find_notices, survey_folder
 from sda.callbacks.backlog import resolve_uri
+from sda.config.plain import compose_plain, escape
 from sda.config.provenance import Choice, explain_choices
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups
 from sda.data.scan import Scan
 from sda.data.split import Split, split_from_facts
-from sda.errors import ConfigError, DataError
-from sda.training.checkpoint import Checkpoint, open_newest
+from sda.errors import CheckpointError, ConfigError, DataError
+from sda.training.checkpoint import Checkpoint
 
 RESUMABLE_KEYS = (
     "training.max_epochs",
@@ -58,7 +60,7 @@ class Plan:
     notices: list[str] = field(default_factory=list)
     """What was adjusted, in words."""
     checkpoint: Checkpoint | None = None
-    """Where to continue from; `None` for a new run."""
+    """Where to go on from, be it the run's very start; `None` for a new run."""
     sweep_dir: Path | None = None
     overrides: list[str] = field(default_factory=list)
     """What was given on the command line, such as `preset=conservative`."""
@@ -127,7 +129,7 @@ def plan_run(
 
 
 def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
-    """Settle the continuation of a run from its newest whole checkpoint.
+    """Settle the continuation of a run from its newest whole checkpoint, or from its start where it was never saved.
 
     Args:
         name: the run, as `find_run` takes it.
@@ -139,17 +141,16 @@ def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
         DataError: the sounds are not those it was trained on.
     """
     run_dir = find_run(name)
-    checkpoint, damaged = open_newest(run_dir / CHECKPOINTS)
+    checkpoint, damaged = open_continuation(run_dir)
     refused = sorted(key for key in overrides if key not in RESUMABLE_KEYS)
     if refused:
         raise ConfigError(
             f"{', '.join(refused)} cannot change when a run is continued; these can: {', '.join(RESUMABLE_KEYS)}. "
             "To change anything else, start a new run."
         )
-    composed = OmegaConf.merge(OmegaConf.structured(TrainRunConfig), checkpoint.config)
-    assert isinstance(composed, DictConfig)
+    composed = compose_plain(checkpoint.config, checkpoint.folder)
     for key, value in overrides.items():
-        OmegaConf.update(composed, key, value)
+        OmegaConf.update(composed, key, escape(value))
     config = to_schema(composed)
     is_over = read_summary(run_dir)["status"] == "finished"
     if is_over and checkpoint.progress["epoch"] >= config.training.max_epochs:
@@ -158,28 +159,35 @@ def plan_resume(name: str, overrides: dict[str, Any]) -> Plan:
             f"To train on, give more: training.max_epochs={2 * config.training.max_epochs}."
         )
     scan, groups, _ = survey_folder(config)
+    try:
+        split, choices = _read_facts(checkpoint, scan, overrides)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{checkpoint.folder} does not say what the run was trained on ({type(error).__name__}: {error})."
+        ) from error
+    notices = [f"damaged checkpoint passed over: {message}" for message in damaged]
+    if not checkpoint.is_start:
+        return Plan(config, _resolve(composed), run_dir, scan, groups, split, choices, notices, checkpoint)
+    notices.append("it was stopped before anything was saved: it is begun again, with the configuration it had")
+    sweep_dir = run_dir.parent if (run_dir.parent / SWEEP).is_file() else None
+    given = read_overrides(run_dir)
+    return Plan(
+        config, _resolve(composed), run_dir, scan, groups, split, choices, notices, checkpoint, sweep_dir, given
+    )
+
+
+def _read_facts(checkpoint: Checkpoint, scan: Scan, overrides: dict[str, Any]) -> tuple[Split, list[Choice]]:
+    """What a checkpoint says of split and choices, for the sounds as they lie now."""
     known = checkpoint.facts["files"]
     hash_of = {file.path: file.sha256 for file in scan.usable}
     _check_unchanged(hash_of, known)
     # The split is the one that was trained with; files may have been moved and renamed since.
     split = split_from_facts(checkpoint.facts["split"], _match_by_content(known, hash_of))
     choices = [Choice(**choice) for choice in checkpoint.facts["choices"]]
-    choices = [
+    return split, [
         Choice(choice.key, overrides[choice.key], "yours", "yours, on resuming") if choice.key in overrides else choice
         for choice in choices
     ]
-    notices = [f"damaged checkpoint passed over: {message}" for message in damaged]
-    return Plan(
-        config,
-        _resolve(composed),
-        run_dir,
-        scan,
-        groups,
-        split,
-        choices,
-        notices,
-        checkpoint,
-    )
 
 
 def list_keys(overrides: Sequence[str]) -> list[str]:

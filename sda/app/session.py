@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -100,7 +101,11 @@ class Session:
         """Write the state durably, as the best or as a recent checkpoint."""
         if self.state.progress.step:  # before, there is nothing to draw from
             self.voice.fit(self.fixed.training)
-        facts = {
+        return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, self.list_facts(), best=best))
+
+    def list_facts(self) -> dict[str, Any]:
+        """What a continuation needs beside state and configuration."""
+        return {
             "dataset_fingerprint": self.plan.scan.fingerprint,
             "files": {file.path: file.sha256 for file in self.plan.scan.usable},
             "split": asdict(self.plan.split),
@@ -109,7 +114,6 @@ class Session:
             "adversarial": self.state.adversary is not None,
             "versions": {"device": self.device.type, **list_versions()},
         }
-        return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, facts, best=best))
 
     def roll_back(self, divergence: DivergedError) -> RolledBack:
         """Take weights, optimiser and random draws from the newest checkpoint, and halve the learning rate.
@@ -197,8 +201,9 @@ def build_session(plan: Plan) -> Session:
     seed_everything(config.seed, config.deterministic)
     device = choose_device(config.training.device)
     features = build_features(config, device)
-    if plan.checkpoint is not None:
-        check_fit(config, features, plan.checkpoint)
+    saved = None if plan.checkpoint is None or plan.checkpoint.is_start else plan.checkpoint
+    if saved is not None:
+        check_fit(config, features, saved)
     model = build_model(config, features, device)
     train_loader, val_loader = build_loaders(plan, device)
     held_out = val_loader.dataset
@@ -214,9 +219,9 @@ def build_session(plan: Plan) -> Session:
         adversary = build_adversary(config, model, device, AUTOCAST[precision])
     state = TrainState(model, optimizer, adversary=adversary)
     writer = CheckpointWriter(plan.run_dir / CHECKPOINTS, config.training.max_checkpoints)
-    if plan.checkpoint is not None:
-        restore(state, plan.checkpoint)
-        remove_leftovers(writer.folder)
+    remove_leftovers(writer.folder)
+    if saved is not None:
+        restore(state, saved)
         abandon_best(writer.folder, state.progress.epoch)
     return Session(
         plan=plan,

@@ -14,12 +14,13 @@ from typing import Any, TypedDict
 
 from filelock import FileLock
 
+from sda.app.begun import can_go_on
 from sda.app.plan import RESUMABLE_KEYS, Plan
 from sda.app.runs import (
-    CHECKPOINTS,
     IDENTITY,
     RUNS_ROOT,
     SUMMARY,
+    SWEEP,
     flatten,
     hold,
     is_begun,
@@ -31,9 +32,7 @@ from sda.callbacks.sweep import read_parent
 from sda.durable import write_json
 from sda.errors import CheckpointError, ConfigError, DamagedError
 from sda.stored import parse_stored, pass_over, read_stored
-from sda.training.checkpoint import open_newest
 
-SWEEP = "sweep.json"
 JOBS = "jobs.jsonl"
 LOCK = ".sweep.lock"
 BEGUN = "begun"
@@ -75,7 +74,7 @@ class Place:
     run_dir: Path
     is_finished: bool = False
     is_begun: bool = False
-    """Whether it goes on from a checkpoint there."""
+    """Whether it goes on with a run there."""
 
 
 def begin_session(folder: Path, arguments: Sequence[str]) -> int:
@@ -192,7 +191,7 @@ def place_job(plan: Plan, sweep_dir: Path) -> Place:
             continue
         if summary["status"] == "finished":
             return Place(run_dir, is_finished=True)
-        if not is_running(run_dir) and _has_checkpoint(run_dir):
+        if not is_running(run_dir) and can_go_on(run_dir):
             return Place(run_dir, is_begun=True)
     return Place(plan.run_dir)
 
@@ -247,14 +246,6 @@ def identify(resolved: dict[str, Any], fingerprint: str) -> str:
         if key not in _NO_MATTER and not key.startswith(_SECTIONS_THAT_DO_NOT_MATTER)
     }
     return hashlib.sha256(json.dumps([decisive, fingerprint], sort_keys=True).encode()).hexdigest()
-
-
-def _has_checkpoint(run_dir: Path) -> bool:
-    try:
-        open_newest(run_dir / CHECKPOINTS)
-    except CheckpointError:
-        return False
-    return True
 
 
 class _Sweep(TypedDict):

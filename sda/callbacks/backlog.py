@@ -95,6 +95,16 @@ def rewind(run_dir: Path, step: int, epoch: int, history: MetricsHistory) -> int
     return n_damaged
 
 
+def forget(run_dir: Path) -> None:
+    """Cut the journal back to nothing, for a run that is begun again; what MLflow has is not delivered twice."""
+    with delivering(run_dir):
+        if (run_dir / JOURNAL).exists():
+            os.truncate(run_dir / JOURNAL, 0)
+        state = read_state(run_dir)
+        if state.offset:
+            write_state(run_dir, replace(state, offset=0))
+
+
 def is_delivered(run_dir: Path) -> bool:
     """Whether MLflow has everything that the journal holds."""
     state = read_state(run_dir)
