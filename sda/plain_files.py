@@ -48,6 +48,16 @@ def open_to_append(path: Path) -> BinaryIO:
     return open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, buffering=0)
 
 
+def truncate(path: Path, n_bytes: int) -> None:
+    """Cut off what a regular file holds beyond `n_bytes`.
+
+    Raises:
+        OSError: as `open_plain`.
+    """
+    with open_plain(path, os.O_RDWR) as file:
+        file.truncate(n_bytes)
+
+
 def read_plain(path: Path, most_bytes: int = MOST_JSON_BYTES) -> bytes:
     """A regular file's content.
 

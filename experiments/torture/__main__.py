@@ -56,7 +56,8 @@ def _print_summary(verdicts: list[Verdict], seconds: float) -> None:
     )
     print(f"  {sum(bool(verdict.lost_lines) for verdict in verdicts)} with a line of the journal lost")
     print(f"  {sum(bool(verdict.false_statuses) for verdict in verdicts)} with a false status")
-    print(f"  {sum(verdict.n_restarts for verdict in verdicts)} times there was no checkpoint yet: started anew")
+    print(f"  {sum(one.n_from_nothing for one in verdicts)} times nothing was saved yet: continued from its start")
+    print(f"  {sum(one.n_unbegun for one in verdicts)} times its configuration was not on disk yet: given again")
     n_survived = sum(verdict.survived for verdict in verdicts)
     print(f"{n_survived} of {len(verdicts)} survived")
 

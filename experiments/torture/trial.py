@@ -17,7 +17,7 @@ from experiments.torture.victim import COUNT, COUNTS, PLACES, TEARABLE, TRACKED_
 from sda.app.arguments import quote_value
 from sda.app.train import EXIT_UNSAVED
 from sda.callbacks.journal import JOURNAL
-from sda.training.checkpoint import MANIFEST, STATE, TENSORS, list_checkpoints
+from sda.training.checkpoint import MANIFEST, STATE, TENSORS, has_checkpoints, list_checkpoints
 
 N_EPOCHS = 4
 SETTINGS = (
@@ -68,8 +68,10 @@ class Verdict:
     """In what the continued run differs from the untouched one; empty where it is the same."""
     lost_lines: list[str] = field(default_factory=list)
     false_statuses: list[str] = field(default_factory=list)
-    n_restarts: int = 0
-    """Times there was nothing to continue yet, so that the run was started anew."""
+    n_unbegun: int = 0
+    """Times that the run died before its configuration was on disk, so that the same command was given again."""
+    n_from_nothing: int = 0
+    """Times that it was continued though nothing of it had been saved."""
 
     @property
     def survived(self) -> bool:
@@ -99,7 +101,7 @@ def run_trial(bench: Bench, number: int, seed: int) -> Verdict:
     if verdict.survived:
         verdict.differences += find_differences(run.run_dir, bench.untouched, N_EPOCHS)
     if tracked and verdict.survived:
-        verdict.false_statuses += find_delivery_faults(run.run_dir, folder / "mlflow.db", verdict.n_restarts)
+        verdict.false_statuses += find_delivery_faults(run.run_dir, folder / "mlflow.db")
     if disk is not None:
         disk.remove()
     if verdict.survived:
@@ -130,19 +132,19 @@ class Run:
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is a checkpoint to continue from."""
-        checkpoints = list_checkpoints(self.run_dir / "checkpoints")
-        return (self.run_dir / "summary.json").is_file() and any((path / MANIFEST).is_file() for path in checkpoints)
+        """Whether the run can be continued, as it says from then on."""
+        return (self.run_dir / "summary.json").is_file()
 
-    def clear(self, verdict: Verdict) -> None:
-        """Take away what there is of a run that had not begun."""
+    def count(self, verdict: Verdict) -> None:
+        """Note what there is of the run where it died early."""
         if self.run_dir.exists() and not self.is_begun:
-            verdict.n_restarts += 1
-            shutil.rmtree(self.run_dir)
+            verdict.n_unbegun += 1
+        elif self.is_begun and not has_checkpoints(self.run_dir / "checkpoints"):
+            verdict.n_from_nothing += 1
 
     def go_on(self, verdict: Verdict) -> None:
         """Train to the end."""
-        self.clear(verdict)
+        self.count(verdict)
         if self.is_begun and json.loads((self.run_dir / "summary.json").read_text())["status"] == "finished":
             return
         code = _wait(self.start())
@@ -164,7 +166,7 @@ class Run:
 
 def _meet_accident(run: Run, rng: random.Random, verdict: Verdict) -> bool:
     """Let the run train until something happens to it; true where it came to its end before."""
-    run.clear(verdict)
+    run.count(verdict)
     kind = rng.choices(("instant", "moment", "stop", "damage checkpoint", "damage journal"), (3, 5, 1, 1.5, 1.5))[0]
     if kind == "moment":
         place, when, number = _draw_moment(run, rng)

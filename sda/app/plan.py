@@ -9,7 +9,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sda.app.runs import CHECKPOINTS, find_run, is_begun, read_summary
+from sda.app.begun import open_continuation
+from sda.app.runs import SWEEP, find_run, is_begun, read_overrides, read_summary
 from sda.app.survey import find_notices, survey_folder
 from sda.callbacks.backlog import resolve_uri
 from sda.config.plain import compose_plain, escape
@@ -21,7 +22,7 @@ from sda.data.scan import Scan
 from sda.data.split import Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
 from sda.seal import is_own
-from sda.training.checkpoint import Checkpoint, open_newest
+from sda.training.checkpoint import Checkpoint
 
 RESUMABLE_KEYS = (
     "training.max_epochs",
@@ -63,7 +64,7 @@ class Plan:
     notices: list[str] = field(default_factory=list)
     """What was adjusted, in words."""
     checkpoint: Checkpoint | None = None
-    """Where to continue from; `None` for a new run."""
+    """Where to go on from, be it the run's very start; `None` for a new run."""
     sweep_dir: Path | None = None
     overrides: list[str] = field(default_factory=list)
     """What was given on the command line, such as `preset=conservative`."""
@@ -139,7 +140,7 @@ def plan_run(
 def plan_resume(
     name: str, overrides: dict[str, Any], yours: DictConfig | None = None, here: Path | None = None
 ) -> Plan:
-    """Settle the continuation of a run from its newest whole checkpoint.
+    """Settle the continuation of a run from its newest whole checkpoint, or from its start where it was never saved.
 
     A run that another installation began is data: it goes on in a folder of the user's own, as a run of its own, and
     with the user's places for sounds, decoded sound and tracking.
@@ -156,7 +157,7 @@ def plan_resume(
         DataError: the sounds are not those it was trained on.
     """
     run_dir = find_run(name)
-    checkpoint, damaged = open_newest(run_dir / CHECKPOINTS)
+    checkpoint, damaged = open_continuation(run_dir)
     is_takeover = not is_own(run_dir)
     if not is_takeover and not checkpoint.is_own:
         raise CheckpointError(
@@ -184,16 +185,24 @@ def plan_resume(
             f"To train on, give more: training.max_epochs={2 * config.training.max_epochs}."
         )
     scan, groups, _ = survey_folder(config)
-    notices = [f"damaged checkpoint passed over: {message}" for message in damaged]
-    if is_takeover:
-        notices.append(f"{checkpoint.folder} is another installation's: it goes on here as a run of your own")
     try:
         split, choices = _read_facts(checkpoint, scan, overrides)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(
             f"{checkpoint.folder} does not say what the run was trained on ({type(error).__name__}: {error})."
         ) from error
-    return Plan(config, _resolve(composed), run_dir, scan, groups, split, choices, notices, checkpoint)
+    notices = [f"damaged checkpoint passed over: {message}" for message in damaged]
+    if is_takeover:
+        notices.append(f"{checkpoint.folder} is another installation's: it goes on here as a run of your own")
+    if not checkpoint.is_start:
+        return Plan(config, _resolve(composed), run_dir, scan, groups, split, choices, notices, checkpoint)
+    notices.append("it was stopped before anything was saved: it is begun again, with the configuration it had")
+    is_job = (run_dir.parent / SWEEP).is_file() and is_own(run_dir.parent)
+    sweep_dir = run_dir.parent if is_job else None
+    given = read_overrides(run_dir)
+    return Plan(
+        config, _resolve(composed), run_dir, scan, groups, split, choices, notices, checkpoint, sweep_dir, given
+    )
 
 
 def _read_facts(checkpoint: Checkpoint, scan: Scan, overrides: dict[str, Any]) -> tuple[Split, list[Choice]]:

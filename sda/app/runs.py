@@ -21,6 +21,8 @@ from sda.stored import RunSummary, pass_over, read_stored
 RUNS_ROOT = "runs"
 """Folder below which runs lie unless `hydra.run.dir` says otherwise."""
 SUMMARY = "summary.json"
+SWEEP = "sweep.json"
+"""What a sweep's folder holds beside its runs."""
 MANIFEST = "manifest.json"
 HISTORY = "history.json"
 CHECKPOINTS = "checkpoints"

@@ -106,7 +106,7 @@ class Session:
         """Write the state durably, as the best or as a recent checkpoint."""
         if self.state.progress.step:  # before, there is nothing to draw from
             self.voice.fit(self.fixed.training)
-        return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, self._list_facts(), best=best))
+        return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, self.list_facts(), best=best))
 
     def take_over(self) -> None:
         """Save another installation's run as one of this one's, from where it stands, with its best epoch.
@@ -121,9 +121,9 @@ class Session:
         if (theirs / BEST).is_dir():
             best = open_checkpoint(theirs / BEST)
             check_fit(self.plan.config, self.features, best)
-            self.writer.write(draft_copy(best, self.plan.resolved, self._list_facts()))
+            self.writer.write(draft_copy(best, self.plan.resolved, self.list_facts()))
 
-    def _list_facts(self) -> dict[str, Any]:
+    def list_facts(self) -> dict[str, Any]:
         """What a continuation needs beside state and configuration."""
         return {
             "dataset_fingerprint": self.plan.scan.fingerprint,
@@ -221,8 +221,9 @@ def build_session(plan: Plan) -> Session:
     seed_everything(config.seed, config.deterministic)
     device = choose_device(config.training.device)
     features = build_features(config, device)
-    if plan.checkpoint is not None:
-        check_fit(config, features, plan.checkpoint)
+    saved = None if plan.checkpoint is None or plan.checkpoint.is_start else plan.checkpoint
+    if saved is not None:
+        check_fit(config, features, saved)
     model = build_model(config, features, device)
     train_loader, val_loader = build_loaders(plan, device)
     held_out = val_loader.dataset
@@ -239,9 +240,9 @@ def build_session(plan: Plan) -> Session:
     state = TrainState(model, optimizer, adversary=adversary)
     training = config.training
     writer = CheckpointWriter(plan.run_dir / CHECKPOINTS, training.max_checkpoints, training.checkpoint_interval)
-    if plan.checkpoint is not None:
-        restore(state, plan.checkpoint)
-        remove_leftovers(writer.folder)
+    remove_leftovers(writer.folder)
+    if saved is not None:
+        restore(state, saved)
         abandon_best(writer.folder, state.progress.epoch)
     return Session(
         plan=plan,

@@ -14,13 +14,14 @@ from typing import Any, TypedDict
 
 from filelock import FileLock
 
+from sda.app.begun import can_go_on
 from sda.app.plan import RESUMABLE_KEYS
 from sda.app.runs import (
-    CHECKPOINTS,
     IDENTITY,
     LOCK,
     RUNS_ROOT,
     SUMMARY,
+    SWEEP,
     flatten,
     hold,
     is_begun,
@@ -35,9 +36,7 @@ from sda.errors import CheckpointError, ConfigError, DamagedError
 from sda.plain_files import find_strange, open_to_append
 from sda.seal import is_own, mark_own
 from sda.stored import parse_stored, pass_over, read_stored
-from sda.training.checkpoint import open_newest
 
-SWEEP = "sweep.json"
 JOBS = "jobs.jsonl"
 SWEEP_LOCK = ".sweep.lock"
 BEGUN = "begun"
@@ -79,7 +78,7 @@ class Place:
     run_dir: Path
     is_finished: bool = False
     is_begun: bool = False
-    """Whether it goes on from a checkpoint there."""
+    """Whether it goes on with a run there."""
 
 
 def begin_session(folder: Path, arguments: Sequence[str]) -> int:
@@ -204,7 +203,7 @@ def place_job(identity: str, sweep_dir: Path, run_dir: Path, wait_for: Callable[
         if read_summary(known_dir)["status"] == "finished":
             return Place(known_dir, is_finished=True)
     for known_dir in known:
-        if _has_checkpoint(known_dir):
+        if can_go_on(known_dir):
             return Place(known_dir, is_begun=True)
     return Place(find_free_place(run_dir))
 
@@ -264,14 +263,6 @@ def identify(resolved: dict[str, Any], fingerprint: str) -> str:
         if key not in _NO_MATTER and not key.startswith(_SECTIONS_THAT_DO_NOT_MATTER)
     }
     return hashlib.sha256(json.dumps([decisive, fingerprint], sort_keys=True).encode()).hexdigest()
-
-
-def _has_checkpoint(run_dir: Path) -> bool:
-    try:
-        open_newest(run_dir / CHECKPOINTS)
-    except CheckpointError:
-        return False
-    return True
 
 
 def _is_job(run_dir: Path, identity: str) -> bool:

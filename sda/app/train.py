@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sda.app.begun import write_begun_facts
 from sda.app.final_evaluation import evaluate_at_end
 from sda.app.interrupt import Requests
 from sda.app.plan import Plan
@@ -29,7 +30,7 @@ from sda.app.survey import build_cache, describe_data
 from sda.app.sweep import identify, list_swept, name_setting, read_command
 from sda.app.sync import close_stale_runs
 from sda.app.threads import choose_threads
-from sda.callbacks.backlog import TrackingSettings, link_to_run, read_state, rewind
+from sda.callbacks.backlog import TrackingSettings, forget, link_to_run, read_state, rewind
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
 from sda.callbacks.folds import summarise_folds
@@ -214,6 +215,8 @@ def _build_tracking(plan: Plan) -> MlflowTracking | None:
 def _record_start(session: Session, layers: str | None) -> int:
     """Say on disk what runs; a continuation drops from the journal what it is about to tell again.
 
+    With the summary, which comes last, the run can be continued, be nothing saved of it yet.
+
     Returns:
         how many lines of the journal were damaged.
     """
@@ -226,7 +229,11 @@ def _record_start(session: Session, layers: str | None) -> int:
         write_text(plan.run_dir / OVERRIDES_FILE, format_plain(plan.overrides))
     write_json(plan.run_dir / MANIFEST, describe_data(plan.scan, plan.groups, plan.split))
     n_damaged = 0
-    if plan.checkpoint is not None:
+    if plan.checkpoint is None or plan.checkpoint.is_start:
+        write_begun_facts(plan.run_dir, session.list_facts())
+    if plan.checkpoint is not None and plan.checkpoint.is_start:
+        forget(plan.run_dir)
+    elif plan.checkpoint is not None:
         n_damaged = rewind(plan.run_dir, progress.step, progress.epoch, session.state.history)
     if plan.is_takeover:
         n_damaged = 0  # there was no journal: all of it was made from the checkpoint

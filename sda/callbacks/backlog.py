@@ -13,7 +13,7 @@ from filelock import FileLock
 from sda.callbacks.journal import JOURNAL, cut_journal
 from sda.callbacks.records import DeliveryState
 from sda.errors import DamagedError, TrackingError
-from sda.plain_files import open_to_append
+from sda.plain_files import open_to_append, truncate
 from sda.seal import is_own, read_sealed, write_sealed
 from sda.stored import take_shape
 from sda.training.metrics import MetricsHistory
@@ -105,6 +105,16 @@ def rewind(run_dir: Path, step: int, epoch: int, history: MetricsHistory) -> int
         elif state.offset > size:
             write_state(run_dir, replace(state, offset=size))
     return n_damaged
+
+
+def forget(run_dir: Path) -> None:
+    """Cut the journal back to nothing, for a run that is begun again; what MLflow has is not delivered twice."""
+    with delivering(run_dir):
+        if (run_dir / JOURNAL).exists():
+            truncate(run_dir / JOURNAL, 0)
+        state = read_state(run_dir)
+        if state.offset:
+            write_state(run_dir, replace(state, offset=0))
 
 
 def is_delivered(run_dir: Path) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sda.durable import write_bytes
-from sda.plain_files import open_plain, open_to_append
+from sda.plain_files import open_plain, open_to_append, truncate
 from sda.training.metrics import EpochMetrics, Event, MetricsHistory, StepMetrics, event_to_dict
 
 JOURNAL = "events.jsonl"
@@ -135,7 +135,7 @@ def cut_journal(path: Path, step: int, epoch: int, history: MetricsHistory) -> i
         keep_bytes = offset
     missing = _find_missing(kept, step, epoch, history)
     if n_damaged == 0 and not missing:
-        _truncate(path, keep_bytes)
+        truncate(path, keep_bytes)
         return 0
     write_bytes(path, b"".join(encode_line(values) for values in _merge(kept, missing)))
     return max(n_damaged, len(missing))
@@ -184,9 +184,4 @@ def _drop_torn_line(path: Path) -> None:
     with open_plain(path) as file:
         content = file.read()
     if not content.endswith(b"\n"):
-        _truncate(path, content.rfind(b"\n") + 1)
-
-
-def _truncate(path: Path, n_bytes: int) -> None:
-    with open_plain(path, os.O_RDWR) as file:
-        file.truncate(n_bytes)
+        truncate(path, content.rfind(b"\n") + 1)

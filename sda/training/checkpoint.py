@@ -51,6 +51,8 @@ class Checkpoint:
     """What else the continuation needs: dataset fingerprint, versions."""
     is_own: bool = False
     """Whether this installation wrote it, so that the places which its configuration names are the user's own."""
+    is_start: bool = False
+    """Whether it stands for the run before its first step, of which there is nothing but configuration and facts."""
 
     def check_tensors(self, expected: "Mapping[str, Tensor]") -> None:
         """See that tensors are there in the shape and type that a model has; only the file's header is read.
@@ -166,20 +168,32 @@ def open_to_go_back_to(folder: Path, interval: int) -> Checkpoint:
     return open_newest(folder)[0]
 
 
+def has_checkpoints(folder: Path) -> bool:
+    """Whether anything was saved, damaged or not."""
+    return bool(list_checkpoints(folder) or _find_best(folder))
+
+
 def open_newest(folder: Path) -> tuple[Checkpoint, list[str]]:
     """The newest whole checkpoint, and a message for every damaged one that had to be passed over.
+
+    The best one is the last resort.
 
     Raises:
         CheckpointError: there is none.
     """
     damaged: list[str] = []
-    for path in reversed(list_checkpoints(folder)):
+    best = _find_best(folder)
+    for path in (*reversed(list_checkpoints(folder)), *([best] if best else [])):
         try:
             return open_checkpoint(path), damaged
         except CheckpointError as error:
             damaged.append(str(error))
-    details = " ".join(damaged) or "The run ended before its first one was due."
-    raise CheckpointError(f"{folder} holds no usable checkpoint. {details} Start the run anew.")
+    if damaged:
+        raise CheckpointError(f"{folder} holds no usable checkpoint. {' '.join(damaged)}")
+    raise CheckpointError(
+        f"{folder} holds no checkpoint: the run was stopped before its first. "
+        f"To begin it again: python train.py resume={folder.parent}"
+    )
 
 
 def open_best(folder: Path) -> Checkpoint:
@@ -188,10 +202,13 @@ def open_best(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: there is none, or the best is damaged.
     """
-    for path in (folder / BEST, name_retired(folder / BEST)):
-        if path.is_dir():
-            return open_checkpoint(path)
-    return open_newest(folder)[0]
+    best = _find_best(folder)
+    return open_checkpoint(best) if best else open_newest(folder)[0]
+
+
+def _find_best(folder: Path) -> Path | None:
+    """The best epoch's checkpoint, if there is one; under its other name where a crash left it so."""
+    return next((path for path in (folder / BEST, name_retired(folder / BEST)) if path.is_dir()), None)
 
 
 def _migrate(content: dict[str, Any], folder: Path) -> dict[str, Any]:

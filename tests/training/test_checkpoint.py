@@ -122,8 +122,19 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(run, tmp_path,
     assert "epoch_0002" in message
 
 
+def test_the_best_is_the_last_resort(run, tmp_path):
+    (_save(run, tmp_path, 2) / STATE).write_text("{}")
+    writer = CheckpointWriter(tmp_path, 3)
+    writer.write(draft_checkpoint(run.state, {}, {}, best=True))
+    checkpoint, damaged = open_newest(tmp_path)
+    assert checkpoint.folder.name == "best"
+    assert len(damaged) == 1
+    shutil.rmtree(tmp_path / "epoch_0002")
+    assert open_newest(tmp_path)[0].folder.name == "best"
+
+
 def test_with_none_left_it_refuses(run, tmp_path):
-    with pytest.raises(CheckpointError, match=r"no usable checkpoint.*Start the run anew"):
+    with pytest.raises(CheckpointError, match=r"no checkpoint.*To begin it again: .*resume="):
         open_newest(tmp_path)
     (_save(run, tmp_path, 1) / STATE).write_text("{}")
     with pytest.raises(CheckpointError, match=r"no usable checkpoint.*damaged"):
