@@ -1,5 +1,6 @@
 """A run that was stopped before anything of it was saved goes on from its start, and is the run that never stopped."""
 
+import hashlib
 import json
 import shutil
 import signal
@@ -8,16 +9,17 @@ import pytest
 
 from experiments.torture.compare import find_delivery_faults, find_differences
 from experiments.torture.victim import start_training
-from sda.app.begun import BEGUN, can_go_on, open_continuation, read_begun_config
+from sda.app.begun import BEGUN, can_go_on, open_continuation, read_begun_config, write_begun_facts
 from sda.app.runs import CHECKPOINTS, CONFIG_FILE
-from sda.app.sweep import identify, place_job
-from sda.callbacks.backlog import forget, read_state
+from sda.app.sweep import identify
+from sda.callbacks.backlog import forget, read_state, write_state
 from sda.callbacks.journal import Journal, read_journal
 from sda.callbacks.records import DeliveryState
 from sda.errors import CheckpointError
+from sda.seal import mark_own
 from sda.training.metrics import CheckpointSaved, StepMetrics
 from tests.app.conftest import TINY
-from tests.app.test_sweep_folders import _plan
+from tests.app.test_sweep_folders import _place
 
 FACTS = {"files": {}, "split": {}, "choices": [], "versions": {}}
 CONFIG = {"seed": 3, "data": {"root": "/sounds/${oc.env:HOME}", "folds": 0}}
@@ -30,7 +32,8 @@ def begun(tmp_path):
     (run_dir / ".hydra").mkdir(parents=True)
     (run_dir / CONFIG_FILE).write_text(json.dumps(CONFIG))  # JSON is YAML
     (run_dir / ".hydra" / "overrides.yaml").write_text("- seed=3\n- data.root='/my sounds'\n")
-    (run_dir / BEGUN).write_text(json.dumps(FACTS))
+    write_begun_facts(run_dir, FACTS)
+    mark_own(run_dir, config_sha256=hashlib.sha256((run_dir / CONFIG_FILE).read_bytes()).hexdigest())
     summary = {"status": "killed", "identity": identify(CONFIG, "f")}
     (run_dir / "summary.json").write_text(json.dumps(summary))
     return run_dir
@@ -52,7 +55,7 @@ def test_what_was_begun_is_read_as_plain_values(begun):
 
 
 def test_a_job_goes_on_with_a_run_that_was_only_begun(begun):
-    place = place_job(_plan(CONFIG, begun.with_name("0-2")), begun.parent)
+    place = _place(CONFIG, begun.parent, begun.with_name("0-2"))
     assert (place.run_dir, place.is_begun) == (begun, True)
 
 
@@ -63,6 +66,14 @@ def test_without_what_was_settled_it_says_how_to_train_anew(begun, name, spoil):
     assert not can_go_on(begun)
     with pytest.raises(CheckpointError, match=r"To train it anew, .*seed=3 'data\.root=.*my sounds"):
         open_continuation(begun)
+
+
+@pytest.mark.parametrize("name", [BEGUN, CONFIG_FILE, "origin.json"])
+def test_what_another_installation_wrote_there_is_not_begun_again(begun, name):
+    """Even where only one of the files is theirs: the configuration says where things are written."""
+    path = begun / name
+    path.write_text(path.read_text().replace("0", "1"))
+    assert not can_go_on(begun)
 
 
 def test_damaged_checkpoints_are_named_and_never_become_a_fresh_start(begun):
@@ -88,16 +99,16 @@ def test_a_finished_run_is_never_begun_again(begun):
 
 def test_the_journal_begins_anew_and_nothing_is_delivered_twice(begun):
     _tell(begun, StepMetrics(1, 1, 9, 1.0, 1.0, 0.0, 0.0, 1e-3, 0.1))
-    (begun / "tracking_state.json").write_text('{"run_id": "1f0c", "offset": 17, "last_step": 1, "introduced": true}')
+    write_state(begun, DeliveryState(run_id="1f0c", offset=17, last_step=1, introduced=True))
     forget(begun)
     assert list(read_journal(begun / "events.jsonl")) == []
     assert read_state(begun) == DeliveryState(run_id="1f0c", last_step=1, introduced=True)
 
 
 SETTINGS = (*TINY, "training.max_epochs=2", "training.checkpoint_interval=1", "deterministic=true", "seed=3")
-FROM_THE_BEGINNING = [{"place": "replace", "when": "before", "number": number} for number in (1, 6)]
+FROM_THE_BEGINNING = [{"place": "replace", "when": "before", "number": number} for number in (1, 7)]
 FROM_THE_CONFIGURATION = (
-    {"place": "replace", "when": "after", "number": 6},
+    {"place": "replace", "when": "after", "number": 7},
     {"place": "journal", "when": "torn", "number": 1},
     {"place": "write", "when": "torn", "number": 1},
     {"place": "rename", "when": "before", "number": 1},
