@@ -13,7 +13,8 @@ from sda.app.loading import TrainedRun, open_run
 from sda.app.recording import record
 from sda.app.report import print_lines
 from sda.app.survey import build_cache, scan_given
-from sda.audio.io import load_audio, save_wav
+from sda.audio.io import load_audio
+from sda.audio.wav import save_wav
 from sda.config.schema import GenerateConfig, GenerateMode
 from sda.data.split import split_from_facts
 from sda.durable import write_json

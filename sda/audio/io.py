@@ -123,16 +123,28 @@ def load_audio(path: str | os.PathLike[str], sample_rate_hz: int = 48000) -> Flo
     Raises:
         DataError: the file cannot be decoded, holds no samples, or holds some that are no sound.
     """
-    metadata = get_metadata(path)
-    resampler = MonoResampler(metadata.sample_rate_hz, sample_rate_hz)
-    pieces = []
+    return np.concatenate(list(read_mono(path, sample_rate_hz)))
+
+
+def read_mono(path: str | os.PathLike[str], sample_rate_hz: int) -> Iterator[FloatArray]:
+    """`load_audio`, block by block.
+
+    Yields:
+        Arrays `[T]`, one at least.
+
+    Raises:
+        DataError: as `load_audio`, when it comes to where the fault lies.
+    """
+    resampler = MonoResampler(get_metadata(path).sample_rate_hz, sample_rate_hz)
+    is_empty = True
     for block in read_blocks(path):
         if fault := judge_peak(float(np.abs(block).max(initial=0.0))):
             raise DataError(f"{path}: {fault}. Re-export the file or remove it.")
-        pieces.append(resampler.feed(block))
-    if not pieces:
+        is_empty = False
+        yield resampler.feed(block)
+    if is_empty:
         raise DataError(f"{path}: holds no samples. Remove the file.")
-    return np.concatenate([*pieces, resampler.finish()])
+    yield resampler.finish()
 
 
 class MonoResampler:
@@ -192,23 +204,6 @@ def judge_peak(peak: float) -> str:
     if peak > LOUDEST:
         return f"holds samples up to {peak:.3g}, where full scale is 1"
     return ""
-
-
-def save_wav(path: str | os.PathLike[str], waveform: FloatArray, sample_rate_hz: int) -> None:
-    """Write a mono waveform as a 16-bit WAV, creating the folder; louder than full scale is turned down as a whole.
-
-    Shape:
-        waveform `[T]`, float.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    peak = float(np.abs(waveform).max(initial=0.0))
-    encoded = BytesIO()
-    soundfile.write(encoded, waveform / max(peak, 1.0), sample_rate_hz, subtype="PCM_16", format="WAV")
-    path.write_bytes(encoded.getvalue())  # Python's own error where the disk refuses, not the codec's
 
 
 def encode_mp3(waveform: FloatArray, sample_rate_hz: int) -> bytes:

@@ -111,22 +111,32 @@ class LogMel(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         if waveform.dim() == 3:
             waveform = waveform.squeeze(1)
-        # A few items at a time: what lies between waveform and mel then fits into the processor's cache.
-        at_once = ITEMS_AT_ONCE if waveform.device.type == "cpu" else len(waveform)
-        margin = self.n_fft // 2
-        padded = nn.functional.pad(waveform[:, None], (margin, margin), mode="reflect")[:, 0]
-        mel = torch.cat([self.mel(items) for items in torch.split(padded, at_once)])
-        return mel.clamp(min=MIN_MAGNITUDE).log().transpose(1, 2)
+        return self._log_mel(self._mirror(waveform))
 
     def hear(self, waveform: Tensor) -> Heard:
         """A batch `[B, 1, T]` or `[B, T]` with its spectrograms."""
         waveform = waveform.squeeze(1) if waveform.dim() == 3 else waveform
         return Heard(waveform, self(waveform), self.level(waveform))
 
+    def hear_padded(self, padded: Tensor) -> Heard:
+        """What is heard in all whole frames of `[B, T]`, with nothing added at the ends; the waveform is left out."""
+        return Heard(padded.new_empty(len(padded), 0), self._log_mel(padded), self._level(padded))
+
     def level(self, waveform: Tensor) -> Tensor:
         """Natural log of each frame's magnitude, the root of the power in all bins. `[B, T]` → `[B, F]`."""
+        return self._level(self._mirror(waveform))
+
+    def _mirror(self, waveform: Tensor) -> Tensor:
         margin = self.n_fft // 2
-        padded = nn.functional.pad(waveform[:, None], (margin, margin), mode="reflect")[:, 0]
+        return nn.functional.pad(waveform[:, None], (margin, margin), mode="reflect")[:, 0]
+
+    def _log_mel(self, padded: Tensor) -> Tensor:
+        # A few items at a time: what lies between waveform and mel then fits into the processor's cache.
+        at_once = ITEMS_AT_ONCE if padded.device.type == "cpu" else len(padded)
+        mel = torch.cat([self.mel(items) for items in torch.split(padded, at_once)])
+        return mel.clamp(min=MIN_MAGNITUDE).log().transpose(1, 2)
+
+    def _level(self, padded: Tensor) -> Tensor:
         power = (padded.unfold(-1, self.n_fft, self.hop_length) * self.window).square().sum(dim=-1)
         return 0.5 * (0.5 * self.n_fft * power + LEAST_POWER).log()  # Parseval: half of the bins hold half of the power
 

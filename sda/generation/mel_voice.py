@@ -3,29 +3,42 @@
 Letters in the shapes: `B` batch, `T` samples, `K` points, `D` latent dimensions, `M` mel bands, `F` frames of a chunk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from sda.audio.inversion import log_mel_to_waveform
+from sda.audio.inversion import log_mel_to_stretches, log_mel_to_waveform
 from sda.audio.mel import Heard, LogMel
+from sda.audio.stretches import cut_stretches
 from sda.generation.voice import Voice
 from sda.models.latents import Posterior
 from sda.models.mel_vae import MelVAE
 
+BATCH_POINTS = 16
+"""Chunks computed once more beside each stretch: in a batch of a few a processor rounds otherwise than in a large one,
+and Griffin-Lim makes much of it."""
+
 HOPS_BETWEEN_DRAWS = 4
 """A generated sound moves from one drawn latent to the next over this many half chunks."""
+
+STRETCH_POINTS = 32
+"""Chunks encoded or decoded at a time: sixteen seconds, about 100 MB."""
 
 
 class MelVoice(Voice):
     """A path's points are decoded to chunks that overlap by half, cross-faded on the logarithmic scale, and turned
-    into a waveform once, so that there are no seams."""
+    into a waveform as one spectrogram, so that there are no seams.
 
-    def __init__(self, model: MelVAE, features: LogMel):
+    Args:
+        stretch_points: chunks encoded or decoded at a time; more take more memory.
+    """
+
+    def __init__(self, model: MelVAE, features: LogMel, stretch_points: int = STRETCH_POINTS):
         self.model = model
         self.features = features
         self.hop_samples = model.n_frames // 2 * features.hop_length
+        self.stretch_points = stretch_points
 
     @torch.no_grad()
     def reconstruct(self, waveforms: Tensor) -> Tensor:
@@ -38,25 +51,54 @@ class MelVoice(Voice):
         return Posterior(*(values.cpu()[:, :, None] for values in posterior))
 
     @torch.no_grad()
-    def encode(self, waveform: Tensor) -> Tensor:
+    def encode_stretches(self, waveform: Iterable[Tensor]) -> Iterator[Tensor]:
         n_chunk = (self.model.n_frames - 1) * self.features.hop_length
-        n_points = self.count_points(len(waveform))
-        padded = torch.nn.functional.pad(waveform, (0, (n_points - 1) * self.hop_samples + n_chunk - len(waveform)))
-        return self.describe(padded.unfold(0, n_chunk, self.hop_samples)).mean[:, :, 0].T
+        overlap = n_chunk - self.hop_samples
+        n_heard, n_told = 0, 0
+
+        def padded() -> Iterator[Tensor]:
+            nonlocal n_heard
+            for block in waveform:
+                n_heard += len(block)
+                yield block
+            yield torch.zeros(n_chunk)  # the last chunk is filled up
+
+        length, hop = self.stretch_points, self.hop_samples
+        for piece, start in cut_stretches(padded(), length * hop, BATCH_POINTS * hop, overlap):
+            # What begins in the last of the zeros is no point; before them, `n_heard` counts every whole chunk.
+            n_points = min(length, self.count_points(n_heard) - n_told)
+            if n_points > 0:
+                n_told += n_points
+                chunks = piece.unfold(0, n_chunk, hop)[: start // hop + n_points]
+                yield self.describe(chunks).mean[start // hop :, :, 0].T
 
     @torch.no_grad()
-    def render(self, path: Tensor, n_samples: int) -> Tensor:
-        chunks = self.model.eval().decode(path.T.to(self.features.window.device))  # [K, M, F]
-        n_points, n_mels, n_frames = chunks.shape
-        hop = n_frames // 2
-        fade = torch.minimum(torch.arange(1, n_frames + 1), torch.arange(n_frames, 0, -1)).to(chunks)
-        total = torch.zeros(n_mels, (n_points - 1) * hop + n_frames, device=chunks.device)
-        weight = torch.zeros(total.shape[1], device=chunks.device)
-        for index, chunk in enumerate(chunks):
-            total[:, index * hop : index * hop + n_frames] += fade * chunk
-            weight[index * hop : index * hop + n_frames] += fade
-        log_mel = total / weight
-        return self._to_sound(log_mel[None], log_mel.shape[1] * self.features.hop_length - 1)[0, :n_samples]
+    def render_stretches(self, path: Iterable[Tensor], n_samples: int) -> Iterator[Tensor]:
+        n_frames = (self.count_points(n_samples) - 1) * (self.model.n_frames // 2) + self.model.n_frames
+        n_left = n_samples
+        for sound in log_mel_to_stretches(self._blend(path), self.features, n_frames):
+            own = sound[:n_left]
+            n_left -= len(own)
+            if len(own):
+                yield own
+
+    def _blend(self, path: Iterable[Tensor]) -> Iterator[Tensor]:
+        """The spectrogram along a path: blocks `[D, K]` → blocks `[M, F]`."""
+        n_frames, hop = self.model.n_frames, self.model.n_frames // 2
+        fade = torch.minimum(torch.arange(1, n_frames + 1), torch.arange(n_frames, 0, -1)).float()
+        fade = fade.to(self.features.window.device)
+        total, weight = fade.new_zeros(self.features.n_mels, 0), fade.new_zeros(0)
+        for points, start in cut_stretches(path, self.stretch_points, BATCH_POINTS, 0):
+            chunks = self.model.eval().decode(points.T.to(fade.device))[start:]  # [K, M, F]
+            n_missing = (len(chunks) - 1) * hop + n_frames - len(weight)
+            total, weight = (torch.nn.functional.pad(values, (0, n_missing)) for values in (total, weight))
+            for index, chunk in enumerate(chunks):
+                total[:, index * hop : index * hop + n_frames] += fade * chunk
+                weight[index * hop : index * hop + n_frames] += fade
+            n_done = len(chunks) * hop
+            yield total[:, :n_done] / weight[:n_done]
+            total, weight = total[:, n_done:], weight[n_done:]
+        yield total / weight
 
     def count_points(self, n_samples: int) -> int:
         hop = self.model.n_frames // 2
@@ -69,7 +111,7 @@ class MelVoice(Voice):
         self.model.density.fit(Posterior(*(torch.cat(parts) for parts in zip(*posteriors, strict=True))))
 
     @torch.no_grad()
-    def draw(self, n_points: int, seed: int) -> Tensor:
+    def draw_stretches(self, n_points: int, seed: int) -> Iterator[Tensor]:
         """A random walk through the latent density.
 
         Between two independent draws of noise the path follows the circle `cos·a + sin·b`, whose every point is
@@ -83,7 +125,7 @@ class MelVoice(Voice):
         angle = (position - left)[:, None] * (torch.pi / 2)
         noise = angle.cos() * draws[left] + angle.sin() * draws[left + 1]
         latents: Tensor = self.model.density(noise.to(self.model.density.mean.device))
-        return latents.T.cpu()
+        yield latents.T.cpu()
 
     def _hear(self, waveforms: Tensor) -> Heard:
         return self.features.hear(waveforms.to(self.features.window.device))

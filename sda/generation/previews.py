@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from sda.audio.inversion import log_mel_to_waveform
-from sda.audio.io import FloatArray, save_wav
+from sda.audio.io import FloatArray
 from sda.audio.mel import Heard
+from sda.audio.wav import save_wav
 from sda.generation.picture import draw_spectrograms
 from sda.generation.voice import Voice, generate_sound, morph
 

@@ -6,12 +6,13 @@ put together is the same, to rounding, as what the network gives for the whole.
 Letters in the shapes: `B` batch, `T` samples, `K` points, `D` latent dimensions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from sda.audio.mel import Heard, LogMel
+from sda.audio.stretches import cut_stretches, hear_stretches
 from sda.generation.voice import Voice
 from sda.models.latents import Posterior
 from sda.models.spectral_vae import SpectralVAE
@@ -43,32 +44,20 @@ class SpectralVoice(Voice):
         return Posterior(*(values.cpu() for values in self.model.eval().encode(self._hear(waveforms))))
 
     @torch.no_grad()
-    def encode(self, waveform: Tensor) -> Tensor:
-        heard = self._hear(waveform[None])
-        n_frames, context, stretch = (
-            heard.level.shape[1],
-            self.model.context_frames,
-            self.model.stride * self.stretch_points,
-        )
-        parts = []
-        for start in range(0, n_frames, stretch):
-            first = max(0, start - context)
-            piece = slice(first, start + stretch + context)
-            part = Heard(heard.waveform, heard.log_mel[:, :, piece], heard.level[:, piece])
-            latents = self.model.eval().encode(part).mean[0]
-            parts.append(latents[:, (start - first) // self.model.stride :][:, : self.stretch_points].cpu())
-        return torch.cat(parts, dim=1)
+    def encode_stretches(self, waveform: Iterable[Tensor]) -> Iterator[Tensor]:
+        stride, length = self.model.stride, self.stretch_points
+        for heard, start in hear_stretches(waveform, self.features, stride * length, self.model.context_frames):
+            yield self.model.eval().encode(heard).mean[0][:, start // stride :][:, :length].cpu()
 
     @torch.no_grad()
-    def render(self, path: Tensor, n_samples: int) -> Tensor:
-        latents = path[None].to(self.features.window.device)
-        n_points, context, hop = path.shape[1], self.model.context, self.hop_samples
-        parts = []
-        for start in range(0, n_points, self.stretch_points):
-            first = max(0, start - context)
-            sound = self.model.eval().decode(latents[:, :, first : start + self.stretch_points + context])[0]
-            parts.append(sound[(start - first) * hop :][: self.stretch_points * hop].cpu())
-        return torch.cat(parts)[:n_samples]
+    def render_stretches(self, path: Iterable[Tensor], n_samples: int) -> Iterator[Tensor]:
+        length, context, hop = self.stretch_points, self.model.context, self.hop_samples
+        n_left = n_samples
+        for piece, start in cut_stretches(path, length, context, context):
+            sound = self.model.eval().decode(piece[None].to(self.features.window.device))[0]
+            own = sound[start * hop :][: min(length * hop, n_left)].cpu()
+            n_left -= len(own)
+            yield own
 
     def count_points(self, n_samples: int) -> int:
         return -(-self.features.n_frames(n_samples) // self.model.stride)
@@ -77,9 +66,9 @@ class SpectralVoice(Voice):
     def fit(self, training: Sequence[Heard]) -> None:
         self.model.density.fit([item.cpu() for batch in training for item in self.model.eval().encode(batch).mean])
 
-    def draw(self, n_points: int, seed: int) -> Tensor:
-        path: Tensor = self.model.density.sample(n_points, torch.Generator().manual_seed(seed))
-        return path.cpu()
+    def draw_stretches(self, n_points: int, seed: int) -> Iterator[Tensor]:
+        for points in self.model.density.walk(n_points, torch.Generator().manual_seed(seed)):
+            yield points.cpu()
 
     def _hear(self, waveforms: Tensor) -> Heard:
         return self.features.hear(waveforms.to(self.features.window.device))

@@ -1,10 +1,12 @@
 """A trained network put to use: sound in, latents along time, sound out, of any length.
 
+A long sound is never held whole: it is drawn, encoded and rendered in stretches, each when it is asked for.
+
 Letters in the shapes: `B` batch, `T` samples, `D` latent dimensions, `K` points of a path through the latent space.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -14,6 +16,9 @@ from sda.models.latents import Posterior
 
 SEEDS_APART = 100_003
 """A prime: sound 2 of seed 1 is not sound 1 of seed 2."""
+
+POINTS_AT_ONCE = 1024
+"""Points of a morph that are computed together."""
 
 
 class Voice(ABC):
@@ -35,12 +40,20 @@ class Voice(ABC):
         """Posteriors of chunks, two `[B, D, K]`."""
 
     @abstractmethod
-    def encode(self, waveform: Tensor) -> Tensor:
-        """The path that a sound of any length takes. `[T]` → `[D, K]`."""
+    def encode_stretches(self, waveform: Iterable[Tensor]) -> Iterator[Tensor]:
+        """The path that a sound of any length takes, bit by bit. Blocks `[T]` → blocks `[D, K]`."""
 
     @abstractmethod
-    def render(self, path: Tensor, n_samples: int) -> Tensor:
-        """One sound along a path, without seams. `[D, K]` → `[n_samples]`; `K` is at least `count_points` of that."""
+    def render_stretches(self, path: Iterable[Tensor], n_samples: int) -> Iterator[Tensor]:
+        """One sound along a path, without seams. Blocks `[D, K]` → blocks of `n_samples` in all.
+
+        Args:
+            path: of `count_points` points in all.
+        """
+
+    @abstractmethod
+    def draw_stretches(self, n_points: int, seed: int) -> Iterator[Tensor]:
+        """A new path, the same for the same seed. → blocks `[D, K]` of `n_points` in all."""
 
     @abstractmethod
     def count_points(self, n_samples: int) -> int:
@@ -50,20 +63,45 @@ class Voice(ABC):
     def fit(self, training: Sequence[Heard]) -> None:
         """Fit the density that new paths are drawn from to batches of training chunks."""
 
-    @abstractmethod
+    def encode(self, waveform: Tensor) -> Tensor:
+        """The path that a sound takes. `[T]` → `[D, K]`."""
+        return torch.cat(list(self.encode_stretches([waveform])), dim=1)
+
+    def render(self, path: Tensor, n_samples: int) -> Tensor:
+        """One sound along a path. `[D, K]` → `[n_samples]`."""
+        return torch.cat(list(self.render_stretches([path], n_samples)))
+
     def draw(self, n_points: int, seed: int) -> Tensor:
-        """A new path, the same for the same seed. → `[D, n_points]`."""
+        """A new path. → `[D, n_points]`."""
+        return torch.cat(list(self.draw_stretches(n_points, seed)), dim=1)
+
+
+def generate_stretches(voice: Voice, n_samples: int, *, seed: int, number: int) -> Iterator[Tensor]:
+    """New sound: number `number`, from 1, of those that a seed gives. → blocks of `n_samples` in all, on the CPU."""
+    path = voice.draw_stretches(voice.count_points(n_samples), seed * SEEDS_APART + number)
+    return voice.render_stretches(path, n_samples)
 
 
 def generate_sound(voice: Voice, n_samples: int, *, seed: int, number: int) -> Tensor:
-    """New sound: number `number`, from 1, of those that a seed gives. → `[n_samples]` on the CPU."""
-    path = voice.draw(voice.count_points(n_samples), seed * SEEDS_APART + number)
-    return voice.render(path, n_samples)
+    """The same in one piece, `[n_samples]`."""
+    return torch.cat(list(generate_stretches(voice, n_samples, seed=seed, number=number)))
+
+
+def reconstruct_stretches(voice: Voice, waveform: Iterable[Tensor], n_samples: int) -> Iterator[Tensor]:
+    """A sound through the latents and back. Blocks of `n_samples` in all → the same, on the CPU."""
+    return voice.render_stretches(voice.encode_stretches(waveform), n_samples)
 
 
 def reconstruct_sound(voice: Voice, waveform: Tensor) -> Tensor:
-    """A sound of any length, through the latents and back. `[T]` → `[T]` on the CPU."""
-    return voice.render(voice.encode(waveform), len(waveform))
+    """The same in one piece. `[T]` → `[T]`."""
+    return torch.cat(list(reconstruct_stretches(voice, [waveform], len(waveform))))
+
+
+def morph_stretches(start: Tensor, end: Tensor, n_points: int) -> Iterator[Tensor]:
+    """`morph`, in blocks."""
+    share = torch.linspace(0.0, 1.0, n_points)
+    for places in torch.split(torch.arange(n_points), POINTS_AT_ONCE):
+        yield torch.lerp(_follow(start.cpu(), places), _follow(end.cpu(), places), share[places])
 
 
 def morph(start: Tensor, end: Tensor, n_points: int) -> Tensor:
@@ -75,13 +113,13 @@ def morph(start: Tensor, end: Tensor, n_points: int) -> Tensor:
     >>> morph(torch.zeros(1, 2), torch.ones(1, 5), 3).tolist()
     [[0.0, 0.5, 1.0]]
     """
-    share = torch.linspace(0.0, 1.0, n_points)
-    return torch.lerp(_extend(start.cpu(), n_points), _extend(end.cpu(), n_points), share)
+    return torch.cat(list(morph_stretches(start, end, n_points)), dim=1)
 
 
-def _extend(path: Tensor, n_points: int) -> Tensor:
+def _follow(path: Tensor, places: Tensor) -> Tensor:
+    """The points of a path at places on it, back from its end where they lie beyond it."""
     last = path.shape[1] - 1
     if last == 0:
-        return path.expand(-1, n_points)
-    places = torch.arange(n_points) % (2 * last)
+        return path.expand(-1, len(places))
+    places = places % (2 * last)
     return path[:, torch.minimum(places, 2 * last - places)]

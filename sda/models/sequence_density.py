@@ -8,10 +8,13 @@ Letters in the shapes: `D` latent dimensions, `L` latents along time, `W` latent
 stretches, `K` Gaussians.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+
+POINTS_AT_ONCE = 1024
+"""Points of a new path that are told together."""
 
 MOST_STRETCHES = 2000
 """Stretches that are fitted to, spread over all of them."""
@@ -101,6 +104,11 @@ class SequenceDensity(nn.Module):
         Args:
             temperature: scales every random step; below 1 paths keep closer to what is likeliest.
         """
+        return torch.cat(list(self.walk(n_points, generator, temperature=temperature)), dim=1)
+
+    @torch.no_grad()
+    def walk(self, n_points: int, generator: torch.Generator, *, temperature: float = 1.0) -> Iterator[Tensor]:
+        """The same path a few points at a time, `[D, …]`; nothing is kept of where it has been."""
         used = self.weights > 0
         weights = self.weights[used].cpu().double()
         means, covariances = self.means[used].cpu().double(), self.covariances[used].cpu().double()
@@ -117,16 +125,23 @@ class SequenceDensity(nn.Module):
         chosen = int(torch.multinomial(weights, 1, generator=generator))
         drawn = torch.randn(self.window * self.latent_dim, dtype=torch.float64, generator=generator)
         start = means[chosen] + temperature * first_root[chosen] @ drawn
-        path = list(start.view(self.window, self.latent_dim).clamp(low, high))
-        while len(path) < n_points:
-            past = torch.cat(path[len(path) - self.window + 1 :]) if self.window > 1 else start[:0]
+        latest = list(start.view(self.window, self.latent_dim).clamp(low, high))
+        untold = latest[:n_points]
+        for _ in range(n_points - self.window):
+            past = torch.cat(latest[1:]) if self.window > 1 else start[:0]
             whitened = whiten @ (past - means[:, :known])[:, :, None]
             log_likelihood = log_scale - 0.5 * whitened.square().sum(dim=(1, 2))
             chosen = int(torch.multinomial(log_likelihood.softmax(dim=0), 1, generator=generator))
             drawn = torch.randn(self.latent_dim, dtype=torch.float64, generator=generator)
             expected = means[chosen, known:] + (across[chosen].T @ whitened[chosen])[:, 0]
-            path.append((expected + temperature * step_root[chosen] @ drawn).clamp(low, high))
-        return torch.stack(path[:n_points], dim=1).float().to(self.means.device)
+            point = (expected + temperature * step_root[chosen] @ drawn).clamp(low, high)
+            latest = [*latest[1:], point]
+            untold.append(point)
+            if len(untold) >= POINTS_AT_ONCE:
+                yield torch.stack(untold, dim=1).float().to(self.means.device)
+                untold = []
+        if untold:
+            yield torch.stack(untold, dim=1).float().to(self.means.device)
 
     @torch.no_grad()
     def log_likelihood(self, sequence: Tensor) -> float:

@@ -1,10 +1,8 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
 
-from sda.audio.io import get_metadata, load_audio, save_wav
+from sda.audio.io import get_metadata, load_audio
 from sda.errors import DataError
 from tests.conftest import tone
 
@@ -71,10 +69,3 @@ def test_samples_that_are_not_finite_are_refused(tmp_path):
     soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan, 0.1]), 48000, subtype="FLOAT")
     with pytest.raises(DataError, match="NaN or infinite"):
         load_audio(tmp_path / "nan.wav")
-
-
-def test_a_saved_wav_has_16_bits_and_never_clips(tmp_path: Path):
-    save_wav(tmp_path / "deep" / "loud.wav", np.array([2.0, -1.0], dtype=np.float32), 8000)
-    read, rate = soundfile.read(tmp_path / "deep" / "loud.wav")
-    assert (rate, soundfile.info(tmp_path / "deep" / "loud.wav").subtype) == (8000, "PCM_16")
-    np.testing.assert_allclose(read, [1.0, -0.5], atol=1e-4)

@@ -6,7 +6,7 @@ from sda.audio.mel import LogMel
 from sda.generation.mel_voice import MelVoice
 from sda.generation.previews import PreviewRenderer
 from sda.generation.spectral_voice import SpectralVoice
-from sda.generation.voice import generate_sound, morph, reconstruct_sound
+from sda.generation.voice import generate_sound, generate_stretches, morph, morph_stretches, reconstruct_sound
 from sda.models.mel_vae import MelVAE
 from sda.models.spectral_vae import SpectralVAE
 
@@ -91,6 +91,41 @@ def test_stretches_leave_no_trace(spectral_voice, sound):
     )
 
 
+def test_the_chunks_of_a_mel_model_leave_no_trace_either(mel_voice, sound):
+    whole = MelVoice(mel_voice.model, mel_voice.features, stretch_points=10_000)
+    cut = MelVoice(mel_voice.model, mel_voice.features, stretch_points=4)
+    path = cut.encode(sound)
+    assert path.shape[1] > 3 * cut.stretch_points
+    torch.testing.assert_close(path, whole.encode(sound), atol=1e-5, rtol=1e-4)
+    rendered, expected = (voice.render(path, len(sound)) for voice in (cut, whole))
+    # Griffin-Lim makes a rounding of spectrograms larger where there is next to no sound.
+    assert (rendered - expected).square().sum() < 1e-3 * expected.square().sum()
+
+
+@pytest.mark.parametrize("n_block", [700, 9000])
+def test_it_does_not_matter_in_which_blocks_a_sound_or_a_path_comes(voice, sound, n_block):
+    path = voice.encode(sound)
+    assert torch.equal(torch.cat(list(voice.encode_stretches(torch.split(sound, n_block))), dim=1), path)
+    rendered = torch.cat(list(voice.render_stretches(torch.split(path, 3, dim=1), len(sound))))
+    assert torch.equal(rendered, voice.render(path, len(sound)))
+
+
+def test_a_sound_is_made_while_it_is_asked_for(voice, monkeypatch):
+    """Of an hour, the first stretch costs no more than a stretch: nothing whole is drawn, decoded or held."""
+    lengths = []
+    decode = voice.model.decode
+
+    def count(latents):
+        lengths.append(latents.shape[2] if latents.dim() == 3 else len(latents))
+        return decode(latents)
+
+    monkeypatch.setattr(voice.model, "decode", count)
+    stretches = generate_stretches(voice, 3600 * RATE_HZ, seed=0, number=1)
+    assert lengths == []
+    assert len(next(stretches)) < 30 * RATE_HZ
+    assert sum(lengths) * voice.hop_samples < 60 * RATE_HZ
+
+
 def test_without_its_context_a_stretch_would_leave_one(spectral_voice, sound):
     path = spectral_voice.encode(sound)
     cut = spectral_voice.model.context + 20
@@ -147,6 +182,15 @@ def test_a_morph_keeps_its_ends_and_goes_straight_between_points():
     path = morph(torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [0.0]]), 5)
     torch.testing.assert_close(path[:, [0, -1]], torch.tensor([[1.0, 3.0], [2.0, 0.0]]))
     torch.testing.assert_close(path.diff(dim=1), path.diff(dim=1)[:, :1].expand(2, 4))
+
+
+def test_a_morph_of_many_points_comes_in_blocks(monkeypatch):
+    start, end = torch.randn(3, 40), torch.randn(3, 70)
+    whole = morph(start, end, 300)
+    monkeypatch.setattr("sda.generation.voice.POINTS_AT_ONCE", 64)
+    blocks = list(morph_stretches(start, end, 300))
+    assert [block.shape[1] for block in blocks] == [64, 64, 64, 64, 44]
+    assert torch.equal(torch.cat(blocks, dim=1), whole)
 
 
 def test_the_density_follows_the_training_sounds(mel_voice, features, sound):

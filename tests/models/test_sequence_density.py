@@ -34,6 +34,15 @@ def density():
     return _fit([_walk(300, seed) for seed in range(8)])
 
 
+@pytest.mark.parametrize("n_points", [1, 3, 4, 5, 64, 65, 200])
+def test_a_path_is_told_a_few_points_at_a_time(density, monkeypatch, n_points):
+    whole = _draw(density, 300)[:, :n_points]
+    monkeypatch.setattr("sda.models.sequence_density.POINTS_AT_ONCE", 64)
+    blocks = list(density.walk(n_points, torch.Generator().manual_seed(0)))
+    assert max(block.shape[1] for block in blocks) <= 64
+    assert torch.equal(torch.cat(blocks, dim=1), whole)
+
+
 def test_a_long_path_has_the_process_own_moments_from_beginning_to_end(density):
     path = _draw(density, 14_000)  # ten minutes
     early, late = path[:, :7000], path[:, 7000:]
