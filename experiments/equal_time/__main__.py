@@ -9,8 +9,8 @@ from typing import Any
 from experiments.equal_time.budget import Trained, train_for
 from experiments.equal_time.plan import read_plan
 from experiments.equal_time.table import EMBEDDING, draw_table
-from sda.app.evaluation_report import FOLDER
 from sda.app.evaluation_values import VALUES
+from sda.app.outputs import find_evaluation
 from sda.app.runs import read_summary
 from sda.durable import write_json, write_text
 
@@ -47,7 +47,9 @@ def main() -> None:
 
 def list_result(trained: Trained) -> dict[str, Any]:
     """What is kept of a run: its cost, and what its evaluation found on held-out sound."""
-    values = json.loads((trained.run_dir / FOLDER / VALUES).read_text())
+    folder = find_evaluation(trained.run_dir)
+    assert folder is not None, f"{trained.run_dir} has no evaluation"
+    values = json.loads((folder / VALUES).read_text())
     held_out = values["reconstruction"]["held_out"]
     return {
         "cpu_s": round(trained.cpu_s, 1),

@@ -11,8 +11,9 @@ from sda.app.comparison import Comparison, compare_runs, list_sweep_runs
 from sda.app.comparison_figures import draw_pictures
 from sda.app.comparison_lines import format_comparison, write_csv
 from sda.app.comparison_page import draw_page
+from sda.app.outputs import absolute, check_folder, claim_given, claim_next, refuse_among_sounds
 from sda.app.report import print_lines
-from sda.app.runs import find_run
+from sda.app.runs import find_run, read_config
 from sda.app.sweep import find_sweep
 from sda.callbacks.console import format_duration
 from sda.config.schema import CompareConfig
@@ -36,27 +37,34 @@ class Written:
 def compare_given(names: Sequence[str], config: CompareConfig, console: Console) -> None:
     """Compare the runs of a sweep, or any runs.
 
+    In a sweep's own folder, the comparison that lies there is drawn again.
+
     Raises:
         CheckpointError: there is no such run or sweep.
+        ConfigError: the folder is not empty, or lies among sounds.
     """
-    if config.sweep:
-        sweep_dir = find_sweep(config.sweep)
-        comparison = compare_sweep(sweep_dir, config.objective)
-        folder = Path(config.output).absolute() if config.output else sweep_dir
-        if not config.output and not is_own(sweep_dir):
-            folder = _name_folder()
+    sweep_dir = find_sweep(config.sweep) if config.sweep else None
+    run_dirs = list_sweep_runs(sweep_dir) if sweep_dir else list(dict.fromkeys(find_run(name) for name in names))
+    in_place = sweep_dir if sweep_dir is not None and is_own(sweep_dir) else None
+    default = in_place or Path(COMPARISONS_ROOT).absolute() / time.strftime("%Y-%m-%d-%H-%M-%S")
+    sounds = {"the sounds that the runs were trained on": [Path(root) for root in map(_find_root, run_dirs) if root]}
+    if config.output:
+        check_folder(absolute(config.output), f"output={config.output}", sounds)
     else:
-        run_dirs = list(dict.fromkeys(find_run(name) for name in names))
+        refuse_among_sounds(default, str(default), sounds)
+    if sweep_dir:
+        comparison = compare_sweep(sweep_dir, config.objective)
+    else:
         comparison = compare_runs(run_dirs, config.objective, f"{len(run_dirs)} runs")
-        folder = Path(config.output).absolute() if config.output else _name_folder()
     print_lines(console, format_comparison(comparison))
+    folder = claim_given(absolute(config.output), PAGE) if config.output else in_place or claim_next(default, PAGE)
     written = write_comparison(folder, comparison)
     print_lines(console, ["", f"written: {written.page}", f"         {written.table}"])
 
 
-def _name_folder() -> Path:
-    """A folder of the user's own."""
-    return Path(COMPARISONS_ROOT, time.strftime("%Y-%m-%d-%H-%M-%S")).absolute()
+def _find_root(run_dir: Path) -> str:
+    """The folder of sounds that a run was given; empty where its configuration is gone."""
+    return str(read_config(run_dir).get("data", {}).get("root", ""))
 
 
 def compare_sweep(sweep_dir: Path, objective: str) -> Comparison:

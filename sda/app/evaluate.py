@@ -1,8 +1,7 @@
 """`evaluate.py`: what a run learned, and whether what it makes is new; or any two folders of sound, without a run."""
 
-import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,20 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sda.app.assessment import Effort, Stage, assess_folders, assess_model
 from sda.app.evaluation_lines import format_values
 from sda.app.evaluation_page import Report
-from sda.app.evaluation_report import FOLDER, write_assessment, write_evaluation
+from sda.app.evaluation_report import write_assessment, write_evaluation
 from sda.app.evaluation_values import PAGE, SCHEMA, VALUES, describe_evaluation, describe_subject
 from sda.app.loading import TrainedRun, open_run
+from sda.app.outputs import (
+    EVALUATION,
+    EVALUATIONS,
+    absolute,
+    check_folder,
+    claim_given,
+    claim_next,
+    find_places,
+    list_sound_folders,
+    refuse_among_sounds,
+)
 from sda.app.recording import record
 from sda.app.report import print_lines
 from sda.app.runs import read_groups
@@ -31,7 +41,8 @@ from sda.errors import DataError
 from sda.evaluation.sounds import Sound
 from sda.evaluation.suite import Material
 
-EVALUATIONS_ROOT = "evaluations"
+FOLDERS = ("reference", "generated", "held_out")
+"""Keys that give folders of sound."""
 HELD_OUT_FRACTION = 0.3
 """Share of a reference folder that the rest of it is compared with, where no held-out sound is given."""
 
@@ -43,26 +54,36 @@ def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console
         CheckpointError: there is no such run, or it cannot be read.
         DataError: a file is gone or has changed.
     """
+    runs = [open_run(name, config.device, config.checkpoint) for name in names]
+    sounds = {"the sounds that the run was trained on": [one for run in runs for one in _list_sound_folders(run)]}
+    defaults = [find_places(run.run_dir, run.is_own).evaluations / EVALUATION for run in runs]
+    output = _choose_output(config, sounds, defaults)
     reports = []
-    for name in names:
-        run = open_run(name, config.device, config.checkpoint)
-        folder = Path(config.output).absolute() if config.output and len(names) == 1 else run.run_dir / FOLDER
+    for run, default in zip(runs, defaults, strict=True):
+        given = output if len(runs) == 1 else None
         with _show_progress(console) as stage:
-            report = evaluate_run(run, config, folder, stage)
+            report, folder = evaluate_run(run, config, given, default, stage)
         weakness = report.values["validation_weakness"]
         weak = [f"! weak validation: {weakness}"] if weakness else []
         print_lines(console, [f"{run.run_dir}, epoch {report.values['epoch']}", *weak, *format_values(report.values)])
-        print_lines(console, record(run.run_dir, describe_evaluation(report.values, folder)))
+        print_lines(console, record(run.run_dir, describe_evaluation(report.values, folder, default.parent)))
         print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
         reports.append(report)
     if len(reports) > 1:
-        folder = _choose_folder(config)
+        folder = _claim_folder(output)
         write_evaluation(folder, reports, {"schema": SCHEMA, "runs": {one.name: one.values for one in reports}})
         print_lines(console, [f"side by side: {folder / PAGE}"])
 
 
-def evaluate_run(run: TrainedRun, config: EvaluateConfig, folder: Path, stage: Stage) -> Report:
-    """Evaluate one run in full and write its evaluation into a folder."""
+def evaluate_run(
+    run: TrainedRun, config: EvaluateConfig, output: Path | None, default: Path, stage: Stage
+) -> tuple[Report, Path]:
+    """Evaluate one run in full and write its evaluation into a folder of its own.
+
+    Args:
+        output: the folder that was asked for, if one was.
+        default: else this one, or the next by number.
+    """
     split = split_from_facts(run.checkpoint.facts["split"])
     known = run.checkpoint.facts["files"]
     cache = build_cache(run.config)
@@ -74,7 +95,8 @@ def evaluate_run(run: TrainedRun, config: EvaluateConfig, folder: Path, stage: S
     epoch = run.checkpoint.progress["epoch"]
     facts = describe_subject(run.run_dir, "full", epoch, config.checkpoint.value, split.weakness)
     stage("writing the page", 0.96)
-    return write_assessment(run.run_dir.name, folder, assessment, facts)
+    folder = claim_given(output, PAGE) if output else claim_next(default, PAGE)
+    return write_assessment(run.run_dir.name, folder, assessment, facts), folder
 
 
 def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
@@ -83,12 +105,14 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
     Raises:
         DataError: a folder is missing or holds no usable sound.
     """
+    given = {f"{key}=": [absolute(getattr(config, key))] for key in FOLDERS if getattr(config, key)}
+    output = _choose_output(config, given, [])
     cache = SoundCache(config.cache_dir, config.sample_rate_hz)
     with _show_progress(console) as stage:
         stage("looking at every file", 0.0)
         scans = {
-            key: scan_given(key, getattr(config, key), cache) if getattr(config, key) else None
-            for key in ("reference", "generated", "held_out")
+            key: scan_given(key, root, cache, with_generated=key == "generated") if root else None
+            for key, root in ((key, getattr(config, key)) for key in FOLDERS)
         }
         reference, generated = scans["reference"], scans["generated"]
         assert reference is not None
@@ -123,7 +147,7 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
             "held_out": config.held_out,
             "validation_weakness": weakness,
         }
-        folder = _choose_folder(config)
+        folder = _claim_folder(output)
         stage("writing the page", 0.96)
         report = write_assessment(Path(generated.root).name, folder, assessment, facts)
     print_lines(console, [f"{generated.root} against {reference.root}", *format_values(report.values)])
@@ -143,10 +167,27 @@ def _open(scan: Scan | None, corpus: Corpus) -> list[Sound]:
     return [] if scan is None else [Sound(Path(file.path).name, corpus.get(file.path)) for file in scan.usable]
 
 
-def _choose_folder(config: EvaluateConfig) -> Path:
+def _list_sound_folders(run: TrainedRun) -> list[Path]:
+    return list_sound_folders(run.config.data.root, run.checkpoint.facts["files"])
+
+
+def _choose_output(
+    config: EvaluateConfig, sounds: Mapping[str, Sequence[Path]], defaults: Sequence[Path]
+) -> Path | None:
+    """The folder that was given, if one was; no evaluation will be written among sounds."""
     if config.output:
-        return Path(config.output).expanduser().absolute()
-    return Path(EVALUATIONS_ROOT).absolute() / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{secrets.token_hex(2)}"
+        check_folder(absolute(config.output), f"output={config.output}", sounds)
+    if not config.output or len(defaults) > 1:
+        for place in defaults or [Path(EVALUATIONS).absolute()]:
+            refuse_among_sounds(place, str(place), sounds)
+    return absolute(config.output) if config.output else None
+
+
+def _claim_folder(output: Path | None) -> Path:
+    """For what is no run's own."""
+    if output is not None:
+        return claim_given(output, PAGE)
+    return claim_next(Path(EVALUATIONS).absolute() / time.strftime("%Y-%m-%d_%H-%M-%S"), PAGE)
 
 
 @contextmanager

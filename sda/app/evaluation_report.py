@@ -14,9 +14,6 @@ from sda.app.evaluation_values import PAGE, VALUES, list_nearest, list_values
 from sda.audio.io import encode_mp3
 from sda.durable import write_json, write_text
 
-FOLDER = "evaluation"
-"""Below a run's folder, where its evaluation lies."""
-
 
 def write_assessment(name: str, folder: Path, assessment: Assessment, facts: dict[str, Any]) -> Report:
     """Write what was assessed into a folder; gives what its page shows.
@@ -37,13 +34,13 @@ def write_assessment(name: str, folder: Path, assessment: Assessment, facts: dic
 
 
 def write_evaluation(folder: Path, reports: Sequence[Report], values: dict[str, Any]) -> None:
-    """Write `evaluation.json` and `report.html`.
+    """Write `report.html`, and last `evaluation.json`, by which an evaluation is known as whole.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    write_json(folder / VALUES, values)
     write_text(folder / PAGE, draw_page(reports))
+    write_json(folder / VALUES, values)
 
 
 def build_report(name: str, facts: list[str], assessment: Assessment, values: dict[str, Any]) -> Report:

@@ -1,6 +1,7 @@
 """What was assessed as plain values: the content of `evaluation.json`, and what MLflow is told of it."""
 
 import math
+import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,15 +11,17 @@ from torch import Tensor
 
 from sda.app.assessment import Assessment
 from sda.app.objective import SECTIONS
+from sda.app.outputs import EVALUATION
 from sda.app.subject import Reconstruction
 from sda.bootstrap import Estimate
+from sda.data.scan import EVALUATION_PAGE, EVALUATION_RECORD
 from sda.evaluation.memorisation import WINDOW_S, Replay, cut_match
 from sda.evaluation.suite import Memorisation, Resemblance
 from sda.training.metrics import Evaluated
 
 SCHEMA = 1
-VALUES = "evaluation.json"
-PAGE = "report.html"
+VALUES = EVALUATION_RECORD
+PAGE = EVALUATION_PAGE
 N_NEAREST = 20
 """Generated windows that are shown beside their nearest training sound."""
 
@@ -88,8 +91,12 @@ def flatten_figures(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[
             yield f"{prefix}{key}", float(value)
 
 
-def describe_evaluation(values: dict[str, Any], folder: Path) -> Evaluated:
-    """An evaluation as the event that the journal and MLflow are told."""
+def describe_evaluation(values: dict[str, Any], folder: Path, home: Path) -> Evaluated:
+    """An evaluation as the event that the journal and MLflow are told.
+
+    Args:
+        home: where folders are numbered, so that no two have one name; others may.
+    """
     sections: dict[str, Any] = {key: values[key] for key in SECTIONS if key in values}
     return Evaluated(
         epoch=values["epoch"],
@@ -98,6 +105,7 @@ def describe_evaluation(values: dict[str, Any], folder: Path) -> Evaluated:
         figures=dict(flatten_figures(sections)),
         values_path=str(folder / VALUES),
         report_path=str(folder / PAGE),
+        name=folder.name if folder.parent == home else f"{EVALUATION}-{folder.name}-{secrets.token_hex(3)}",
     )
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from sda.app.assessment import Effort, assess_model
-from sda.app.evaluation_report import FOLDER, write_assessment
-from sda.app.evaluation_values import describe_evaluation, describe_subject
+from sda.app.evaluation_report import write_assessment
+from sda.app.evaluation_values import PAGE, describe_evaluation, describe_subject
+from sda.app.outputs import EVALUATION, claim_next
 from sda.app.restoring import load_model
 from sda.app.session import Session
 from sda.app.subject import Reconstruction, Subject, reconstruct
@@ -57,10 +58,10 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
     assert assessment.reconstruction is not None
     events: list[Event] = [*_describe_reconstruction(assessment.reconstruction, epoch)]
     facts = describe_subject(plan.run_dir, config.at_end.value, epoch, "best", plan.split.weakness)
-    folder = plan.run_dir / FOLDER
     try:
+        folder = claim_next(plan.run_dir / EVALUATION, PAGE)
         report = write_assessment(plan.run_dir.name, folder, assessment, facts)
-        events.append(describe_evaluation(report.values, folder))
+        events.append(describe_evaluation(report.values, folder, plan.run_dir))
     except OSError as error:
         events.append(_warn(f"the evaluation could not be written ({error.strerror or error})", epoch))
     return events

@@ -1,115 +1,189 @@
 """`generate.py`: sounds from a trained run: new ones, given ones through the model, and the way between two."""
 
+import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from sda.app.generated import Call, Made
 from sda.app.loading import TrainedRun, open_run
+from sda.app.outputs import (
+    absolute,
+    check_folder,
+    claim_given,
+    claim_next,
+    find_places,
+    list_sound_folders,
+    refuse_among_sounds,
+)
 from sda.app.recording import record
 from sda.app.report import print_lines
 from sda.app.survey import build_cache, scan_given
-from sda.audio.io import load_audio
-from sda.audio.wav import save_wav
+from sda.app.versions import list_versions
+from sda.audio.io import read_mono
 from sda.config.schema import GenerateConfig, GenerateMode
+from sda.data.scan import GENERATED_RECORD
 from sda.data.split import split_from_facts
-from sda.durable import write_json
 from sda.errors import DataError
-from sda.generation.voice import Voice, generate_sound, morph, reconstruct_sound
+from sda.generation.voice import Voice, encode_path, generate_stretches, morph_stretches, reconstruct_stretches
+from sda.training.checkpoint import TENSORS, hash_file
 from sda.training.metrics import Generated
 
-GENERATED = "generated"
-RECORD = "generated.json"
-"""What each file is, in the folder beside them."""
 MOST_TOLD = 16
-"""Sounds that MLflow gets; all lie in the run's folder."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """One sound, and what it was made of."""
-
-    waveform: Tensor
-    sources: list[str]
-    """Paths; empty for a new sound."""
+"""Sounds that MLflow gets; all lie in the call's folder."""
 
 
 def generate_from_run(config: GenerateConfig, console: Console) -> None:
-    """Write `n` WAV files into `generated/<mode>_seed_<seed>` in the run's folder, or into `output`.
+    """Write `n` WAV files into a new folder: below `generated` in the run's folder, or `output`.
 
     What is written depends on the run and on `mode`, `seed`, the sound's number and `source` alone, bit for bit.
 
     Raises:
         CheckpointError: there is no such run, or it cannot be read.
+        ConfigError: the folder is not empty, or lies among sounds.
         DataError: a source is missing or is no sound.
     """
     if config.source and config.mode is GenerateMode.sample:
         raise DataError(f"source={config.source} has no use with mode=sample: use mode=reconstruct or interpolate.")
     run = open_run(config.run, config.device, config.checkpoint)
+    output, default = _choose_place(run, config)
     rate_hz = run.config.audio.sample_rate_hz
     n_samples = max(1, round(config.duration_s * rate_hz))
     sources = [] if config.mode is GenerateMode.sample else _list_sources(run, config)
-    default = run.run_dir / GENERATED / f"{config.mode.value}_seed_{config.seed}"
-    folder = Path(config.output).expanduser().absolute() if config.output else default
-    makers = {
-        GenerateMode.sample: _sample,
-        GenerateMode.reconstruct: _reconstruct,
-        GenerateMode.interpolate: _interpolate,
-    }
     n = min(config.n, len(sources)) if config.mode is GenerateMode.reconstruct else config.n
-    files = []
-    sounds = makers[config.mode](run.voice, sources, n_samples, config)
-    for number, made in enumerate(track(sounds, "generating", total=n, console=console), start=1):
-        path = folder / f"sound_{number:03d}.wav"
-        save_wav(path, made.waveform.numpy(), rate_hz)
-        files.append({"file": path.name, "sources": made.sources})
-    epoch = run.checkpoint.progress["epoch"]
-    facts = {"run": str(run.run_dir), "epoch": epoch, "mode": config.mode.value, "seed": config.seed}
-    write_json(folder / RECORD, {**facts, "files": files})
-    paths = [str(folder / str(file["file"])) for file in files[:MOST_TOLD]]
-    event = Generated(epoch, config.mode.value, config.seed, len(files), config.duration_s, str(folder), paths)
-    print_lines(console, record(run.run_dir, event))
-    print_lines(console, [f"written: {len(files)} sounds in {folder}"])
+    is_users = output is not None and output.exists()
+    folder = claim_given(output, GENERATED_RECORD) if output else claim_next(default, GENERATED_RECORD)
+    call = Call(folder, _describe_call(run, config), n)
+    try:
+        call.record()
+        sounds = _MAKERS[config.mode](run.voice, sources, n_samples, config)
+        for made in track(sounds, "generating", total=n, console=console):
+            call.write(made, rate_hz)
+    except BaseException:
+        call.give_back(is_users)
+        raise
+    print_lines(console, record(run.run_dir, _describe_event(call, config, folder.parent == default.parent)))
+    print_lines(console, [f"written: {n} sounds in {folder}"])
+
+
+def _choose_place(run: TrainedRun, config: GenerateConfig) -> tuple[Path | None, Path]:
+    """The folder that was given for the sounds, or nothing, and where one is made for them; no sound lies there."""
+    trained_on = list_sound_folders(run.config.data.root, run.checkpoint.facts["files"])
+    sounds = {"the sounds that the run was trained on": trained_on}
+    source = absolute(config.source)
+    if config.source and source.is_dir():
+        sounds["source"] = [source]
+    default = find_places(run.run_dir, run.is_own).generated / f"{config.mode.value}_seed_{config.seed}"
+    if config.output:
+        output = absolute(config.output)
+        check_folder(output, f"output={config.output}", sounds)
+        return output, default
+    refuse_among_sounds(default, str(default), sounds)
+    return None, default
+
+
+def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
+    """What is needed to make a call's sounds again."""
+    checkpoint = run.checkpoint
+    return {
+        "run": str(run.run_dir),
+        "epoch": checkpoint.progress["epoch"],
+        "checkpoint": checkpoint.folder.name,
+        "checkpoint_sha256": hash_file(checkpoint.folder / TENSORS),
+        "mode": config.mode.value,
+        "seed": config.seed,
+        "n": config.n,
+        "duration_s": config.duration_s,
+        "source": str(absolute(config.source)) if config.source else "",
+        "sample_rate_hz": run.config.audio.sample_rate_hz,
+        "versions": list_versions(run.features.window.device),
+    }
+
+
+def _describe_event(call: Call, config: GenerateConfig, is_numbered: bool) -> Generated:
+    """What the journal and MLflow are told; folders that users gave may have the same name."""
+    return Generated(
+        epoch=call.facts["epoch"],
+        mode=config.mode.value,
+        seed=config.seed,
+        n=len(call.files),
+        duration_s=config.duration_s,
+        folder=str(call.folder),
+        audio_paths=[str(call.folder / file["file"]) for file in call.files[:MOST_TOLD]],
+        name=call.folder.name if is_numbered else f"{call.folder.name}-{secrets.token_hex(3)}",
+        record_path=str(call.folder / GENERATED_RECORD),
+    )
 
 
 def _list_sources(run: TrainedRun, config: GenerateConfig) -> list[str]:
     """Sound files to start from: `source`, a file or all usable ones below a folder, or what the run held out."""
+    if not config.source and not run.is_own:
+        raise DataError(
+            f"{run.run_dir} was not begun by this installation: the files that it names may be any of yours. Give the "
+            "sound yourself: source=FILE_OR_FOLDER."
+        )
     if not config.source:
         sources = list(dict.fromkeys(piece.path for piece in split_from_facts(run.checkpoint.facts["split"]).val))
         gone = [path for path in sources if not Path(path).is_file()]
         if gone:
             raise DataError(f"the run's held-out file {gone[0]} is gone. Give other sound: source=FILE_OR_FOLDER.")
-        return sources
-    source = Path(config.source).expanduser()
-    if source.is_file():
-        return [str(source)]
-    return [file.path for file in scan_given("source", str(source), build_cache(run.config)).usable]
+    elif absolute(config.source).is_file():
+        sources = [str(absolute(config.source))]
+    else:
+        sources = [file.path for file in scan_given("source", config.source, build_cache(run.config)).usable]
+    if config.mode is GenerateMode.interpolate and len(sources) < 2:
+        raise DataError(f"mode=interpolate needs two sounds to go between: there is one, {sources[0]}.")
+    return sources
 
 
 def _sample(voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig) -> Iterator[Made]:
     for number in range(1, config.n + 1):
-        yield Made(generate_sound(voice, n_samples, seed=config.seed, number=number), [])
+        yield Made(generate_stretches(voice, n_samples, seed=config.seed, number=number), [])
 
 
 def _reconstruct(voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig) -> Iterator[Made]:
     for source in sources[: config.n]:
-        yield Made(reconstruct_sound(voice, _load(voice, source)[:n_samples]), [source])
+        n_heard = sum(len(block) for block in _read(voice, source, n_samples))
+        yield Made(reconstruct_stretches(voice, _read(voice, source, n_samples), n_heard), [source])
 
 
 def _interpolate(voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig) -> Iterator[Made]:
-    """From one source to the next, each for the whole length; the last one goes back to the first."""
-    if len(sources) < 2:
-        raise DataError(f"mode=interpolate needs two sounds to go between: there is one, {sources[0]}.")
+    """From one source to the next, each for the whole length; the last one goes back to the first.
+
+    The two paths are held, as they may be gone along backwards: for an hour, some 40 MB.
+    """
     n_points = voice.count_points(n_samples)
     for number in range(config.n):
         pair = [sources[(number + place) % len(sources)] for place in (0, 1)]
-        start, end = (voice.encode(_load(voice, path)[:n_samples]) for path in pair)
-        yield Made(voice.render(morph(start, end, n_points), n_samples), pair)
+        start, end = (encode_path(voice, _read(voice, path, n_samples), n_points) for path in pair)
+        yield Made(voice.render_stretches(morph_stretches(start, end, n_points), n_samples), pair)
 
 
-def _load(voice: Voice, path: str) -> Tensor:
-    return torch.from_numpy(load_audio(path, voice.features.sample_rate_hz))
+_MAKERS = {
+    GenerateMode.sample: _sample,
+    GenerateMode.reconstruct: _reconstruct,
+    GenerateMode.interpolate: _interpolate,
+}
+
+
+def _read(voice: Voice, path: str, n_samples: int) -> Iterator[Tensor]:
+    """The beginning of a file, block by block.
+
+    Raises:
+        DataError: it cannot be decoded, or has less sound than a spectrogram's first frame needs.
+    """
+    least = voice.features.n_fft // 2 + 1
+    n_left = n_samples
+    for block in read_mono(path, voice.features.sample_rate_hz):
+        own = torch.from_numpy(block[:n_left])
+        n_left -= len(own)
+        yield own
+        if n_left == 0:
+            break
+    if n_samples - n_left < least:
+        raise DataError(f"{path}: {n_samples - n_left} samples are too few: {least} are needed. Take a longer sound.")

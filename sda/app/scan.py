@@ -9,6 +9,7 @@ from rich.console import Console
 
 from sda.app.listing import list_copies, list_files, list_left_out, list_near
 from sda.app.outlook import describe_time, foresee
+from sda.app.outputs import absolute, name_free, refuse_among_sounds
 from sda.app.plan import Plan, plan_run, to_schema
 from sda.app.runs import RUNS_ROOT
 from sda.app.scan_page import draw_page
@@ -40,7 +41,7 @@ def scan_for_training(composed: DictConfig, overrides: list[str], preset_choice:
         preset_choice: the option chosen in the group `preset`.
 
     Raises:
-        ConfigError: a value is missing or out of range, or the page would lie among the sounds.
+        ConfigError: a value is missing or out of range, the page would lie among the sounds, or is there already.
         DataError: there is nothing to show, or it cannot be trained on as asked.
     """
     _settle_paths(composed)
@@ -54,7 +55,7 @@ def scan_for_training(composed: DictConfig, overrides: list[str], preset_choice:
         time, refusal = "", error
     report = replace(report, time=time, refusal=str(refusal or ""))
     print_outlook(console, report)
-    page = Path(composed.output or _name_page(scan)).expanduser().absolute()
+    page = absolute(composed.output or _name_page(scan))
     with Console(stderr=True).status("drawing every sound"):
         write_text(page, draw_page(report, build_cache(config)))
     console.print(f"page: {page}", markup=False, highlight=False, soft_wrap=True)
@@ -63,7 +64,7 @@ def scan_for_training(composed: DictConfig, overrides: list[str], preset_choice:
 
 
 def _settle_paths(composed: DictConfig) -> None:
-    """Make paths absolute, and refuse a page that is no page or would lie among the sounds."""
+    """Make paths absolute, and refuse a page that is no page, that is there already, or would lie among the sounds."""
     if OmegaConf.is_missing(composed.data, "root"):
         raise ConfigError("data.root is not set. Give the folder with your sounds: python scan.py data.root=~/sounds")
     if composed.resume is not None:
@@ -72,13 +73,14 @@ def _settle_paths(composed: DictConfig) -> None:
     OmegaConf.update(composed, "data.root", str(root))
     if composed.data.cache_dir:
         OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
-    output = Path(composed.output or SCANS).expanduser().absolute()
+    output = absolute(composed.output or f"{SCANS}/page.html")
     if composed.output and (output.suffix.lower() not in PAGE_SUFFIXES or output.is_dir()):
         raise ConfigError(f"output={composed.output} is no page: give a file name that ends in .html.")
-    if output.resolve().is_relative_to(root.resolve()):
+    refuse_among_sounds(output, f"output={composed.output or output}", {"data.root": [root]})
+    if composed.output and output.exists():
         raise ConfigError(
-            f"output={output} lies inside data.root={root}, which is never written to. "
-            "Start from another folder, or give another output."
+            f"output={composed.output} is there already, and nothing is ever written over. "
+            f"Give a new name, such as output={name_free(output)}."
         )
 
 
@@ -128,5 +130,6 @@ def _estimate(config: TrainRunConfig, report: FolderReport) -> str:
 
 
 def _name_page(scan: Scan) -> str:
+    """By the content of the sounds: a page of the same sounds is drawn again."""
     stem = Path(scan.root).name.encode()[:LONGEST_STEM_BYTES].decode(errors="ignore")
     return f"{SCANS}/{stem}-{scan.fingerprint[:8]}.html"

@@ -35,17 +35,18 @@ def scan_once(root: str, min_duration_s: float, silence_dbfs: float, cache_dir: 
         )
 
 
-def scan_given(key: str, root: str, store: SoundCache) -> Scan:
+def scan_given(key: str, root: str, store: SoundCache, with_generated: bool = False) -> Scan:
     """Scan a folder that is no run's, near-silent files included.
 
     Args:
         key: what the folder was given as, for errors.
+        with_generated: look into folders of generated sound inside it too.
 
     Raises:
         DataError: there is no such folder, or no usable sound in it.
     """
     try:
-        return scan_folder(root, silence_dbfs=LOWEST_DBFS, cache=store)
+        return scan_folder(root, silence_dbfs=LOWEST_DBFS, cache=store, with_generated=with_generated)
     except DataError as error:
         raise DataError(str(error).replace("data.root", key).replace("data.cache_dir", "cache_dir")) from error
 

@@ -46,6 +46,8 @@ NOTED = {
     "memorisation.replay_rate": ("generated seconds that replay training sound, %", 100.0, 0),
 }
 """Figures of an evaluation that a run's description names: words, factor and digits."""
+EVALUATION = "evaluation"
+"""Folder among a run's artifacts that older journals name no other than."""
 RECONSTRUCTION_METRICS = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
 
 
@@ -123,10 +125,11 @@ def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivere
     elif kind == "Evaluated":
         points = _metrics("evaluation", values["figures"], values | values["figures"], values["epoch"])
         _add_once(points, batch, state, delivered)
-        batch.artifacts += [(values[name], "evaluation") for name in ("values_path", "report_path")]
+        folder = values.get("name", EVALUATION)
+        batch.artifacts += [(values[name], folder) for name in ("values_path", "report_path")]
     elif kind == "Generated":
-        folder = f"generated/{values['mode']}_seed_{values['seed']}"
-        batch.artifacts += [(path, folder) for path in values["audio_paths"]]
+        folder = f"generated/{values.get('name') or '{mode}_seed_{seed}'.format(**values)}"
+        batch.artifacts += [(path, folder) for path in (*values["audio_paths"], values.get("record_path")) if path]
     elif kind == "TrainingCompleteEvent":
         _add_once(_metrics("final", FINAL_METRICS, values, values["total_epochs"]), batch, state, delivered)
     _collect_words(values, batch)
@@ -152,7 +155,8 @@ def write_note(evaluated: dict[str, Any]) -> str:
     for name, (words, factor, digits) in NOTED.items():
         if figures.get(name) is not None:
             lines.append(f"- {words}: {factor * figures[name]:.{digits}f}")
-    return "\n".join([*lines, "- to read and to listen: `evaluation/report.html` among the artifacts"])
+    page = f"{evaluated.get('name', EVALUATION)}/report.html"
+    return "\n".join([*lines, f"- to read and to listen: `{page}` among the artifacts"])
 
 
 def _collect_words(values: dict[str, Any], batch: Batch) -> None:

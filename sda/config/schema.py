@@ -370,7 +370,9 @@ class TrainRunConfig:
 class ScanConfig(TrainRunConfig):
     """Everything `scan.py` can be told: what `train.py` can, and where its page goes."""
 
-    output: str = setting("", "The page that is written; empty for scans/<folder>-<fingerprint>.html where you stand.")
+    output: str = setting(
+        "", "The page that is written, a new file; empty for scans/<folder>-<fingerprint>.html where you stand."
+    )
     estimate: bool = setting(True, "Take a few training steps on noise to tell how long training would last.")
 
 
@@ -383,7 +385,9 @@ class EvaluateConfig:
     generated: str = setting("", "Without a run: folder of generated sound.")
     held_out: str = setting("", "Without a run: folder of real sound that the generator never heard.")
     output: str = setting(
-        "", "Folder for evaluation.json and report.html; empty for `evaluation` in the run's, or evaluations/<time>."
+        "",
+        "Folder for evaluation.json and report.html, new or empty; empty for a new one in the run's: `evaluation`, "
+        "`evaluation-2` …, or evaluations/<time>.",
     )
     checkpoint: WhichCheckpoint = setting(WhichCheckpoint.best, "The state of the run that is evaluated.")
     max_clips: int = setting(
@@ -415,7 +419,8 @@ class CompareConfig:
         f"What runs are ranked by: {_OBJECTIVES}; lower is better.",
     )
     output: str = setting(
-        "", "Folder for comparison.html and comparison.csv; empty for the sweep's, or comparisons/<time>."
+        "",
+        "Folder for comparison.html and comparison.csv, new or empty; empty for the sweep's, or comparisons/<time>.",
     )
 
     def __post_init__(self) -> None:
@@ -448,7 +453,9 @@ class GenerateConfig:
     source: str = setting(
         "", "For reconstruct and interpolate: a sound file, or a folder of them; empty for what the run held out."
     )
-    output: str = setting("", "Folder for the sounds; empty for generated/<mode>_seed_<seed> in the run's.")
+    output: str = setting(
+        "", "Folder for the sounds, new or empty; empty for a new one in the run's: generated/<mode>_seed_<seed>, …-2 …"
+    )
     checkpoint: WhichCheckpoint = setting(WhichCheckpoint.best, "The state of the run that is used.")
     device: str = setting("auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.")
 

@@ -24,6 +24,12 @@ RUN_FOLDER_MARK = ".hydra"
 TRACKING_FOLDERS = frozenset({"mlruns", "mlartifacts"})
 """Folders that MLflow fills with copies of a run's sounds."""
 
+GENERATED_RECORD = "generated.json"
+EVALUATION_RECORD = "evaluation.json"
+EVALUATION_PAGE = "report.html"
+OWN_OUTPUT = ((GENERATED_RECORD,), (EVALUATION_RECORD, EVALUATION_PAGE))
+"""Files by which a folder says that a call of sda made it, and that nothing in it is data."""
+
 Progress = Callable[[int, int], None]
 """`(files looked at, files in all)`, called from several threads."""
 
@@ -92,6 +98,8 @@ def scan_folder(
     silence_dbfs: float = -80.0,
     cache: SoundCache | None = None,
     progress: Progress | None = None,
+    *,
+    with_generated: bool = False,
 ) -> Scan:
     """Look at every file below `root`; each sound that is new is decoded from end to end, and cached.
 
@@ -101,6 +109,7 @@ def scan_folder(
         silence_dbfs: files whose peak stays below this are quarantined as silent.
         cache: keeps waveforms and measurements; the default folder at 48 kHz if not given.
         progress: told after every file.
+        with_generated: look into folders of generated sound too.
 
     Raises:
         DataError: the folder is missing, is no folder, or holds no usable sound; or the cache cannot be written.
@@ -113,7 +122,7 @@ def scan_folder(
     store = SoundCache() if cache is None else cache
     if store.folder.is_relative_to(folder):
         raise DataError(f"data.cache_dir={store.folder} lies inside data.root, which is never written to.")
-    entries = list(_walk(folder))
+    entries = list(_walk(folder, with_generated))
     files: list[ScannedFile] = []
     acoustic: dict[str, Fingerprint] = {}
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -208,7 +217,7 @@ def _find_fault(measured: Measured, min_duration_s: float, silence_dbfs: float) 
     return ""
 
 
-def _walk(folder: Path) -> Iterator[ScannedFile]:
+def _walk(folder: Path, with_generated: bool) -> Iterator[ScannedFile]:
     """Every file below a folder in a fixed order; those that need not be decoded already have a reason."""
     seen = {os.path.realpath(folder)}
     unlisted: list[OSError] = []
@@ -222,6 +231,9 @@ def _walk(folder: Path) -> Iterator[ScannedFile]:
                 yield ScannedFile(_printable(inner), reason="hidden folder")
             elif _is_run(inner) or name in TRACKING_FOLDERS:
                 yield ScannedFile(_printable(inner), reason="inside a run folder: output of sda, not data")
+            elif not with_generated and (record := _find_record(inner)):
+                reason = f"holds {record}: output of sda, not data; take that file away if it is"
+                yield ScannedFile(_printable(inner), reason=reason)
             elif target not in seen:
                 seen.add(target)
                 kept.append(name)
@@ -238,6 +250,14 @@ def _is_run(folder: Path) -> bool:
         return (folder / RUN_FOLDER_MARK).is_dir()
     except OSError:  # it may not be looked into; listing it says so
         return False
+
+
+def _find_record(folder: Path) -> str:
+    """The file by which a folder says that a call of sda made it; empty where there is none."""
+    try:
+        return next((names[0] for names in OWN_OUTPUT if all((folder / name).is_file() for name in names)), "")
+    except OSError:  # it may not be looked into; listing it says so
+        return ""
 
 
 def _refuse_unread(path: Path) -> str:

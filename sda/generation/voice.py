@@ -97,6 +97,21 @@ def reconstruct_sound(voice: Voice, waveform: Tensor) -> Tensor:
     return torch.cat(list(reconstruct_stretches(voice, [waveform], len(waveform))))
 
 
+def encode_path(voice: Voice, waveform: Iterable[Tensor], most_points: int) -> Tensor:
+    """The path that a sound takes, where it is needed as a whole: 6 kB a second. Blocks `[T]` → `[D, K]`.
+
+    Args:
+        most_points: `K` at most; room for so many is taken at once, as blocks kept among others scatter the memory.
+    """
+    path, n_points = torch.empty(0, 0), 0
+    for block in voice.encode_stretches(waveform):
+        if n_points == 0:
+            path = torch.empty(len(block), most_points)
+        path[:, n_points : n_points + block.shape[1]] = block
+        n_points += block.shape[1]
+    return path[:, :n_points]
+
+
 def morph_stretches(start: Tensor, end: Tensor, n_points: int) -> Iterator[Tensor]:
     """`morph`, in blocks."""
     share = torch.linspace(0.0, 1.0, n_points)

@@ -213,6 +213,8 @@ class Evaluated:
     """By the key that they have in `evaluation.json`, such as `memorisation.replay_rate`; all finite."""
     values_path: str
     report_path: str
+    name: str = "evaluation"
+    """Folder for both among the run's artifacts, which no other evaluation of the run has."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,11 @@ class Generated:
     folder: str
     audio_paths: list[str]
     """The first of them."""
+    name: str = ""
+    """Folder for them among the run's artifacts, below `generated`, which no other call has; empty in the journal of an
+    older run, where calls of one mode and seed shared one."""
+    record_path: str = ""
+    """`generated.json`, which says what each of them is."""
 
 
 @dataclass(frozen=True)

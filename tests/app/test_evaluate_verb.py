@@ -12,9 +12,9 @@ from tests.conftest import RATE_HZ
 pytestmark = pytest.mark.slow
 
 
-def _evaluate(command_line, *arguments):
-    text = command_line.run("evaluate", "output=out", f"sample_rate_hz={RATE_HZ}", *arguments)
-    return text, json.loads((command_line.folder / "out" / "evaluation.json").read_text())
+def _evaluate(command_line, *arguments, output="out"):
+    text = command_line.run("evaluate", f"output={output}", f"sample_rate_hz={RATE_HZ}", *arguments)
+    return text, json.loads((command_line.folder / output / "evaluation.json").read_text())
 
 
 def test_two_folders_need_no_model(command_line, make_textures):
@@ -32,13 +32,13 @@ def test_two_folders_need_no_model(command_line, make_textures):
     for path in sorted(real.iterdir())[:6]:
         sound, _ = soundfile.read(path)
         soundfile.write(replayed / path.name, 0.5 * sound[800:], RATE_HZ)
-    text, values = _evaluate(command_line, f"reference={real}", f"generated={replayed}")
+    text, values = _evaluate(command_line, f"reference={real}", f"generated={replayed}", output="out-2")
     assert values["memorisation"]["replay_rate"] == 1.0
     assert values["verdict"]["label"] == "replaying"
     nearest = values["memorisation"]["nearest"]
     assert {row["generated"] for row in nearest} == {row["source"] for row in nearest}, "each is its own source"
     assert all(abs(row["source_start_s"] - row["start_s"] - 0.05) < 0.011 for row in nearest)
-    page = (command_line.folder / "out" / "report.html").read_text()
+    page = (command_line.folder / "out-2" / "report.html").read_text()
     assert "ash.wav" in page
     assert "data:audio/mpeg" in page
 

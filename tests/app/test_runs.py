@@ -102,8 +102,10 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
     assert at_end["suite"] == "small"
     assert (run_dir / "evaluation" / "report.html").stat().st_size > 10_000
     text = command_line.run("evaluate", "run=last", "max_clips=4", "n_generated=8")
-    values = json.loads((run_dir / "evaluation" / "evaluation.json").read_text())
+    assert f"written: {run_dir / 'evaluation-2' / 'evaluation.json'}" in text
+    values = json.loads((run_dir / "evaluation-2" / "evaluation.json").read_text())
     assert values["suite"] == "full"
+    assert json.loads((run_dir / "evaluation" / "evaluation.json").read_text()) == at_end, "and the first one is kept"
     summary = json.loads((run_dir / "summary.json").read_text())
     for source, scores in summary["reconstruction"].items():  # the same checkpoint, the same clips: the same numbers
         found = values["reconstruction"]["held_out"][source]["log_mel_l1_db"]
@@ -133,15 +135,21 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
     (tag,) = command_line.query("SELECT value FROM tags WHERE key = 'evaluation'")[0]
     assert tag.startswith(values["verdict"]["label"])
     assert "full suite" in tag
-    assert list((command_line.folder / "mlartifacts").glob("*/*/artifacts/evaluation/report.html"))
+    for name in ("evaluation", "evaluation-2"):
+        (stored,) = (command_line.folder / "mlartifacts").glob(f"*/*/artifacts/{name}/evaluation.json")
+        assert stored.read_bytes() == (run_dir / name / "evaluation.json").read_bytes()
 
     command_line.run("generate", "run=last", "n=2", "duration_s=0.7", "seed=7")
     folder = run_dir / "generated" / "sample_seed_7"
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(first) == {"sound_001.wav", "sound_002.wav", "generated.json"}
     assert len(list((command_line.folder / "mlartifacts").glob("*/*/artifacts/generated/sample_seed_7/*.wav"))) == 2
-    command_line.run("generate", f"run={run_dir}", "n=2", "duration_s=0.7", "seed=7")
+    command_line.run("generate", f"run={run_dir}", "n=1", "duration_s=0.7", "seed=7")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    second = run_dir / "generated" / "sample_seed_7-2"
+    assert (second / "sound_001.wav").read_bytes() == first["sound_001.wav"]
+    stored = (command_line.folder / "mlartifacts").glob("*/*/artifacts/generated/sample_seed_7-2/*")
+    assert {path.name for path in stored} == {"sound_001.wav", "generated.json"}
 
 
 def test_the_model_that_writes_waveforms_from_start_to_end(command_line, sounds, make_sounds):

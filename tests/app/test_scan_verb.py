@@ -151,6 +151,7 @@ CASES = {
     "missing folder": (["data.root=/nowhere"], "error: data.root=/nowhere: there is no such folder"),
     "page among the sounds": (["data.root={good}", "output={good}/in/page.html"], "lies inside data.root"),
     "page is no page": (["data.root={good}", "output={good}.wav"], "ends in .html"),
+    "page is there": (["data.root={good}", "output={folder}/mine.html"], "is there already, and nothing is ever"),
     "page is a folder": (["data.root={good}", "output={folder}.html"], "ends in .html"),
     "unknown key": (["data.root={good}", "regularization.dropot=1"], "Did you mean regularization.dropout"),
     "out of range": (["data.root={good}", "training.max_epochs=0"], "training.max_epochs=0 is out of range"),
@@ -164,6 +165,8 @@ def test_what_cannot_be_done_is_said_in_one_message(command_line, make_sounds, t
     arguments, message = CASES[name]
     good, folder = make_sounds(4), tmp_path / "folder"
     (tmp_path / "folder.html").mkdir()
+    folder.mkdir()
+    (folder / "mine.html").write_text("a person's own page")
     before = snapshot(good)
     text = command_line.run("scan", *(argument.format(good=good, folder=folder) for argument in arguments), code=1)
     assert message in text
@@ -171,6 +174,7 @@ def test_what_cannot_be_done_is_said_in_one_message(command_line, make_sounds, t
     assert "Error executing" not in text
     assert list(command_line.folder.iterdir()) == []
     assert snapshot(good) == before
+    assert (folder / "mine.html").read_text() == "a person's own page"
 
 
 def test_a_page_is_not_written_among_the_sounds_through_a_link(command_line, make_sounds, tmp_path):

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from sda.callbacks.records import Batch, Delivered, DeliveryState, collect
-from sda.training.metrics import event_to_dict
+from sda.callbacks.records import Batch, Delivered, DeliveryState, collect, write_note
+from sda.training.metrics import Evaluated, Generated, event_to_dict
 from tests.callbacks.test_local import epoch
 
 
@@ -11,6 +11,33 @@ def _collect(values):
     batch = Batch()
     collect({"time": 1.0, **values}, batch, DeliveryState(), Delivered())
     return {point.key: point.value for point in batch.metrics}
+
+
+def _collect_artifacts(event):
+    batch = Batch()
+    collect({"time": 1.0, **event_to_dict(event)}, batch, DeliveryState(), Delivered())
+    return batch.artifacts
+
+
+def test_no_two_calls_share_a_folder_of_artifacts():
+    made = Generated(3, "sample", 7, 1, 4.0, "/g/sample_seed_7-2", ["/g/sound_001.wav"], "sample_seed_7-2", "/g/r.json")
+    folder = "generated/sample_seed_7-2"
+    assert _collect_artifacts(made) == [("/g/sound_001.wav", folder), ("/g/r.json", folder)]
+    judged = Evaluated(3, "full", "learned", {}, "/e/evaluation.json", "/e/report.html", "evaluation-2")
+    assert {folder for _, folder in _collect_artifacts(judged)} == {"evaluation-2"}
+    assert "`evaluation-2/report.html`" in write_note(event_to_dict(judged))
+
+
+def test_the_journal_of_an_older_run_names_no_folders():
+    values = event_to_dict(Generated(3, "sample", 7, 1, 4.0, "/g", ["/g/sound_001.wav"]))
+    del values["name"], values["record_path"]
+    batch = Batch()
+    collect({"time": 1.0, **values}, batch, DeliveryState(), Delivered())
+    assert batch.artifacts == [("/g/sound_001.wav", "generated/sample_seed_7")]
+    values = event_to_dict(Evaluated(3, "full", "learned", {}, "/e/evaluation.json", "/e/report.html"))
+    del values["name"]
+    collect({"time": 1.0, **values}, batch, DeliveryState(), Delivered())
+    assert {folder for _, folder in batch.artifacts[1:]} == {"evaluation"}
 
 
 def test_an_epoch_has_its_gap_with_interval_and_slope():

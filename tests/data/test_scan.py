@@ -15,6 +15,32 @@ def _reasons(root, **kwargs):
     return {os.path.relpath(file.path, root): file.reason for file in scan_folder(root, **kwargs).files}
 
 
+def test_what_sda_made_is_passed_over_by_what_lies_in_its_folder(make_sounds):
+    root = make_sounds(2)
+    for folder, names in {
+        "made": ["generated.json"],
+        "deep/made": ["generated.json"],
+        "judged": ["evaluation.json", "report.html"],
+        "mine": ["evaluation.json"],  # another program's file may have this name
+    }.items():
+        (root / folder).mkdir(parents=True)
+        shutil.copy(root / "tone_001.wav", root / folder / "sound_001.wav")
+        for name in names:
+            (root / folder / name).touch()
+    reasons = _reasons(root)
+    for folder in ("made", "deep/made"):
+        assert reasons.pop(folder) == "holds generated.json: output of sda, not data; take that file away if it is"
+    assert reasons.pop("judged").startswith("holds evaluation.json")
+    assert {path for path, reason in reasons.items() if not reason} == {
+        "tone_000.wav",
+        "tone_001.wav",
+        "mine/sound_001.wav",
+    }
+    assert scan_folder(root / "made").file_count == 1, "it is what was asked for"
+    looked_into = _reasons(root, with_generated=True)
+    assert looked_into["made/sound_001.wav"] == looked_into["deep/made/sound_001.wav"] == ""
+
+
 def test_each_bad_file_is_left_out_with_its_reason(make_sounds):
     root = make_sounds(2)
     good = root / "tone_000.wav"

@@ -10,7 +10,7 @@ import pytest
 from experiments.bench import __main__ as bench
 
 PROJECT = Path(__file__).parents[2]
-SECTIONS = ("read", "step", "plain", "events", "start", "scale", "search", "sweep")
+SECTIONS = ("read", "step", "plain", "events", "start", "scale", "length", "search", "sweep")
 
 
 @pytest.mark.slow

@@ -6,7 +6,14 @@ from sda.audio.mel import LogMel
 from sda.generation.mel_voice import MelVoice
 from sda.generation.previews import PreviewRenderer
 from sda.generation.spectral_voice import SpectralVoice
-from sda.generation.voice import generate_sound, generate_stretches, morph, morph_stretches, reconstruct_sound
+from sda.generation.voice import (
+    encode_path,
+    generate_sound,
+    generate_stretches,
+    morph,
+    morph_stretches,
+    reconstruct_sound,
+)
 from sda.models.mel_vae import MelVAE
 from sda.models.spectral_vae import SpectralVAE
 
@@ -106,6 +113,7 @@ def test_the_chunks_of_a_mel_model_leave_no_trace_either(mel_voice, sound):
 def test_it_does_not_matter_in_which_blocks_a_sound_or_a_path_comes(voice, sound, n_block):
     path = voice.encode(sound)
     assert torch.equal(torch.cat(list(voice.encode_stretches(torch.split(sound, n_block))), dim=1), path)
+    assert torch.equal(encode_path(voice, torch.split(sound, n_block), path.shape[1] + 5), path)
     rendered = torch.cat(list(voice.render_stretches(torch.split(path, 3, dim=1), len(sound))))
     assert torch.equal(rendered, voice.render(path, len(sound)))
 

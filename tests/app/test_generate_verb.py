@@ -1,0 +1,131 @@
+"""`generate.py` as a user runs it: folders of its own, records, stops half way."""
+
+import hashlib
+import json
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.app.conftest import TINY, CommandLine
+from tests.conftest import RATE_HZ
+
+pytestmark = pytest.mark.slow
+
+
+def _list(folder: Path):
+    """Every file below a folder with its content."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def run_dir(command_line, sounds):
+    command_line.run("train", sounds, "training.max_epochs=1", "tracking=none", "preview.n_variations=0", *TINY)
+    (run_dir,) = command_line.runs()
+    return run_dir
+
+
+def test_a_call_has_its_own_folder_and_a_record(command_line, run_dir, make_sounds):
+    _a_call_that_fails_leaves_no_folder(command_line, run_dir)
+    _a_call_writes_over_nothing_and_mixes_with_nothing(command_line, run_dir)
+    _the_record_suffices_to_make_every_file_again(command_line, run_dir, make_sounds)
+
+
+def _a_call_writes_over_nothing_and_mixes_with_nothing(command_line, run_dir):
+    first = run_dir / "generated" / "sample_seed_7"
+    command_line.run("generate", "run=last", "n=3", "duration_s=0.3", "seed=7")
+    before = _list(first)
+    (first / "mine.txt").write_text("a person's own file")
+    text = command_line.run("generate", "run=last", "n=2", "duration_s=0.3", "seed=7")
+    second = run_dir / "generated" / "sample_seed_7-2"
+    assert f"written: 2 sounds in {second}" in text
+    assert _list(first) == before | {Path("mine.txt"): b"a person's own file"}
+    assert set(_list(second)) == {Path(name) for name in ("sound_001.wav", "sound_002.wav", "generated.json")}
+    for name in ("sound_001.wav", "sound_002.wav"):
+        assert (second / name).read_bytes() == (first / name).read_bytes(), "the same seed, the same sound"
+
+    mine = command_line.folder / "mine"
+    mine.mkdir()
+    (mine / "sound_001.wav").write_bytes(b"a person's own sound")
+    text = command_line.run("generate", "run=last", "output=mine", code=1)
+    assert "output=mine is there already and not an empty folder" in text
+    assert f"output={mine}-2" in text
+    assert _list(mine) == {Path("sound_001.wav"): b"a person's own sound"}
+
+
+def test_nothing_is_written_among_sounds(command_line, run_dir, make_sounds):
+    root = Path(json.loads((run_dir / "manifest.json").read_text())["files"][0]["path"]).parent
+    others = make_sounds(2, folder="others")
+    before = [_list(folder) for folder in (root, others)]
+    (command_line.folder / "link").symlink_to(root)
+    made_of_others = ("run=last", "mode=reconstruct", f"source={others}", f"output={others / 'new'}")
+    compared = (f"reference={root}", f"generated={others}")
+    for verb, *arguments in (
+        ("generate", "run=last", f"output={root / 'new'}"),
+        ("generate", "run=last", f"output={command_line.folder / 'link' / 'new'}"),
+        ("generate", *made_of_others),
+        ("evaluate", "run=last", f"output={root / 'new'}"),
+        ("evaluate", *compared, f"output={root / 'new'}"),
+        ("evaluate", *compared, f"output={others}"),
+        ("compare", "runs=last", f"output={root / 'new'}"),
+    ):
+        assert "which is never written to" in command_line.run(verb, *arguments, code=1), (verb, arguments)
+    # Where one stands among sounds, the default place is refused as well.
+    assert "which is never written to" in CommandLine(others).run("evaluate", *compared, code=1)
+    assert [_list(folder) for folder in (root, others)] == before
+
+
+def _the_record_suffices_to_make_every_file_again(command_line, run_dir, make_sounds):
+    source = make_sounds(3, folder="others")
+    command_line.run(
+        "generate", "run=last", "mode=interpolate", "n=2", "duration_s=0.4", "seed=3", f"source={source}", "output=one"
+    )
+    record = json.loads((command_line.folder / "one" / "generated.json").read_text())
+    assert record["complete"]
+    assert record["run"] == str(run_dir)
+    assert (record["epoch"], record["mode"], record["seed"], record["duration_s"]) == (1, "interpolate", 3, 0.4)
+    assert record["versions"]["sda"]
+    for file in record["files"]:
+        content = (command_line.folder / "one" / file["file"]).read_bytes()
+        assert file["sha256"] == hashlib.sha256(content).hexdigest()
+        assert file["n_samples"] == soundfile.info(command_line.folder / "one" / file["file"]).frames
+        assert len(file["sources"]) == 2
+    assert len(record["source_sha256"]) == 3
+    for path, sha256 in record["source_sha256"].items():
+        assert sha256 == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    again = [f"{key}={record[key]}" for key in ("run", "mode", "n", "duration_s", "seed", "source", "device")]
+    command_line.run("generate", *again, "output=two")
+    one, two = (_list(command_line.folder / name) for name in ("one", "two"))
+    assert one == two
+
+
+def test_a_call_that_is_killed_leaves_whole_files_and_a_record_of_them(command_line, run_dir):
+    process = command_line.start("generate", "run=last", "n=200", "duration_s=1", "output=out")
+    folder = command_line.folder / "out"
+    deadline = time.monotonic() + 100
+    while len(list(folder.glob("*.wav"))) < 3:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=100)
+    record = json.loads((folder / "generated.json").read_text())
+    assert not record["complete"]
+    assert (record["n"], len(record["files"])) != (200, 200)
+    there = sorted(path.name for path in folder.glob("*.wav"))
+    assert len(there) - 1 <= len(record["files"]) <= len(there), "killed between a file and its line, or not"
+    for name in there:
+        assert soundfile.info(folder / name).frames == RATE_HZ
+    assert [file["file"] for file in record["files"]] == there[: len(record["files"])]
+
+
+def _a_call_that_fails_leaves_no_folder(command_line, run_dir):
+    source = command_line.folder / "short.wav"
+    soundfile.write(source, np.zeros(200), RATE_HZ)
+    text = command_line.run("generate", "run=last", "mode=reconstruct", f"source={source}", "output=out", code=1)
+    assert "200 samples are too few: 257 are needed" in text
+    assert not (command_line.folder / "out").exists()
+    assert not (run_dir / "generated").exists()
