@@ -30,7 +30,7 @@ SEAL = "seal"
 """Key of a JSON file under which its seal stands."""
 ORIGIN = "origin.json"
 """Sealed file by which a folder is known as one that was begun here."""
-_ORIGIN = "origin"
+RUN, SWEEP = "run", "sweep"
 _SECRET_BYTES = 32
 
 
@@ -80,28 +80,38 @@ def read_sealed(path: Path, purpose: str) -> dict[str, Any] | None:
     return values if holds(seal, purpose, values) else None
 
 
-def mark_own(folder: Path, **facts: Any) -> None:
+def mark_own(folder: Path, kind: str = RUN, **facts: Any) -> None:
     """Seal a run's or a sweep's folder as begun by this installation.
 
     Args:
+        kind: `RUN` or `SWEEP`; the seal of one does not hold for the other.
         facts: what else is to be believed of it, as `read_origin` gives it back.
 
     Raises:
         OSError: the folder cannot be written.
         SealError: the secret cannot be kept.
     """
-    known = read_origin(folder) or {"id": secrets.token_hex(8)}
-    write_sealed(folder / ORIGIN, _ORIGIN, known | facts)
+    known = read_origin(folder, kind) or {"id": secrets.token_hex(8)}
+    write_sealed(folder / ORIGIN, kind, known | facts)
 
 
-def read_origin(folder: Path) -> dict[str, Any] | None:
+def read_origin(folder: Path, kind: str = RUN) -> dict[str, Any] | None:
     """What `mark_own` was told of a folder; nothing where this installation did not begin it."""
-    return read_sealed(folder / ORIGIN, _ORIGIN)
+    return read_sealed(folder / ORIGIN, kind)
 
 
-def is_own(folder: Path) -> bool:
+def is_own(folder: Path, kind: str = RUN) -> bool:
     """Whether a run or a sweep was begun by this installation: by this user, with this home."""
-    return read_origin(folder) is not None
+    return read_origin(folder, kind) is not None
+
+
+def name_purpose(purpose: str, folder: Path, kind: str = RUN) -> str:
+    """What something in a run's or a sweep's folder is sealed as: it holds in that run or sweep alone.
+
+    Where nothing says whose the folder is, as in a notebook, it holds in others of the kind.
+    """
+    origin = read_origin(folder, kind)
+    return f"{purpose} of {kind} {origin['id']}" if origin else f"{purpose} of no {kind}"
 
 
 @cache

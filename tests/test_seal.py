@@ -2,13 +2,27 @@
 
 import json
 import os
+import shutil
 import stat
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
+from sda.callbacks.backlog import TrackingSettings, is_tracked, write_settings
 from sda.errors import SealError
-from sda.seal import KEY, compute_seal, holds, is_own, mark_own, read_origin, read_sealed, write_sealed
+from sda.seal import (
+    KEY,
+    RUN,
+    SWEEP,
+    compute_seal,
+    holds,
+    is_own,
+    mark_own,
+    name_purpose,
+    read_origin,
+    read_sealed,
+    write_sealed,
+)
 
 
 @pytest.fixture
@@ -96,3 +110,16 @@ def test_several_processes_make_one_secret(installation):
         seals = set(pool.map(compute_seal, ["purpose"] * 8, [{}] * 8))
     assert len(seals) == 1
     assert holds(seals.pop(), "purpose", {})
+
+
+def test_what_is_sealed_in_one_run_holds_in_no_other(installation, tmp_path):
+    """A stranger who has had two runs of ours in his hands could mix them."""
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    for folder, kind in zip(folders, (RUN, RUN, SWEEP), strict=True):
+        mark_own(folder, kind)
+    assert len({name_purpose("tracking.json", folder, kind) for folder in folders for kind in (RUN, SWEEP)}) == 5
+    write_settings(folders[0], TrackingSettings("sqlite:////a.db", "test", "run", {}, {}, {}, []))
+    shutil.copy(folders[0] / "tracking.json", folders[1])
+    assert (is_tracked(folders[0]), is_tracked(folders[1])) == (True, False)
+    shutil.copy(folders[0] / "origin.json", folders[2])
+    assert not is_own(folders[2], SWEEP)

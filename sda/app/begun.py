@@ -14,7 +14,7 @@ from sda.callbacks.journal import JOURNAL, read_journal
 from sda.config.plain import read_yaml
 from sda.errors import CheckpointError, DamagedError
 from sda.plain_files import read_plain
-from sda.seal import read_origin, read_sealed, write_sealed
+from sda.seal import name_purpose, read_origin, read_sealed, write_sealed
 from sda.stored import read_stored, take_shape
 from sda.training.checkpoint import Checkpoint, has_checkpoints, open_newest
 from sda.training.metrics import MetricsHistory
@@ -62,7 +62,7 @@ def can_go_on(run_dir: Path) -> bool:
 
 def write_begun_facts(run_dir: Path, facts: dict[str, Any]) -> None:
     """Keep what was settled, durably and sealed, before anything is learned."""
-    write_sealed(run_dir / BEGUN, BEGUN, facts)
+    write_sealed(run_dir / BEGUN, name_purpose(BEGUN, run_dir), facts)
 
 
 def read_begun_facts(run_dir: Path) -> dict[str, Any]:
@@ -71,7 +71,8 @@ def read_begun_facts(run_dir: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it is damaged, was never noted, or by another installation.
     """
-    values, advice = read_sealed(run_dir / BEGUN, BEGUN), f"Nothing was saved of the run. {_advise(run_dir)}"
+    advice = f"Nothing was saved of the run. {_advise(run_dir)}"
+    values = read_sealed(run_dir / BEGUN, name_purpose(BEGUN, run_dir))
     if values is None:
         raise DamagedError(f"{run_dir / BEGUN} is missing, damaged, or was written by another installation. {advice}")
     return dict(take_shape(values, _Facts, str(run_dir / BEGUN), advice))

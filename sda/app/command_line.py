@@ -309,8 +309,17 @@ def _to_object(config: DictConfig) -> Any:
     return OmegaConf.to_object(config)
 
 
+_REFUSED_FLAGS = ("--experimental-rerun",)
+"""Flags of Hydra's that read a pickle, which could run anything."""
+
+
 def _call_hydra(config_name: str, task: Callable[[DictConfig], Any], arguments: list[str]) -> None:
     """Let Hydra compose and run, with errors coming back as exceptions."""
+    for argument in arguments:
+        if argument.startswith(_REFUSED_FLAGS):
+            raise ConfigError(
+                f"{argument} is not supported: it reads a pickle. A run goes on with train.py resume=RUN."
+            )
     sys.argv[1:] = arguments
     prefer_own_choices(CONFIG_DIR)
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ

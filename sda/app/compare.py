@@ -18,7 +18,7 @@ from sda.app.sweep import find_sweep
 from sda.callbacks.console import format_duration
 from sda.config.schema import CompareConfig
 from sda.durable import write_text
-from sda.seal import is_own
+from sda.seal import SWEEP, is_own
 
 COMPARISONS_ROOT = "comparisons"
 PAGE = "comparison.html"
@@ -45,7 +45,7 @@ def compare_given(names: Sequence[str], config: CompareConfig, console: Console)
     """
     sweep_dir = find_sweep(config.sweep) if config.sweep else None
     run_dirs = list_sweep_runs(sweep_dir) if sweep_dir else list(dict.fromkeys(find_run(name) for name in names))
-    in_place = sweep_dir if sweep_dir is not None and is_own(sweep_dir) else None
+    in_place = sweep_dir if sweep_dir is not None and is_own(sweep_dir, SWEEP) else None
     default = in_place or Path(COMPARISONS_ROOT).absolute() / time.strftime("%Y-%m-%d-%H-%M-%S")
     sounds = {"the sounds that the runs were trained on": [Path(root) for root in map(_find_root, run_dirs) if root]}
     if config.output:

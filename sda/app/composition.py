@@ -5,7 +5,7 @@ experiment file that sets `hydra.callbacks` would be a program. Everything below
 `conf/hydra` and from the command line; of other files only their choice among those launchers and searches is taken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from sda.errors import ConfigError
 
-_OF_THIS_COMPOSITION = ("overrides", "runtime", "searchpath", "job.override_dirname")
-"""Keys below `hydra` that say how a configuration was composed, or are looked at before anything is."""
+_OF_THIS_COMPOSITION = ("overrides", "runtime", "job.override_dirname")
+"""Keys below `hydra` that say how a configuration was composed; the first is looked at by itself."""
 _PLACES = ("tracking.uri", "data.cache_dir")
 """Keys that say where things are sent or kept: the command line's, or a file's that was chosen by name for that."""
 
@@ -40,12 +40,18 @@ def guard_composition(config_dir: Path) -> None:
     def load_guarded(
         self: ConfigLoaderImpl, config_name: str | None, overrides: list[str], run_mode: RunMode, **options: Any
     ) -> DictConfig:
-        composed = load(self, config_name, overrides, run_mode, **options)
-        if OmegaConf.select(composed, "hydra.runtime.choices") is not None and _reads_other_files(composed, config_dir):
+        try:
+            composed = load(self, config_name, overrides, run_mode, **options)
+        except (AttributeError, TypeError, KeyError) as error:  # Hydra's own, of a file that sets hydra to nothing
+            raise ConfigError(f"a configuration file cannot be composed ({type(error).__name__}: {error}).") from error
+        if _reads_other_files(composed, config_dir):
+            _refuse_other_arguments(composed, overrides)
             trusted = ConfigLoaderImpl(_search_only(config_dir))
-            kept = [*_choose_as(composed, overrides), *(given for given in overrides if _is_trusted(given))]
-            known = load(trusted, config_name, kept, RunMode.RUN, from_shell=False, validate_sweep_overrides=False)
-            _refuse(composed, known, overrides)
+            given = [*_choose_as(composed, overrides, config_dir), *filter(_is_of_hydra, overrides)]
+            options = {"from_shell": False, "validate_sweep_overrides": False}
+            _refuse_program(composed, load(trusted, config_name, given, RunMode.RUN, **options), overrides)
+            places = [*given, *(override for override in overrides if _is_of_places(override, config_dir))]
+            _refuse_places(composed, load(trusted, config_name, places, RunMode.RUN, **options))
         return composed
 
     setattr(ConfigLoaderImpl, load.__name__, load_guarded)
@@ -53,11 +59,10 @@ def guard_composition(config_dir: Path) -> None:
 
 def _reads_other_files(composed: DictConfig, config_dir: Path) -> bool:
     """Whether anything was composed from a file that is not one of the verbs' own or in `conf/hydra`."""
-    stored = ConfigStore.instance().repo
     for group, choice in composed.hydra.runtime.choices.items():
         if choice in (None, "null") or str(group).startswith("hydra/"):
             continue
-        if f"{choice}.yaml" not in stored.get(group, {}) or (config_dir / group / f"{choice}.yaml").exists():
+        if not _is_known(str(group), str(choice), config_dir) or (config_dir / group / f"{choice}.yaml").exists():
             return True
     sources = [source for source in composed.hydra.runtime.config_sources if source.schema == "file"]
     return any(Path(source.path) != config_dir for source in sources)
@@ -72,40 +77,81 @@ def _search_only(config_dir: Path) -> ConfigSearchPathImpl:
     return search_path
 
 
-def _choose_as(composed: DictConfig, overrides: Sequence[str]) -> list[str]:
-    """The launcher and the like that were chosen, by files too, as overrides; what was given is left to that."""
-    given = {override.lstrip("+~").partition("=")[0] for override in overrides}
+def _choose_as(composed: DictConfig, overrides: Sequence[str], config_dir: Path) -> list[str]:
+    """The launcher and the like that were chosen, by files too, as overrides; what was given is left to that.
+
+    A name that is none of `conf/hydra` is left out: with `..` in it, it could lead to any file.
+    """
+    given = {_name_key(override) for override in overrides}
     choices = composed.hydra.runtime.choices.items()
     return [
         f"{group}={choice}"
         for group, choice in choices
-        if str(group).startswith(("hydra/launcher", "hydra/sweeper")) and group not in given
+        if str(group).startswith(("hydra/launcher", "hydra/sweeper"))
+        and group not in given
+        and _is_known(str(group), str(choice), config_dir)
     ]
 
 
-def _is_trusted(override: str) -> bool:
-    """Whether an override is about Hydra, or sets one of the places."""
-    key = override.lstrip("+~").partition("=")[0]
-    return (key.startswith(("hydra/", "hydra.")) and key != "hydra.searchpath") or key in _PLACES
+def _is_known(group: str, choice: str, config_dir: Path) -> bool:
+    """Whether a choice is a plain name of a file in this project's `conf`, or of what is stored."""
+    stored: Any = ConfigStore.instance().repo
+    for part in group.split("/"):
+        stored = stored.get(part, {}) if isinstance(stored, dict) else {}
+    is_plain = choice.replace("_", "").replace("-", "").isalnum()
+    return is_plain and (f"{choice}.yaml" in stored or (config_dir / group / f"{choice}.yaml").is_file())
 
 
-def _refuse(composed: DictConfig, known: DictConfig, overrides: Sequence[str]) -> None:
-    """Refuse what differs from a composition without other files.
+def _name_key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]
+
+
+def _is_of_hydra(override: str) -> bool:
+    key = _name_key(override)
+    return key.startswith(("hydra/", "hydra.")) and key != "hydra.searchpath"
+
+
+def _is_of_places(override: str, config_dir: Path) -> bool:
+    """Whether an override gives one of the places, or names a file of this project's `conf/tracking` for that."""
+    key, _, value = override.partition("=")
+    return _name_key(override) in _PLACES or (key == "tracking" and _is_known("tracking", value, config_dir))
+
+
+def _refuse_other_arguments(composed: DictConfig, overrides: Sequence[str]) -> None:
+    """Refuse what a file wrote where Hydra notes the arguments: a sweep's jobs would take it for them.
+
+    Raises:
+        ConfigError: it did.
+    """
+    noted = [*composed.hydra.overrides.hydra, *composed.hydra.overrides.task]
+    if sorted(noted) != sorted(overrides):
+        others = ", ".join(str(one) for one in noted if one not in overrides)
+        raise ConfigError(f"hydra.overrides is set by a configuration file ({others}). Give arguments as arguments.")
+
+
+def _refuse_program(composed: DictConfig, known: DictConfig, overrides: Sequence[str]) -> None:
+    """Refuse what differs below `hydra` from a composition without other files.
 
     Raises:
         ConfigError: with the key that a file sets.
     """
-    key = _find_difference(_list_decisive(composed), _list_decisive(known))
+    exempt = {"searchpath"} if any(_name_key(one) == "hydra.searchpath" for one in overrides) else set()
+    key = _find_difference(_list_decisive(composed, exempt), _list_decisive(known, exempt))
     if key:
         raise ConfigError(
             f"hydra.{key} is set by a configuration file. What Hydra runs is chosen on the command line and in "
             "conf/hydra alone, as such a file would be a program: take it out of the file, or give it as an argument."
         )
-    named = {override.partition("=")[0] for override in overrides}
+
+
+def _refuse_places(composed: DictConfig, known: DictConfig) -> None:
+    """Refuse a place that differs from a composition without other files.
+
+    Raises:
+        ConfigError: with the key that a file sets.
+    """
+    theirs, ours = (OmegaConf.to_container(one, resolve=False) for one in (composed, known))
     for place in _PLACES:
-        if OmegaConf.select(known, place, throw_on_missing=False) is None or place.partition(".")[0] in named:
-            continue  # another verb's, or a file in conf/tracking that was chosen by name
-        theirs, ours = (OmegaConf.to_container(one, resolve=False) for one in (composed, known))
         value = _select(theirs, place)
         if value != _select(ours, place):
             raise ConfigError(
@@ -114,10 +160,10 @@ def _refuse(composed: DictConfig, known: DictConfig, overrides: Sequence[str]) -
             )
 
 
-def _list_decisive(composed: DictConfig) -> dict[str, Any]:
+def _list_decisive(composed: DictConfig, exempt: Collection[str]) -> dict[str, Any]:
     values = OmegaConf.to_container(composed.hydra, resolve=False)
     assert isinstance(values, dict)
-    for key in _OF_THIS_COMPOSITION:
+    for key in (*_OF_THIS_COMPOSITION, *exempt):
         *parents, last = key.split(".")
         _select(values, ".".join(parents)).pop(last, None)
     return {str(key): value for key, value in values.items()}
@@ -125,7 +171,7 @@ def _list_decisive(composed: DictConfig) -> dict[str, Any]:
 
 def _select(values: Any, key: str) -> Any:
     for part in key.split(".") if key else []:
-        values = values[part]
+        values = values.get(part) if isinstance(values, dict) else None
     return values
 
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sda.app.begun import open_continuation
-from sda.app.runs import SWEEP, find_run, is_begun, read_overrides, read_summary
+from sda.app.runs import SWEEP, find_other_content, find_run, is_begun, read_overrides, read_summary
 from sda.app.survey import find_notices, survey_folder
 from sda.callbacks.backlog import resolve_uri
 from sda.config.plain import compose_plain, escape
@@ -21,6 +21,7 @@ from sda.data.groups import Groups
 from sda.data.scan import Scan
 from sda.data.split import Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
+from sda.seal import SWEEP as SEALED_AS
 from sda.seal import is_own
 from sda.training.checkpoint import Checkpoint
 
@@ -98,10 +99,7 @@ def plan_run(
     given_keys = frozenset(list_keys(overrides))
     if OmegaConf.is_missing(composed.data, "root"):
         raise ConfigError("data.root is not set. Give the folder with your sounds: python train.py data.root=~/sounds")
-    if is_begun(run_dir):
-        raise ConfigError(
-            f"hydra.run.dir={run_dir} holds a run already. Continue it with resume=, or give another folder."
-        )
+    _refuse_taken(run_dir)
     # From here on, paths mean the same wherever the run is continued from.
     OmegaConf.update(composed, "data.root", str(Path(composed.data.root).expanduser().absolute()))
     if composed.data.cache_dir:
@@ -197,7 +195,7 @@ def plan_resume(
     if not checkpoint.is_start:
         return Plan(config, _resolve(composed), run_dir, scan, groups, split, choices, notices, checkpoint)
     notices.append("it was stopped before anything was saved: it is begun again, with the configuration it had")
-    is_job = (run_dir.parent / SWEEP).is_file() and is_own(run_dir.parent)
+    is_job = (run_dir.parent / SWEEP).is_file() and is_own(run_dir.parent, SEALED_AS)
     sweep_dir = run_dir.parent if is_job else None
     given = read_overrides(run_dir)
     return Plan(
@@ -233,8 +231,7 @@ def _take_places(
             f"{theirs} was not begun by this installation (another user's or machine's, or older than seals are), and "
             f"where its sounds lie here is for you to say: python train.py resume={theirs} data.root=~/sounds"
         )
-    if is_begun(here):
-        raise ConfigError(f"hydra.run.dir={here} holds a run already. Give another folder.")
+    _refuse_taken(here)
     root = str(Path(str(overrides["data.root"])).expanduser().absolute())
     uri = resolve_uri(str(yours.tracking.uri))
     overrides["data.root"] = root
@@ -286,6 +283,17 @@ def _match_by_content(known: dict[str, str], hash_of: dict[str, str]) -> dict[st
     for path in now:
         free[known[path]].remove(path)
     return now | {path: free[sha256].pop(0) for path, sha256 in known.items() if path not in now}
+
+
+def _refuse_taken(run_dir: Path) -> None:
+    """Refuse a folder for a new run that holds one, or anything else: it would be replaced, or a link be followed."""
+    if is_begun(run_dir):
+        raise ConfigError(
+            f"hydra.run.dir={run_dir} holds a run already. Continue it with resume=, or give another folder."
+        )
+    other = find_other_content(run_dir)
+    if other:
+        raise ConfigError(f"hydra.run.dir={run_dir} is no empty folder: {other}. Give a new or an empty one.")
 
 
 def _keep_out_of(root: str, run_dir: Path, tracking_uri: str) -> None:

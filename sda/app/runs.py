@@ -16,6 +16,7 @@ from sda.config.plain import read_yaml
 from sda.durable import write_json
 from sda.errors import CheckpointError, DamagedError, SdaError
 from sda.plain_files import find_strange
+from sda.seal import is_own
 from sda.stored import RunSummary, pass_over, read_stored
 
 RUNS_ROOT = "runs"
@@ -28,6 +29,8 @@ HISTORY = "history.json"
 CHECKPOINTS = "checkpoints"
 PREVIEWS = "previews"
 LOCK = ".lock"
+CONSOLE = "console.txt"
+"""Where a job of a sweep writes what it would print, when others run beside it."""
 LONGEST_LOOK_S = 1.0
 """A lock that another process has for less than this was only looked at, as by `is_running`."""
 IDENTITY = "identity"
@@ -86,6 +89,19 @@ def see_that_it_is_plain(run_dir: Path) -> Path:
 def is_begun(run_dir: Path) -> bool:
     """Whether there is a run in a folder, or what is left of one; what it holds is not looked at."""
     return any(os.path.lexists(run_dir / name) for name in (SUMMARY, JOURNAL))
+
+
+def find_other_content(run_dir: Path) -> str:
+    """What lies in a folder for a new run and was put there by no run of this installation; empty where nothing is.
+
+    A run that died before it said anything may have left something, under its seal.
+    """
+    if not run_dir.is_dir():
+        return ""
+    if is_own(run_dir):
+        return find_strange(run_dir)
+    names = sorted(set(os.listdir(run_dir)) - {LOCK, CONSOLE})
+    return f"{run_dir / names[0]} is not a run's of yours" if names else find_strange(run_dir)
 
 
 def find_runs() -> list[Path]:

@@ -22,6 +22,7 @@ from sda.app.runs import (
     RUNS_ROOT,
     SUMMARY,
     SWEEP,
+    find_other_content,
     flatten,
     hold,
     is_begun,
@@ -34,7 +35,8 @@ from sda.callbacks.sweep import read_parent
 from sda.durable import write_json
 from sda.errors import CheckpointError, ConfigError, DamagedError
 from sda.plain_files import find_strange, open_to_append
-from sda.seal import is_own, mark_own
+from sda.seal import SWEEP as SEALED_AS
+from sda.seal import mark_own, read_origin
 from sda.stored import parse_stored, pass_over, read_stored
 
 JOBS = "jobs.jsonl"
@@ -84,7 +86,7 @@ class Place:
 def begin_session(folder: Path, arguments: Sequence[str]) -> int:
     """Note the command of a sweep in its folder; says which call on this folder it is, counted from 1."""
     session = read_session(folder) + 1
-    mark_own(folder)
+    mark_own(folder, SEALED_AS)
     values = {"command": sort_command(arguments), "session": session, "active_at": time.time(), "pid": os.getpid()}
     write_json(folder / SWEEP, values)
     return session
@@ -98,7 +100,7 @@ def hold_sweep(folder: Path) -> FileLock:
     """
     folder.mkdir(parents=True, exist_ok=True)
     strange = find_strange(folder)
-    if strange or (os.path.lexists(folder / SWEEP) and not is_own(folder)):
+    if strange or (os.path.lexists(folder / SWEEP) and read_origin(folder, SEALED_AS) is None):
         reason = strange or "it was not begun by this installation (another user's or machine's)"
         raise ConfigError(f"hydra.sweep.dir={folder}: {reason}. Give another folder.")
     refusal = ConfigError(f"the sweep in {folder} is still running in another process. Stop that one first.")
@@ -112,7 +114,11 @@ def find_sweep_to_resume(arguments: Sequence[str]) -> Path:
         ConfigError: there is none.
     """
     command = sort_command(arguments)
-    known = [folder for folder, values in _list_sweeps() if values["command"] == command and is_own(folder)]
+    known = [
+        folder
+        for folder, values in _list_sweeps()
+        if values["command"] == command and read_origin(folder, SEALED_AS) is not None
+    ]
     if not known:
         raise ConfigError(
             f"sweep.resume: no sweep of this command lies below {Path(RUNS_ROOT).absolute()}. Give the same keys as "
@@ -179,7 +185,7 @@ def sort_command(arguments: Sequence[str]) -> list[str]:
 def find_free_place(run_dir: Path) -> Path:
     """A job's folder; another beside it where a run lies there or begins there, which is never written over."""
     place, number = run_dir, 1
-    while is_begun(place) or ((place / LOCK).exists() and is_running(place)):
+    while is_begun(place) or find_other_content(place) or ((place / LOCK).exists() and is_running(place)):
         number += 1
         place = run_dir.with_name(f"{run_dir.name}-{number}")
     return place
@@ -265,10 +271,17 @@ def identify(resolved: dict[str, Any], fingerprint: str) -> str:
     return hashlib.sha256(json.dumps([decisive, fingerprint], sort_keys=True).encode()).hexdigest()
 
 
+def name_sweep(sweep_dir: Path) -> str:
+    """What its own runs know a sweep by; empty where this installation did not begin it."""
+    return str((read_origin(sweep_dir, SEALED_AS) or {}).get("id", ""))
+
+
 def _is_job(run_dir: Path, identity: str) -> bool:
     """Whether a run of ours is a job's."""
     try:
-        return is_own(run_dir) and read_summary(run_dir).get(IDENTITY) == identity
+        origin = read_origin(run_dir)
+        is_of_this_sweep = origin is not None and origin.get("sweep", "") == name_sweep(run_dir.parent)
+        return is_of_this_sweep and read_summary(run_dir).get(IDENTITY) == identity
     except DamagedError as damage:
         pass_over(damage)
         return False

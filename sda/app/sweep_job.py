@@ -13,7 +13,7 @@ from rich.console import Console
 from sda.app.objective import read_objective
 from sda.app.plan import Plan, plan_resume
 from sda.app.report import print_lines
-from sda.app.runs import LOCK, read_summary
+from sda.app.runs import CONSOLE, LOCK, read_summary
 from sda.app.sweep import (
     BEGUN,
     JobEnd,
@@ -31,8 +31,6 @@ from sda.app.sweep_claim import IsOrphaned, at_work, claim_job, hold_when_free, 
 from sda.config.machine import THREADS, claim_gpu, count_gpus, measure_machine, share_cores
 from sda.errors import OrphanedError, SdaError
 
-CONSOLE = "console.txt"
-"""Where a job writes what it would print, when others run beside it."""
 BESIDE_EACH_OTHER = frozenset({"joblib", "ray", "submitit_local", "submitit_slurm"})
 """Launchers whose jobs run at the same time."""
 SHARES_GPUS = "joblib"

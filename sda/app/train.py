@@ -27,7 +27,7 @@ from sda.app.runs import (
 )
 from sda.app.session import Session, build_session
 from sda.app.survey import build_cache, describe_data
-from sda.app.sweep import identify, list_swept, name_setting, read_command
+from sda.app.sweep import identify, list_swept, name_setting, name_sweep, read_command
 from sda.app.sync import close_stale_runs
 from sda.app.threads import choose_threads
 from sda.callbacks.backlog import TrackingSettings, forget, link_to_run, read_state, rewind
@@ -221,6 +221,8 @@ def _record_start(session: Session, layers: str | None) -> int:
         how many lines of the journal were damaged.
     """
     plan, progress = session.plan, session.state.progress
+    # First of all: a folder with anything in it that is not known as ours is taken for somebody else's.
+    mark_own(plan.run_dir, **({} if plan.sweep_dir is None else {"sweep": name_sweep(plan.sweep_dir)}))
     configuration = format_plain(plan.resolved)
     write_text(plan.run_dir / CONFIG_FILE, configuration)
     mark_own(plan.run_dir, config_sha256=hashlib.sha256(configuration.encode()).hexdigest())

@@ -5,11 +5,18 @@ the run's folder, and it goes where a store of its kind keeps files.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 from sda.errors import TrackingError
 from sda.plain_files import open_plain
+
+Send = Callable[[Path, str], None]
+"""Sends a file; the second argument is its folder among the run's artifacts, empty for none."""
+
+_OBJECT_STORES = ("s3", "gs", "abfss", "wasbs")
 
 
 def locate(run_dir: Path, path: str) -> str:
@@ -30,29 +37,51 @@ def find_file(run_dir: Path, relative: str) -> Path | None:
     return path
 
 
-def check_place(artifact_uri: str, store_uri: str) -> None:
-    """See that a store keeps files where one of its kind does.
+def open_place(artifact_uri: str, store_uri: str) -> Send:
+    """What sends a file to the place where a store keeps a run's files, if it is one for a store of its kind.
 
-    An embedded store keeps them in its own folder. A server is never let choose a folder on this machine.
+    An embedded store keeps them in its own folder; a server itself, or in an object store that the user's own cloud
+    credentials open. No server is let choose a folder on this machine, or another server, which would get the user's
+    password. What was looked at is what is used: MLflow's own way asks the server a second time.
+
+    Args:
+        artifact_uri: as the store gives it.
+        store_uri: the store's own address.
 
     Raises:
-        TrackingError: it does not; nothing was written.
+        TrackingError: it is another place; nothing was sent.
     """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    if store_uri.startswith("sqlite:///"):
+        _refuse_outside(artifact_uri, Path(store_uri.removeprefix("sqlite:///")).parent.resolve(), store_uri)
+    else:
+        _refuse_elsewhere(artifact_uri, store_uri)
+    repository: Any = get_artifact_repository(artifact_uri, tracking_uri=store_uri)
+
+    def send(path: Path, folder: str) -> None:
+        repository.log_artifact(str(path), folder or None)
+
+    return send
+
+
+def _refuse_outside(artifact_uri: str, home: Path, store_uri: str) -> None:
     scheme = urlparse(artifact_uri).scheme.lower()
     is_local = scheme in ("", "file") or len(scheme) == 1  # a drive of Windows
-    if not store_uri.startswith("sqlite:///"):
-        if is_local:
-            raise TrackingError(
-                f"the server at {store_uri} would have files written to {artifact_uri} on this machine, which no "
-                "server is let do. Let it take them itself (mlflow server --artifacts-destination …), or name an "
-                "object store."
-            )
-        return
-    home = Path(store_uri.removeprefix("sqlite:///")).parent.resolve()
     if not is_local or not _to_path(artifact_uri).resolve().is_relative_to(home):
         raise TrackingError(
             f"the store {store_uri} would have files sent to {artifact_uri}, outside its own folder {home}. "
             "Take another experiment (tracking.experiment=NAME) or another store (tracking.uri=sqlite:///FILE)."
+        )
+
+
+def _refuse_elsewhere(artifact_uri: str, store_uri: str) -> None:
+    place = urlparse(artifact_uri)
+    is_its_own = place.scheme == "mlflow-artifacts" and place.netloc in ("", urlparse(store_uri).netloc)
+    if not is_its_own and place.scheme not in _OBJECT_STORES:
+        raise TrackingError(
+            f"the server at {store_uri} would have files sent to {artifact_uri}. A server takes them itself (mlflow "
+            f"server --artifacts-destination …) or names an object store ({', '.join(_OBJECT_STORES)})."
         )
 
 

@@ -14,7 +14,7 @@ from sda.callbacks.journal import JOURNAL, cut_journal
 from sda.callbacks.records import DeliveryState
 from sda.errors import DamagedError, TrackingError
 from sda.plain_files import open_to_append, truncate
-from sda.seal import is_own, read_sealed, write_sealed
+from sda.seal import is_own, name_purpose, read_sealed, write_sealed
 from sda.stored import take_shape
 from sda.training.metrics import MetricsHistory
 
@@ -58,12 +58,12 @@ def resolve_uri(uri: str) -> str:
 def write_settings(run_dir: Path, settings: TrackingSettings) -> None:
     """Keep the settings in the run's folder, once: a resumed run goes on under the first ones."""
     if not is_tracked(run_dir):
-        write_sealed(run_dir / SETTINGS, SETTINGS, asdict(settings))
+        write_sealed(run_dir / SETTINGS, name_purpose(SETTINGS, run_dir), asdict(settings))
 
 
 def is_tracked(run_dir: Path) -> bool:
     """Whether a run was begun here, with a tracker."""
-    return read_sealed(run_dir / SETTINGS, SETTINGS) is not None
+    return read_sealed(run_dir / SETTINGS, name_purpose(SETTINGS, run_dir)) is not None
 
 
 def read_state(run_dir: Path) -> DeliveryState:
@@ -73,7 +73,7 @@ def read_state(run_dir: Path) -> DeliveryState:
         DamagedError: the state of a run that was begun here is damaged.
     """
     path = run_dir / STATE
-    values = read_sealed(path, STATE)
+    values = read_sealed(path, name_purpose(STATE, run_dir))
     if values is not None:
         return take_shape(values, DeliveryState, str(path))
     if os.path.lexists(path) and is_own(run_dir):
@@ -148,7 +148,7 @@ def read_settings(run_dir: Path) -> TrackingSettings:
         DamagedError: the settings of a run that was begun here are damaged.
     """
     path = run_dir / SETTINGS
-    values = read_sealed(path, SETTINGS)
+    values = read_sealed(path, name_purpose(SETTINGS, run_dir))
     if values is not None:
         return take_shape(values, TrackingSettings, str(path))
     if os.path.lexists(path) and is_own(run_dir):
@@ -159,4 +159,4 @@ def read_settings(run_dir: Path) -> TrackingSettings:
 
 def write_state(run_dir: Path, state: DeliveryState) -> None:
     """Remember how much was delivered."""
-    write_sealed(run_dir / STATE, STATE, asdict(state))
+    write_sealed(run_dir / STATE, name_purpose(STATE, run_dir), asdict(state))

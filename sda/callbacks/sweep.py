@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from sda.callbacks.artifacts import open_place
 from sda.callbacks.backlog import STATE, TrackingSettings, read_state
 from sda.callbacks.folds import summarise_folds
 from sda.callbacks.recovery import find_run, recover_run
 from sda.errors import DamagedError
-from sda.seal import read_sealed, write_sealed
+from sda.seal import SWEEP, name_purpose, read_sealed, write_sealed
 from sda.stored import pass_over
 
 if TYPE_CHECKING:
@@ -38,8 +39,12 @@ def read_parent(folder: Path) -> str:
     return str(_read_record(folder).get("run_id", ""))
 
 
-def tell_sweep(client: "MlflowClient", folder: Path, news: SweepNews) -> None:
-    """Give a sweep's parent its name, tags, description, metrics and files; what was told before is replaced."""
+def tell_sweep(client: "MlflowClient", store_uri: str, folder: Path, news: SweepNews) -> None:
+    """Give a sweep's parent its name, tags, description, metrics and files; what was told before is replaced.
+
+    Raises:
+        TrackingError: the store would have files written where none belong.
+    """
     parent = read_parent(folder)
     recover_run(client, parent)
     tags = {"mlflow.runName": news.name, "mlflow.note.content": news.note, **news.tags}
@@ -47,8 +52,9 @@ def tell_sweep(client: "MlflowClient", folder: Path, news: SweepNews) -> None:
         client.set_tag(parent, key, value[:MOST_TAG])
     for key, number in news.metrics.items():
         client.log_metric(parent, key, number)
+    send = open_place(client.get_run(parent).info.artifact_uri, store_uri)
     for path in news.artifacts:
-        client.log_artifact(parent, str(path))
+        send(path, "")
     update_sweep(client, folder)
 
 
@@ -61,7 +67,7 @@ def find_sweep(client: "MlflowClient", settings: TrackingSettings, experiment_id
             return known
         tags = {"sweep_dir": str(folder), "sweep": "true"}
         run = client.create_run(experiment_id, tags=tags, run_name=f"sweep {folder.parent.name} {folder.name}")
-        write_sealed(folder / RECORD, RECORD, {"run_id": run.info.run_id})
+        write_sealed(folder / RECORD, _name_seal(folder), {"run_id": run.info.run_id})
         return str(run.info.run_id)
 
 
@@ -81,7 +87,7 @@ def update_sweep(client: "MlflowClient", folder: Path) -> None:
     if summary is not None and summary.metrics() != known.get("folds"):
         for key, value in summary.metrics().items():
             client.log_metric(parent, key, value, step=summary.n_folds)
-        write_sealed(folder / RECORD, RECORD, {**known, "folds": summary.metrics()})
+        write_sealed(folder / RECORD, _name_seal(folder), {**known, "folds": summary.metrics()})
     if client.get_run(parent).info.status == status:
         return
     if status == "RUNNING":
@@ -92,7 +98,11 @@ def update_sweep(client: "MlflowClient", folder: Path) -> None:
 
 def _read_record(folder: Path) -> dict[str, Any]:
     """What was noted of the parent; empty where nothing was, it is damaged, or another installation's."""
-    return read_sealed(folder / RECORD, RECORD) or {}
+    return read_sealed(folder / RECORD, _name_seal(folder)) or {}
+
+
+def _name_seal(folder: Path) -> str:
+    return name_purpose(RECORD, folder, SWEEP)
 
 
 def _list_children(folder: Path) -> list[str]:

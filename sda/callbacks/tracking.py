@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from filelock import FileLock
 
-from sda.callbacks.artifacts import check_place, find_file, locate
+from sda.callbacks.artifacts import find_file, locate, open_place
 from sda.callbacks.backlog import (
     TrackingSettings,
     delivering,
@@ -173,7 +173,7 @@ def _deliver_journal(client: "MlflowClient", run_dir: Path, journal: Path, state
 def try_to_tell_sweep(folder: Path, settings: TrackingSettings, news: SweepNews) -> str:
     """`tell_sweep`, with what went wrong as words."""
     try:
-        tell_sweep(_connect(settings.uri), folder, news)
+        tell_sweep(_connect(settings.uri), settings.uri, folder, news)
     except Exception as error:
         return _describe(error)
     return ""
@@ -226,13 +226,14 @@ def _deliver_files(client: "MlflowClient", run_dir: Path, settings: TrackingSett
     Raises:
         TrackingError: the store would have them written where none belong.
     """
-    if state.pending:
-        check_place(client.get_run(state.run_id).info.artifact_uri, settings.uri)
+    if not state.pending:
+        return
+    send = open_place(client.get_run(state.run_id).info.artifact_uri, settings.uri)
     while state.pending:
         relative, folder = state.pending[0]
         path = find_file(run_dir, relative)
         if path is not None:
-            client.log_artifact(state.run_id, str(path), folder or None)
+            send(path, folder)
         del state.pending[0]
         write_state(run_dir, state)
 

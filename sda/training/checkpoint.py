@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sda.errors import CheckpointError
 from sda.plain_files import open_plain, read_json
-from sda.seal import SEAL, holds
+from sda.seal import SEAL, holds, name_purpose
 from sda.training.metrics import MetricsHistory
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ MOST_STATE_BYTES = 1 << 30
 """Size of `state.json` beyond which it is not read; a million steps take a fifth of this."""
 
 _HASHED_AT_ONCE = 1 << 20
-PURPOSE = "checkpoint"
-"""What a checkpoint's manifest is sealed as."""
 
 _DTYPES = {"torch.float32": "F32", "torch.float64": "F64", "torch.int64": "I64", "torch.bool": "BOOL"}
 """What safetensors calls the types that models have."""
@@ -110,6 +108,15 @@ def find_not_finite(tensors: "Mapping[str, Tensor]") -> str:
     return ""
 
 
+def name_seal(folder: Path) -> str:
+    """What the manifest of a checkpoint is sealed as: one of the run whose folder it lies in.
+
+    Args:
+        folder: of the checkpoint, which lies in the run's folder for checkpoints.
+    """
+    return name_purpose("checkpoint", folder.parent.parent)
+
+
 def list_checkpoints(folder: Path) -> list[Path]:
     """Recent checkpoints, oldest first, without the best."""
     return sorted((path for path in folder.glob("epoch_*") if path.is_dir()), key=_position)
@@ -145,7 +152,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
             MetricsHistory.from_dict(content["history"]),
             content["config"],
             content["facts"],
-            is_own=holds(manifest.get(SEAL), PURPOSE, {name: manifest[name] for name in (TENSORS, STATE)}),
+            is_own=holds(manifest.get(SEAL), name_seal(folder), {name: manifest[name] for name in (TENSORS, STATE)}),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{folder} is no complete checkpoint ({type(error).__name__}: {error}).") from error

@@ -16,7 +16,6 @@ from sda.seal import write_sealed
 from sda.training.checkpoint import (
     BEST,
     MANIFEST,
-    PURPOSE,
     SCHEMA_VERSION,
     STATE,
     TENSORS,
@@ -26,6 +25,7 @@ from sda.training.checkpoint import (
     list_checkpoints,
     list_regular,
     name_retired,
+    name_seal,
     open_checkpoint,
 )
 from sda.training.metrics import MetricsHistory
@@ -162,7 +162,7 @@ def write_checkpoint(folder: Path, draft: Draft) -> Path:
         sync_file(temporary / TENSORS)
         write_json(temporary / STATE, draft.content)
         hashes = {name: hash_file(temporary / name) for name in (TENSORS, STATE)}
-        write_sealed(temporary / MANIFEST, PURPOSE, hashes)
+        write_sealed(temporary / MANIFEST, name_seal(target), hashes)
         _replace_folder(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

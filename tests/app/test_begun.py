@@ -32,8 +32,8 @@ def begun(tmp_path):
     (run_dir / ".hydra").mkdir(parents=True)
     (run_dir / CONFIG_FILE).write_text(json.dumps(CONFIG))  # JSON is YAML
     (run_dir / ".hydra" / "overrides.yaml").write_text("- seed=3\n- data.root='/my sounds'\n")
-    write_begun_facts(run_dir, FACTS)
     mark_own(run_dir, config_sha256=hashlib.sha256((run_dir / CONFIG_FILE).read_bytes()).hexdigest())
+    write_begun_facts(run_dir, FACTS)
     summary = {"status": "killed", "identity": identify(CONFIG, "f")}
     (run_dir / "summary.json").write_text(json.dumps(summary))
     return run_dir

@@ -177,3 +177,18 @@ def test_a_job_that_fails_takes_no_folder_of_yours_with_it(command_line, sounds)
     command_line.run("train", "-m", *told, code=1)
     assert not (folder / "0").exists()
     assert [path.name for path in (folder / "1").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["checkpoints", "previews", ".hydra", "manifest.json", "mine.txt"])
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_folder_with_something_of_yours_in_it_takes_no_run(command_line, sounds, tmp_path, name, is_link):
+    outside, run_dir = tmp_path / "outside", command_line.folder / "mine"
+    for folder in (outside, run_dir):
+        folder.mkdir()
+    (outside / "precious.txt").write_text("precious")
+    (run_dir / name).symlink_to(outside) if is_link else (run_dir / name).write_text("precious")
+    told = command_line.run("train", sounds, *TINY, f"hydra.run.dir={run_dir}", code=1)
+    assert "is no empty folder" in told
+    assert sorted(path.name for path in run_dir.iterdir()) == [name]
+    assert [path.name for path in outside.iterdir()] == ["precious.txt"]

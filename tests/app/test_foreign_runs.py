@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from sda.app.sync import sync_runs
-from sda.callbacks.backlog import TrackingSettings, read_settings
+from sda.callbacks.backlog import TrackingSettings, read_settings, write_settings
 from sda.callbacks.records import DeliveryState
 from sda.errors import TrackingError
-from sda.seal import compute_seal, is_own, write_sealed
+from sda.seal import compute_seal, is_own, mark_own
 from sda.training.checkpoint import MANIFEST, STATE, TENSORS, hash_file
 from tests.app.conftest import TINY, CommandLine
 
@@ -159,7 +159,7 @@ def test_a_copied_seal_does_not_hold_for_other_instructions(stranger, listener):
     genuine.mkdir()
     sounds = {"name": "sounds", "digest": "abc", "source": "{}", "profile": "{}"}
     settings = TrackingSettings("sqlite:////own.db", "test", "run", {}, {}, sounds, [])
-    write_sealed(genuine / "tracking.json", "tracking.json", asdict(settings))
+    write_settings(genuine, settings)
     assert read_settings(genuine).uri == "sqlite:////own.db"
     values = json.loads((genuine / "tracking.json").read_text())
     (genuine / "tracking.json").write_text(json.dumps(values | {"uri": uri}))
@@ -181,7 +181,8 @@ def test_links_in_a_run_are_named_and_followed_by_no_one(stranger, command_line,
     else:
         outside.write_bytes(b"mine, without an end of line")
     if is_ours:
-        write_sealed(stranger / "origin.json", "origin", {"id": "0"})
+        (stranger / "origin.json").unlink()
+        mark_own(stranger)
     link = stranger / name
     shutil.rmtree(link) if link.is_dir() else link.unlink(missing_ok=True)
     link.symlink_to(outside)

@@ -16,7 +16,7 @@ from sda.callbacks.backlog import TrackingSettings, read_settings, read_state, w
 from sda.callbacks.folds import summarise_folds
 from sda.callbacks.records import DeliveryState
 from sda.errors import CheckpointError, DamagedError
-from sda.seal import write_sealed
+from sda.seal import SWEEP, name_purpose, write_sealed
 from sda.training.metrics import MetricsHistory
 from tests.app.conftest import TINY
 from tests.app.test_sweep_folders import CONFIG, _place, _write_run
@@ -171,7 +171,8 @@ def test_a_damaged_sweep_is_passed_over_and_says_what_to_do_where_it_was_named(s
 def test_a_damaged_parent_of_a_sweep_hides_no_other(sweep_dir, spoil, capsys):
     newer = sweep_dir.with_name("newer")
     begin_session(newer, ["-m"])
-    write_sealed(newer / "tracking_sweep.json", "tracking_sweep.json", {"run_id": "1f0c"})
+    purpose = name_purpose("tracking_sweep.json", newer, SWEEP)
+    write_sealed(newer / "tracking_sweep.json", purpose, {"run_id": "1f0c"})
     (sweep_dir / "tracking_sweep.json").touch()
     spoil(sweep_dir / "tracking_sweep.json")
     assert find_sweep("1f0c") == newer
@@ -220,9 +221,9 @@ def test_damaged_yaml_is_named(project, text):
 
 def test_a_state_of_a_newer_version_is_read_as_far_as_it_is_known(tmp_path):
     path = tmp_path / "tracking_state.json"
-    write_sealed(path, path.name, {"run_id": "1f0c", "pending": [["a", "b"]], "colour": "red"})
+    write_sealed(path, name_purpose(path.name, tmp_path), {"run_id": "1f0c", "pending": [["a", "b"]], "colour": "red"})
     assert read_state(tmp_path).run_id == "1f0c"
-    write_sealed(path, path.name, {"pending": [["a"]]})
+    write_sealed(path, name_purpose(path.name, tmp_path), {"pending": [["a"]]})
     with pytest.raises(DamagedError, match="pending has 1 entries where 2 belong"):
         read_state(tmp_path)
 

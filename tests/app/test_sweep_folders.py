@@ -16,6 +16,7 @@ from sda.app.sweep import (
     find_sweep_to_resume,
     hold_sweep,
     identify,
+    name_sweep,
     note_job,
     place_job,
     read_job_ends,
@@ -34,7 +35,7 @@ def _write_run(run_dir, config, status, **summary):
     (run_dir / ".hydra").mkdir(parents=True)
     (run_dir / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
     (run_dir / "summary.json").write_text(json.dumps({"status": status, "identity": identify(config, "f"), **summary}))
-    mark_own(run_dir)
+    mark_own(run_dir, sweep=name_sweep(run_dir.parent))
     return run_dir
 
 

@@ -205,7 +205,7 @@ def test_several_processes_meet_a_store_that_is_not_there_yet(tmp_path):
 
 
 def test_a_file_that_the_store_refuses_keeps_nothing_else_from_it(store, tmp_path, monkeypatch):
-    from mlflow import MlflowClient
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
     def refuse(self, *args):
         raise OSError("read-only artifact store")
@@ -213,7 +213,7 @@ def test_a_file_that_the_store_refuses_keeps_nothing_else_from_it(store, tmp_pat
     run_dir = _make_run(tmp_path, store)
     _write(run_dir, started(), step(1), RunEnded("finished", 1, 1))
     with monkeypatch.context() as patch:
-        patch.setattr(MlflowClient, "log_artifact", refuse)
+        patch.setattr(LocalArtifactRepository, "log_artifact", refuse)
         with pytest.raises(OSError, match="read-only"):
             deliver(run_dir)
     run_id = read_state(run_dir).run_id
@@ -376,3 +376,35 @@ def test_a_store_that_keeps_files_elsewhere_is_refused_and_told(store, tmp_path)
         deliver(run_dir)
     assert not target.exists()
     assert _curve(store, read_state(run_dir).run_id, "step/train_loss") == [(1, 0.5)]
+
+
+def test_what_was_looked_at_is_where_files_go(store, tmp_path, monkeypatch):
+    """A server could answer otherwise when it is asked again, and for a sweep's parent."""
+    from mlflow import MlflowClient
+
+    from sda.callbacks.sweep import SweepNews
+    from sda.callbacks.tracking import try_to_tell_sweep
+
+    target = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    target.mkdir()
+    sweep = tmp_path / "runs" / "sweep"
+    run_dir = _make_run(sweep, store, sweep_dir=str(sweep))
+    _write(run_dir, started(), RunEnded("finished", 1, 1))
+    genuine, asked = MlflowClient.get_run, []
+
+    def answer(self, run_id):
+        run = genuine(self, run_id)
+        asked.append(run_id)
+        if asked.count(run_id) > 2:
+            run.info._artifact_uri = target.as_uri()
+        return run
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "get_run", answer)
+        deliver(run_dir)
+        page = tmp_path / "comparison.html"
+        page.touch()
+        for _ in range(3):
+            problem = try_to_tell_sweep(sweep, read_settings(run_dir), SweepNews("sweep", {}, "", {}, [page]))
+    assert "outside its own folder" in problem
+    assert not list(target.iterdir())
