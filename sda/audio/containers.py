@@ -15,7 +15,7 @@ import soundfile
 from sda.audio.chunks import Form, is_form, read_form
 from sda.audio.decoder_words import no_decoder_words
 from sda.audio.foreign import describe_foreign, is_text, name_content
-from sda.audio.mpeg import read_mpeg_header
+from sda.audio.mpeg import list_mpeg_sounds, needs_counting, read_mpeg_header
 from sda.audio.ogg import list_streams
 from sda.audio.tags import find_end, find_start
 from sda.audio.view import Pieces, View
@@ -92,9 +92,7 @@ def _look(file: BinaryIO, start: int, end: int) -> Content:
         return Content(tuple(_cut_flac(file, begin, end)))
     if words := name_content(head):
         raise ValueError(words)
-    if start == begin and not (start and read_mpeg_header(head)):
-        return Content()
-    return Content((((begin, end - begin),),)) if read_mpeg_header(head) else Content()
+    return _look_at_mpeg(file, begin, end) if read_mpeg_header(head) else Content()
 
 
 def _look_at_forms(file: BinaryIO, begin: int, end: int) -> Content:
@@ -136,6 +134,13 @@ def _look_at_ogg(file: BinaryIO, begin: int, end: int) -> Content:
         tuple(stream.cut_pieces() for stream in streams),
         is_endless=not all(stream.is_ended for stream in streams),
     )
+
+
+def _look_at_mpeg(file: BinaryIO, begin: int, end: int) -> Content:
+    if not needs_counting(file, begin, end):
+        return Content((((begin, end - begin),),))
+    sounds = list_mpeg_sounds(file, begin, end)
+    return Content(tuple(sound.cut_pieces(file) for sound in sounds))
 
 
 def _cut_flac(file: BinaryIO, begin: int, end: int) -> Iterator[Pieces]:
