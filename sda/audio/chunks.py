@@ -18,6 +18,9 @@ LEAST_REST_S = 0.05
 
 MOST_CHUNKS = 10_000
 
+MOST_LAST_BYTES = 1 << 18
+"""In which chunks behind sound of unknown length are looked for."""
+
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 _KNOWN = {
@@ -205,7 +208,7 @@ def _find_sound(file: Readable, start: int, n_bytes: int) -> Form | None:
                 sound = chunk._replace(n_bytes=0xFFFFFFFF if long_bytes < 0 else long_bytes)
             if kind == b"FORM":
                 sound = Chunk(chunk.name, chunk.start + 8, chunk.n_bytes - 8 if chunk.n_bytes > 8 else 0)
-            return Form(kind, start, style, sound, formats)
+            return Form(kind, start, style, sound, formats) if sound.start <= n_bytes else None
         position = _pad(chunk.start + chunk.n_bytes, start, style)
     return None
 
@@ -239,7 +242,7 @@ def _find_end_of_sound(file: Readable, form: Form, n_bytes: int) -> Form:
             is_odd = end != start + said or form.start > 0 or form.kind == b"BW64"
             is_odd = is_odd or (form.kind == b"W64" and end < n_bytes)
             return replace(form, end=end, said_bytes=end - start, is_odd=is_odd, next_start=next_start)
-    last = find_end(file, n_bytes, start)
+    last = _find_last_chunks(file, form, start + (0 if is_placeholder(said) else said), find_end(file, n_bytes, start))
     if is_placeholder(said) or n_bytes - start >= 1 << 32:
         is_known = form.kind in (b"RIFF", b"RIFX", b"FORM") and said and last == n_bytes < 1 << 32
         return replace(form, end=last, said_bytes=last - start, is_odd=not is_known or form.start > 0)
@@ -276,7 +279,9 @@ def is_placeholder(size: int) -> bool:
     return size == 0 or 0x7FFFF000 <= size <= 0x80000000 or 0xFFFFF000 <= size <= 0xFFFFFFFF or size >= 1 << 62
 
 
-def _pass_chunks(file: Readable, position: int, style: Style, n_bytes: int) -> tuple[int, int]:
+def _pass_chunks(
+    file: Readable, position: int, style: Style, n_bytes: int, *, is_strict: bool = False
+) -> tuple[int, int]:
     """How far chunks and tags reach from here, and where a second sound begins among them (0 for none)."""
     for _ in range(MOST_CHUNKS):
         if position >= n_bytes:
@@ -286,7 +291,7 @@ def _pass_chunks(file: Readable, position: int, style: Style, n_bytes: int) -> t
         if is_form(head):
             return n_bytes, position
         chunk = _read_chunk(file, position, style)
-        if chunk is not None and _looks_like_chunk(chunk, style, n_bytes):
+        if chunk is not None and _looks_like_chunk(chunk, style, n_bytes, is_strict):
             position = min(n_bytes, _pad(chunk.start + chunk.n_bytes, position, style))
             continue
         if head[:3] == b"ID3" or head[:8] == b"APETAGEX":
@@ -299,12 +304,25 @@ def _pass_chunks(file: Readable, position: int, style: Style, n_bytes: int) -> t
     return position, 0
 
 
-def _looks_like_chunk(chunk: Chunk, style: Style, n_bytes: int) -> bool:
+def _find_last_chunks(file: Readable, form: Form, start: int, end: int) -> int:
+    """Where chunks of known names begin that reach to the end, behind sound whose end is not known."""
+    begin = min(end, max(start, end - MOST_LAST_BYTES))
+    file.seek(begin)
+    last = file.read(end - begin)
+    found = sorted(begin + at for name in _KNOWN if (at := last.find(name)) >= 0)
+    fits = (
+        at for at in found if form.kind != b"W64" and _pass_chunks(file, at, form.style, end, is_strict=True)[0] == end
+    )
+    return next(fits, end)
+
+
+def _looks_like_chunk(chunk: Chunk, style: Style, n_bytes: int, is_strict: bool) -> bool:
+    """Whether this is one that ends within the file, or, unless that is asked for, one whose name is known."""
     if style.name_bytes == 16:
         return 24 <= chunk.start <= n_bytes and 0 < chunk.n_bytes <= n_bytes - chunk.start and len(chunk.name) == 4
     printable = all(32 <= byte < 127 for byte in chunk.name) and not chunk.name.startswith((b"TAG", b"ID3\x03"))
     fits = chunk.start + chunk.n_bytes <= n_bytes
-    return printable and (fits or chunk.name in _KNOWN)
+    return printable and (fits or (chunk.name in _KNOWN and not is_strict))
 
 
 def _is_zero(file: Readable, start: int, end: int) -> bool:

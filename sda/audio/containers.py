@@ -14,7 +14,7 @@ import soundfile
 
 from sda.audio.chunks import Form, is_form, read_form
 from sda.audio.decoder_words import no_decoder_words
-from sda.audio.foreign import describe_foreign, is_text, name_content
+from sda.audio.foreign import describe_foreign, is_text, name_content, name_wav_format
 from sda.audio.mpeg import list_mpeg_sounds, needs_counting, read_mpeg_header
 from sda.audio.ogg import list_streams
 from sda.audio.tags import find_end, find_start
@@ -125,6 +125,8 @@ def _look_inside(file: BinaryIO, form: Form) -> Content:
         raise ValueError(describe_foreign("DTS in a WAV"))
     if form.tag in MPEG_TAGS or (form.tag and form.tag not in SAMPLE_TAGS and mark in (b"fLaC", b"OggS")):
         return _look(file, form.sound.start, form.end)
+    if words := name_wav_format(form.tag):
+        raise ValueError(words)
     return Content()
 
 

@@ -47,6 +47,30 @@ _OTHER = (
     (0, b"bplist", "a property list"),
 )
 
+_WAV_FORMATS = {
+    0x0008: "DTS",
+    0x000A: "WMA",
+    0x0022: "TrueSpeech",
+    0x0042: "G.723.1",
+    0x0083: "G.729",
+    0x0092: "AC-3",
+    0x00FF: "AAC",
+    0x0130: "ACELP.net",
+    0x0160: "WMA",
+    0x0161: "WMA",
+    0x0162: "WMA",
+    0x0163: "WMA",
+    0x0270: "ATRAC3",
+    0x1600: "AAC",
+    0x1602: "AAC",
+    0x1610: "AAC",
+    0x2000: "AC-3",
+    0x2001: "DTS",
+    0x704F: "Opus",
+    0xA106: "AAC",
+}
+"""Sample formats of a WAV that are not read."""
+
 _ADTS_RATES = 13
 """Indices of rates that AAC has."""
 
@@ -72,6 +96,11 @@ def name_content(head: bytes) -> str:
         if head[at : at + len(mark)] == mark:
             return f"its content is {name}, not sound; take it out of the folder, or leave it: it is not used"
     return ""
+
+
+def name_wav_format(tag: int) -> str:
+    """The same for the number of a WAV's sample format."""
+    return describe_foreign(f"{_WAV_FORMATS[tag]} in a WAV") if tag in _WAV_FORMATS else ""
 
 
 def describe_foreign(name: str) -> str:
