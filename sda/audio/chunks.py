@@ -246,6 +246,8 @@ def _find_end_of_sound(file: Readable, form: Form, n_bytes: int) -> Form:
     if is_placeholder(said) or n_bytes - start >= 1 << 32:
         is_known = form.kind in (b"RIFF", b"RIFX", b"FORM") and said and last == n_bytes < 1 << 32
         return replace(form, end=last, said_bytes=last - start, is_odd=not is_known or form.start > 0)
+    if said in (n_bytes, n_bytes - 8):  # some programs write the size of the file there
+        return replace(form, end=n_bytes, said_bytes=n_bytes - start, is_odd=form.start > 0 or form.kind == b"BW64")
     if start + said > n_bytes:
         return replace(form, end=n_bytes, said_bytes=said, is_odd=form.start > 0 or form.kind == b"BW64")
     return _weigh_rest(file, form, last)

@@ -5,8 +5,7 @@ where that is not all of it, libsndfile is given views of what is there (`View`)
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -14,10 +13,11 @@ import soundfile
 
 from sda.audio.chunks import Form, is_form, read_form
 from sda.audio.decoder_words import no_decoder_words
+from sda.audio.flac import cut_flacs
 from sda.audio.foreign import describe_foreign, is_text, name_content, name_wav_format
 from sda.audio.mpeg import list_mpeg_sounds, needs_counting, read_mpeg_header
 from sda.audio.ogg import list_streams
-from sda.audio.tags import find_end, find_start
+from sda.audio.tags import find_start
 from sda.audio.view import Pieces, View
 
 MOST_SOUNDS = 10_000
@@ -35,8 +35,10 @@ SAMPLE_TAGS = (1, 3, 6, 7)
 WEIGHED_SAMPLES = 1 << 18
 """Samples, per channel, on both sides of the end that a header says, by which it is told whether sound goes on."""
 
+NO_SAMPLE = 1e6
+"""Beyond this lie bytes read as floats that are none."""
+
 _DTS = (bytes.fromhex("fe7f0180"), bytes.fromhex("ff1f00e8"), bytes.fromhex("7ffe8001"), bytes.fromhex("1fffe800"))
-_FLAC_STARTS = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def inspect_content(path: str | os.PathLike[str]) -> Content:
         n_bytes = os.fstat(file.fileno()).st_size
         content = _look(file, 0, n_bytes)
         whole = ((0, n_bytes),)
-        return Content(present_share=content.present_share) if content.sounds == (whole,) else content
+        return replace(content, sounds=()) if content.sounds == (whole,) else content
 
 
 def name_unknown(path: str | os.PathLike[str]) -> str:
@@ -89,7 +91,7 @@ def _look(file: BinaryIO, start: int, end: int) -> Content:
     if head[:4] == b"OggS":
         return _look_at_ogg(file, begin, end)
     if head[:4] == b"fLaC":
-        return Content(tuple(_cut_flac(file, begin, end)))
+        return Content(tuple(cut_flacs(file, begin, end)))
     if words := name_content(head):
         raise ValueError(words)
     return _look_at_mpeg(file, begin, end) if read_mpeg_header(head) else Content()
@@ -145,30 +147,6 @@ def _look_at_mpeg(file: BinaryIO, begin: int, end: int) -> Content:
     return Content(tuple(sound.cut_pieces(file) for sound in sounds))
 
 
-def _cut_flac(file: BinaryIO, begin: int, end: int) -> Iterator[Pieces]:
-    """Each FLAC of several in a file, without the tags around it, which make libFLAC lose its way."""
-    starts = [begin, *_find_flac(file, begin + 4, end)]
-    for start, following in zip(starts, [*starts[1:], end], strict=True):
-        yield ((start, find_end(file, following, start) - start),)
-
-
-def _find_flac(file: BinaryIO, position: int, end: int) -> list[int]:
-    """Where further FLACs begin, in the order of their places."""
-    found: list[int] = []
-    while position < end and len(found) < MOST_SOUNDS:
-        file.seek(position)
-        window = file.read(min(1 << 20, end - position))
-        for mark in _FLAC_STARTS:
-            at = window.find(mark)
-            while at >= 0:
-                found.append(position + at)
-                at = window.find(mark, at + 1)
-        if len(window) < 8:
-            break
-        position += len(window) - 7
-    return sorted(set(found))
-
-
 def _goes_on(file: BinaryIO, form: Form) -> bool:
     """Whether what lies behind the end that a header says is more of the same sound, and not something else.
 
@@ -189,7 +167,7 @@ def _goes_on(file: BinaryIO, form: Form) -> bool:
 
 
 def _is_like(before: np.ndarray, after: np.ndarray) -> bool:
-    if not (np.isfinite(before).all() and np.isfinite(after).all()):
+    if not max(np.abs(before).max(), np.abs(after).max()) <= NO_SAMPLE:  # nor is NaN one
         return False
     roughness, level, offset = _describe(after)
     roughness_before, level_before, offset_before = _describe(before)

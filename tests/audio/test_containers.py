@@ -110,6 +110,32 @@ def test_a_cut_ogg_is_named_with_what_is_there(tmp_path):
         assert "last page is missing" in judge(tmp_path / "b.ogg", whole[: len(whole) // 2] + whole)
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_that_ends_with_a_whole_page_but_not_the_last_is_cut(tmp_path, subtype):
+    data = encode("OGG", subtype, seconds=8.0)
+    cut = data[: data.rindex(b"OggS")]
+    assert "its last page is missing" in judge(tmp_path / "a.ogg", cut)
+    assert "its last page is missing" in judge(tmp_path / "b.ogg", data + cut)
+
+
+@pytest.mark.parametrize("size", [36, 44])
+def test_the_size_of_the_file_in_place_of_the_sounds_is_no_loss(tmp_path, size):
+    data = encode("WAV")
+    assert judge(tmp_path / "a.wav", set_size(data, "WAV", len(data) - 44 + size)) == ""
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+@pytest.mark.parametrize("behind", [b"", ID3V1, bytes(3000)])
+@pytest.mark.parametrize("n_samples", [0, 1000, RATE_HZ])
+def test_a_flac_is_as_long_as_its_frames(tmp_path, n_channels, behind, n_samples):
+    data = bytearray(encode("FLAC", seconds=4.0, n_channels=n_channels))
+    expected = decode(tmp_path / "a.flac", bytes(data))
+    data[21] &= 0xF0
+    struct.pack_into(">I", data, 22, n_samples)
+    assert np.array_equal(decode(tmp_path / "b.flac", bytes(data) + behind), expected)
+    assert judge(tmp_path / "b.flac", bytes(data) + behind) == ""
+
+
 def wrap_flac(data: bytes, page_bytes: int = 4000) -> bytes:
     """A FLAC in the pages of an Ogg: a header alone on the first."""
     head = data[:42]
