@@ -262,7 +262,9 @@ def _is_followed_well(file: Readable, form: Form, end: int, n_bytes: int) -> boo
 def _weigh_rest(file: Readable, form: Form, last: int) -> Form:
     """The same where bytes lie behind its sound that are no chunks."""
     end = form.sound.start + form.sound.n_bytes
-    form = replace(form, end=end, said_bytes=end - form.sound.start, is_odd=form.start > 0 or form.kind == b"W64")
+    form = replace(
+        form, end=end, said_bytes=end - form.sound.start, is_odd=form.start > 0 or form.kind in (b"W64", b"BW64")
+    )
     least = max(1, LEAST_REST_S * form.bytes_per_s)
     if last - end <= least or _is_zero(file, end, last):
         return form

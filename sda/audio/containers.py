@@ -167,7 +167,7 @@ def _goes_on(file: BinaryIO, form: Form) -> bool:
 
 
 def _is_like(before: np.ndarray, after: np.ndarray) -> bool:
-    if not max(np.abs(before).max(), np.abs(after).max()) <= NO_SAMPLE:  # nor is NaN one
+    if not all(np.abs(samples).max() <= NO_SAMPLE for samples in (before, after)):  # nor is NaN a sample
         return False
     roughness, level, offset = _describe(after)
     roughness_before, level_before, offset_before = _describe(before)

@@ -50,7 +50,7 @@ def _find_standard_error() -> _StandardError | None:
         if sys.platform == "darwin":
             return _StandardError("__stderrp")
         return _StandardError("stderr") if os.confstr("CS_GNU_LIBC_VERSION") else None
-    except (AttributeError, OSError, ValueError):
+    except (AttributeError, OSError, TypeError, ValueError):
         return None
 
 

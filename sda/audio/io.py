@@ -3,7 +3,6 @@
 Letters in the shapes below: `T` samples at the target rate, `C` channels.
 """
 
-import contextlib
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -19,8 +18,8 @@ from numpy.typing import NDArray
 
 from sda.audio.containers import Content, inspect_content, name_unknown
 from sda.audio.decoder_words import no_decoder_words
-from sda.audio.foreign import KEEP, describe_foreign
-from sda.audio.view import View
+from sda.audio.decoding import UNKNOWN_FRAMES, BrokenSoundError, decode_sound, list_sources
+from sda.audio.foreign import describe_foreign
 from sda.errors import DataError
 
 SUPPORTED_SUFFIXES = frozenset({".wav", ".aif", ".aiff", ".aifc", ".flac", ".ogg", ".oga", ".mp3"})
@@ -28,9 +27,6 @@ SUPPORTED_SUFFIXES = frozenset({".wav", ".aif", ".aiff", ".aifc", ".flac", ".ogg
 
 CONTAINERS = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "MP3"})
 """libsndfile's names for what is inside such files; it would open two dozen others, whatever the name says."""
-
-UNKNOWN_FRAMES = 2**63 - 1
-"""What libsndfile announces where a header leaves the length open, as that of a FLAC written to a pipe."""
 
 BLOCK_SAMPLES = 1 << 19
 """Samples, over all channels, decoded at a time by `read_blocks`: bounds the memory one file can take."""
@@ -119,15 +115,15 @@ def read_blocks(path: str | os.PathLike[str]) -> Iterator[FloatArray]:
     try:
         content = inspect_content(path)
         with open(path, "rb") as file:
-            sources = _list_sources(path, file, content)
+            sources = list_sources(path, file, content)
             if len(sources) == 1:
-                yield from _decode(sources[0])
+                yield from decode_sound(sources[0], BLOCK_SAMPLES)
                 return
             infos = _read_infos(path, file, content)
             rate_hz = max(int(info.samplerate) for info in infos)
             n_channels = max(int(info.channels) for info in infos)
             for source, info in zip(sources, infos, strict=True):
-                yield from _match(_decode(source), int(info.samplerate), rate_hz, n_channels)
+                yield from _match(decode_sound(source, BLOCK_SAMPLES), int(info.samplerate), rate_hz, n_channels)
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         cause = _find_cause(path, error)
         advice = "" if "; " in str(cause) else " Re-export the file or leave it out."
@@ -250,7 +246,7 @@ def encode_mp3(waveform: FloatArray, sample_rate_hz: int) -> bytes:
 
 def explain_failure(error: BaseException) -> str:
     """Why a file cannot be used, from the error that it caused; without its path, which whoever reports it knows."""
-    if isinstance(error, _BrokenSound):
+    if isinstance(error, BrokenSoundError):
         return f"truncated or damaged: {error}"
     if isinstance(error, soundfile.LibsndfileError):
         reason = _REWORDED.get(error.code) or error.error_string.removeprefix("Error : ").rstrip(".")
@@ -261,61 +257,13 @@ def explain_failure(error: BaseException) -> str:
     return f"unreadable: {error}"
 
 
-class _BrokenSound(ValueError):
-    """Decoding ends before the sound does."""
-
-
-def _list_sources(path: str | os.PathLike[str], file: BinaryIO, content: Content) -> list[str | View]:
-    """What libsndfile opens, for each sound."""
-    return [os.fspath(path)] if content.is_plain else [View(file, pieces) for pieces in content.sounds]
-
-
 def _read_infos(path: str | os.PathLike[str], file: BinaryIO, content: Content) -> list[Any]:
     infos = []
-    for source in _list_sources(path, file, content):
+    for source in list_sources(path, file, content):
         with no_decoder_words():
             infos.append(soundfile.info(source))
         _refuse_implausible(infos[-1])
     return infos
-
-
-def _decode(source: str | View) -> Iterator[FloatArray]:
-    """Blocks of one sound, no further than its header says: what lies behind it would be decoded as more of it."""
-    with no_decoder_words():
-        sound = soundfile.SoundFile(source)
-    with sound:
-        # Else soundfile seeks after every block, and what follows a seek in an MP3 is decoded wrongly.
-        sound.seekable = lambda: False
-        n_block, n_left = max(1, BLOCK_SAMPLES // sound.channels), sound.frames
-        while n_left > 0:
-            try:
-                with no_decoder_words():
-                    block = sound.read(min(n_block, n_left), dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                raise _BrokenSound(_describe_break(source, error)) from error
-            if isinstance(source, View) and source.error:
-                raise source.error
-            if len(block) == 0:
-                return
-            n_left -= len(block)
-            yield block
-
-
-def _describe_break(source: str | View, error: soundfile.LibsndfileError) -> str:
-    """How much of a sound can be decoded that fails midway; decoded again, because a block that fails is lost whole."""
-    if isinstance(source, View):
-        source.seek(0)
-    n_decoded, n_step = 0, 1 << 10
-    with no_decoder_words(), soundfile.SoundFile(source) as sound:
-        sound.seekable = lambda: False
-        decoded_s, length_s = 0.0, sound.frames / sound.samplerate
-        with contextlib.suppress(soundfile.LibsndfileError):
-            while n_decoded < sound.frames and (n_read := len(sound.read(n_step, always_2d=True))):
-                n_decoded += n_read
-        decoded_s = n_decoded / sound.samplerate
-        whole = f" of its {length_s:.2f} s" if sound.frames < UNKNOWN_FRAMES else ""
-    words = error.error_string.removeprefix("Error : ").rstrip(".")
-    return f"only {decoded_s:.2f} s{whole} can be decoded ({words}); copy or export it again, {KEEP}"
 
 
 def _match(

@@ -1,7 +1,8 @@
 """Whether all of a file's sound was decoded: libsndfile says nothing of one that ends early or that it cut itself."""
 
+from sda.audio.decoding import UNKNOWN_FRAMES
 from sda.audio.foreign import CONVERT, KEEP
-from sda.audio.io import UNKNOWN_FRAMES, AudioMetadata
+from sda.audio.io import AudioMetadata
 from sda.audio.mpeg import count_mpeg_samples
 from sda.audio.tags import find_start
 from sda.audio.view import View
@@ -26,7 +27,7 @@ def find_loss(metadata: AudioMetadata, n_decoded: int) -> str:
     content, decoded_s = metadata.content, n_decoded / metadata.sample_rate_hz
     if content.rest_share:
         return _say_rest(decoded_s, decoded_s * content.rest_share)
-    if content.present_share < 1:
+    if 0 < content.present_share < 1:
         return _say_cut(decoded_s, decoded_s / content.present_share)
     is_cut = n_decoded < metadata.n_frames < UNKNOWN_FRAMES
     if metadata.subtype.startswith("MPEG"):

@@ -232,6 +232,20 @@ def test_an_ogg_with_a_hole_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("container", SIZES)
+def test_a_file_that_is_cut_before_its_sound_is_empty(tmp_path, container):
+    data = encode(container)
+    begin = len(data) - 2 * 3 * RATE_HZ
+    assert judge(tmp_path / "a.wav", data[:begin]).startswith(("empty", "unreadable"))
+
+
+def test_bytes_that_are_no_floats_are_no_sound_that_goes_on(tmp_path):
+    data = encode("WAV", "DOUBLE", seconds=1.0)
+    junk = np.array([0.1, np.nan, 1e300, -1e300, np.inf] * 3000).tobytes()
+    for behind in (junk, np.array([1e300, -1e300] * 9000).tobytes()):
+        assert judge(tmp_path / "a.wav", data + behind).startswith("its header says 1.00 s, and bytes for")
+
+
+@pytest.mark.parametrize("container", SIZES)
 def test_bytes_behind_the_sound_that_may_be_more_of_it_are_told(tmp_path, container):
     """Not chunks, not tags, and as rough as anything: nobody but a listener can tell."""
     data, junk = encode(container, seconds=1.0), np.random.default_rng(0).bytes(3 * 2 * RATE_HZ)
