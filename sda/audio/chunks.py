@@ -204,8 +204,8 @@ def _find_sound(file: Readable, start: int, n_bytes: int) -> Form | None:
             formats = file.read(min(chunk.n_bytes, 1 << 12))
         elif chunk.name in (b"data", b"SSND"):
             sound = chunk
-            if kind in (b"RF64", b"BW64") and chunk.n_bytes == 0xFFFFFFFF:
-                sound = chunk._replace(n_bytes=0xFFFFFFFF if long_bytes < 0 else long_bytes)
+            if kind in (b"RF64", b"BW64") and is_placeholder(chunk.n_bytes) and long_bytes > 0:
+                sound = chunk._replace(n_bytes=long_bytes)
             if kind == b"FORM":
                 sound = Chunk(chunk.name, chunk.start + 8, chunk.n_bytes - 8 if chunk.n_bytes > 8 else 0)
             return Form(kind, start, style, sound, formats) if sound.start <= n_bytes else None

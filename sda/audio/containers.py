@@ -163,17 +163,19 @@ def _goes_on(file: BinaryIO, form: Form) -> bool:
             after = long.read(WEIGHED_SAMPLES, always_2d=True)
     except soundfile.SoundFileError:
         return False
-    return len(before) > 1 and len(after) > 1 and _is_like(before, after)
+    return len(after) > 1 and _is_like(before if len(before) > 1 else after, after)
 
 
 def _is_like(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether two stretches of samples may be one sound; the same given twice is judged alone."""
     if not all(np.abs(samples).max() <= NO_SAMPLE for samples in (before, after)):  # nor is NaN a sample
         return False
     roughness, level, offset = _describe(after)
     roughness_before, level_before, offset_before = _describe(before)
-    is_alike = level < 2 * level_before and abs(roughness - roughness_before) < 0.1
+    is_alike = before is not after and level < 2 * level_before and abs(roughness - roughness_before) < 0.1
     is_noise = level > 0.5 or (level > 0.25 and roughness > 1.2)  # random bytes: 0.58 and 1.41, as µ-law 0.3
-    return (is_alike or not is_noise) and (offset < 0.5 or abs(offset - offset_before) < 0.1)
+    is_one_sided = offset > 0.5 and (before is after or abs(offset - offset_before) > 0.1)
+    return (is_alike or not is_noise) and not is_one_sided
 
 
 def _describe(samples: np.ndarray) -> tuple[float, float, float]:

@@ -1,5 +1,7 @@
 """What a file holds that is no sound that is read here, known by its first bytes whatever its name says."""
 
+import codecs
+
 _SOUND = (
     (4, b"ftypM4A", "AAC or ALAC in MP4 (M4A)"),
     (4, b"ftypM4B", "AAC in MP4 (M4B)"),
@@ -83,7 +85,7 @@ def name_content(head: bytes) -> str:
     """Why what begins like this is not read, with what to do; empty where that cannot be said.
 
     >>> name_content(b"\\0\\0\\0\\x20ftypM4A ")
-    "its content is AAC or ALAC in MP4 (M4A), not a supported format; convert it: ffmpeg -i FILE NEW.wav"
+    'its content is AAC or ALAC in MP4 (M4A), not a supported format; convert it: ffmpeg -i FILE NEW.wav'
     >>> name_content(b"RIFF")
     ''
     """
@@ -109,8 +111,16 @@ def describe_foreign(name: str) -> str:
 
 
 def is_text(head: bytes) -> bool:
-    """Whether this is text and no sound; what sound begins with has bytes that no text has."""
-    return bool(head) and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head) and b"\x7f" not in head
+    """Whether this begins a text in UTF-8; sound has bytes, or an order of them, that no such text has.
+
+    >>> is_text("Käse\\n".encode()), is_text(b"RIFF\\0\\0\\0\\1"), is_text(bytes(range(200, 256)))
+    (True, False, False)
+    """
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the last sign may be cut
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and all(sign.isprintable() or sign in "\t\n\r\f" for sign in text)
 
 
 def _is_adts(head: bytes) -> bool:

@@ -170,6 +170,25 @@ def test_a_size_that_was_never_written_is_found(tmp_path, container, size, behin
     assert judge(tmp_path / "b.wav", set_size(data, container, size) + behind) == ""
 
 
+@pytest.mark.parametrize(
+    ("container", "subtype"),
+    [*(("WAV", name) for name in ("FLOAT", "PCM_24", "PCM_U8", "ULAW")), ("AIFF", "FLOAT"), ("W64", "PCM_24")],
+)
+@pytest.mark.parametrize("said_bytes", [24, 24 * 500])
+def test_every_encoding_goes_on_behind_a_header_that_is_out_of_date(tmp_path, container, subtype, said_bytes):
+    data = encode(container, subtype, n_channels=2)
+    assert np.array_equal(decode(tmp_path / "b", set_size(data, container, said_bytes)), decode(tmp_path / "a", data))
+
+
+def test_the_long_size_of_an_rf64_counts_where_the_short_one_is_missing(tmp_path):
+    data = encode("RF64")
+    at = data.index(b"data") + 4
+    chunk = b"note" + struct.pack("<I", 6000) + bytes(range(250)) * 24
+    for short in (0, 0xFFFFFFFF):
+        changed = data[:at] + struct.pack("<I", short) + data[at + 4 :] + chunk
+        assert np.array_equal(decode(tmp_path / "b", changed), decode(tmp_path / "a", data))
+
+
 @pytest.mark.parametrize("container", SIZES)
 def test_a_header_that_is_out_of_date_does_not_cut_the_sound(tmp_path, container):
     data = encode(container)
