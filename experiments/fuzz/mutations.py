@@ -106,8 +106,32 @@ def make_seeds() -> dict[str, bytes]:
     plain = seeds["wav-pcm_16-1.wav"]
     seeds["wav-chunks-1.wav"] = _join_riff(plain, _RIFF_CHUNKS)
     seeds["aiff-chunks-1.aiff"] = _join_form(seeds["aiff-pcm_16-1.aiff"], _FORM_CHUNKS)
-    seeds["mp3-tags-1.mp3"] = _ID3V2 + seeds["mp3-mpeg_layer_iii-1.mp3"] + b"TAG" + b"title".ljust(125, b"\0")
-    return seeds
+    seeds["mp3-tags-1.mp3"] = _ID3V2 + seeds["mp3-mpeg_layer_iii-1.mp3"] + _ID3V1
+    return seeds | _make_nested(seeds)
+
+
+def _make_nested(seeds: Seeds) -> dict[str, bytes]:
+    """Files of which libsndfile alone would decode a part or nothing: several sounds, other containers, wrong sizes."""
+    plain, flac, mp3 = seeds["wav-pcm_16-1.wav"], seeds["flac-pcm_24-1.flac"], seeds["mp3-mpeg_layer_iii-1.mp3"]
+    vorbis, opus = seeds["ogg-vorbis-2.ogg"], seeds["ogg-opus-1.ogg"]
+    return {
+        "ogg-chained-1.ogg": vorbis + vorbis,
+        "ogg-chained-mixed-1.ogg": opus + vorbis + seeds["ogg-vorbis-1.ogg"],
+        "ogg-flac-1.ogg": _put_into_pages(flac),
+        "ogg-flac-chained-1.ogg": _put_into_pages(flac) + _put_into_pages(seeds["flac-pcm_16-2.flac"]),
+        "wav-mp3-1.wav": _put_into_wav(mp3, 0x55),
+        "wav-flac-1.wav": _put_into_wav(flac, 0xF1AC),
+        "wav-ogg-1.wav": _put_into_wav(vorbis, 0x6771),
+        "wav-joined-1.wav": plain + seeds["wav-float-2.wav"],
+        "wav-unsized-1.wav": plain[:40] + bytes(4) + plain[44:],
+        "wav-stale-1.wav": plain[:40] + struct.pack("<I", 3200) + plain[44:],
+        "aiff-joined-1.aiff": 2 * seeds["aiff-pcm_16-1.aiff"],
+        "w64-joined-1.wav": 2 * seeds["w64-pcm_16-1.wav"],
+        "flac-joined-1.flac": flac + seeds["flac-pcm_16-2.flac"],
+        "flac-tags-1.flac": _ID3V2 + flac + _APE + _ID3V1,
+        "wav-tags-1.wav": _APE + _ID3V2 + plain + _LYRICS,
+        "mp3-joined-1.mp3": mp3 + seeds["mp3-mpeg_layer_iii-2.mp3"] + mp3,
+    }
 
 
 def mutate(number: int, seed: int = 0) -> Mutant:
@@ -214,6 +238,48 @@ def extend(rng: random.Random, data: bytes, seeds: Seeds) -> bytes:
     return data + (bytes(length) if rng.random() < 0.5 else rng.randbytes(length))
 
 
+def lie_about_size(rng: random.Random, data: bytes, seeds: Seeds) -> bytes:
+    """A size of sound that was never written, or is out of date."""
+    found = list(re.finditer(b"data|SSND|ds64", data))
+    if not found:
+        return data
+    place = rng.choice(found)
+    at, width = (place.end() + 12, 8) if place.group() == b"ds64" else (place.end(), 4)
+    if data[:4] == b"riff":
+        at, width = place.end() + 12, 8
+    order = "big" if place.group() == b"SSND" else "little"
+    said = int.from_bytes(data[at : at + width], order)
+    size = rng.choice((0, 24, (1 << 8 * width) - 1, 0x7FFFF000, said // 2, said + 4096, said % 4096))
+    return data[:at] + (size % (1 << 8 * width)).to_bytes(width, order) + data[at + width :]
+
+
+def add_tags(rng: random.Random, data: bytes, seeds: Seeds) -> bytes:
+    """Tags, whole or cut, before the file and behind it."""
+    tags = (b"", _ID3V1, _ID3V2, _APE, _LYRICS, bytes(512))
+    front, behind = rng.choice(tags), rng.choice(tags)
+    return front[: rng.choice((len(front), len(front), 9))] + data + behind[rng.choice((0, 0, 5)) :]
+
+
+def nest(rng: random.Random, data: bytes, seeds: Seeds) -> bytes:
+    """The file as the sound of a WAV, or in the pages of an Ogg."""
+    return _put_into_wav(data, rng.choice((0x55, 0xF1AC, 0x6771, 1))) if rng.random() < 0.5 else _put_into_pages(data)
+
+
+def chain(rng: random.Random, data: bytes, seeds: Seeds) -> bytes:
+    """Up to eight times the same, one behind the other, perhaps with something between."""
+    between = rng.choice((b"", b"", b"\0", _ID3V1, _ID3V2, rng.randbytes(100)))
+    return between.join([data] * min(rng.choice((2, 2, 3, 8)), 1 + (1 << 19) // max(1, len(data))))
+
+
+def drop_page(rng: random.Random, data: bytes, seeds: Seeds) -> bytes:
+    """An Ogg without one of its pages, the last as likely as all others."""
+    starts = [found.start() for found in re.finditer(b"OggS", data)]
+    if not starts:
+        return data
+    index = rng.choice((len(starts) - 1, rng.randrange(len(starts))))
+    return data[: starts[index]] + data[(*starts, len(data))[index + 1] :]
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     flip_bits,
     overwrite_bytes,
@@ -231,6 +297,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     concatenate,
     swap_head,
     extend,
+    lie_about_size,
+    lie_about_size,
+    add_tags,
+    nest,
+    chain,
+    drop_page,
 )
 """Each with its share by how often it is named."""
 
@@ -323,6 +395,29 @@ def _join_form(data: bytes, chunks: Mapping[bytes, bytes]) -> bytes:
     return b"FORM" + struct.pack(">I", len(data) + len(more) - 8) + data[8:at] + more + data[at:]
 
 
+def _put_into_wav(data: bytes, tag: int) -> bytes:
+    """Any bytes as the sound of a WAV of this format."""
+    formats = struct.pack("<HHIIHH", tag, 1, RATE_HZ, 4000, 1, 0 if tag != 1 else 16)
+    body = (
+        b"fmt " + struct.pack("<I", 16) + formats + b"data" + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+    )
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
+
+
+def _put_into_pages(data: bytes, page_bytes: int = 2000) -> bytes:
+    """A FLAC, or any bytes, in the pages of an Ogg as FLAC lies there: its header alone on the first."""
+    packets = [
+        b"\x7fFLAC\1\0\0\1" + data[:42],
+        *(data[at : at + page_bytes] for at in range(42, len(data), page_bytes)),
+    ]
+    pages = []
+    for number, packet in enumerate(packets):
+        flags = 2 * (number == 0) + 4 * (number == len(packets) - 1)
+        table = bytes([255] * (len(packet) // 255) + [len(packet) % 255])
+        pages.append(b"OggS" + struct.pack("<BBqIII", 0, flags, 0, 1, number, 0) + bytes([len(table)]) + table + packet)
+    return seal_pages(b"".join(pages))
+
+
 _FOREIGN_CONTAINERS = {container for container, _, _ in FOREIGN}
 _CRC_TABLE = _build_crc_table()
 
@@ -344,3 +439,6 @@ _FORM_CHUNKS = {
     b"basc": struct.pack(">IIHHHH", 1, 4, 60, 2, 4, 4) + bytes(68),
 }
 _ID3V2 = b"ID3\x03\0\0" + bytes([0, 0, 0, 31]) + b"TIT2" + struct.pack(">IH", 7, 0) + b"\0title\0" + bytes(14)
+_ID3V1 = b"TAG" + b"title".ljust(125, b"\0")
+_APE = b"APETAGEX" + struct.pack("<IIII", 2000, 32, 0, 0) + bytes(8)
+_LYRICS = b"LYRICSBEGININD0000200" + b"000021LYRICS200" + _ID3V1

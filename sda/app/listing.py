@@ -26,7 +26,7 @@ LIMITS = (
 REMEDIES = {
     "too short": "join it with others, or lower data.min_duration_s",
     "silent": "turn it up, or lower data.silence_dbfs",
-    "empty": "export it again, or delete it",
+    "empty": "export it again",
     "unreadable: not a regular file": "nothing to do",
     "unreadable: a link": "mend the link, or delete it",
     "unreadable": "open it in an audio editor and export it as WAV or FLAC",

@@ -5,17 +5,21 @@ Letters in the shapes below: `T` samples at the target rate, `C` channels.
 
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from sda.audio.containers import Content, inspect_content, name_unknown
+from sda.audio.decoder_words import no_decoder_words
+from sda.audio.decoding import UNKNOWN_FRAMES, BrokenSoundError, decode_sound, list_sources
+from sda.audio.foreign import describe_foreign
 from sda.errors import DataError
 
 SUPPORTED_SUFFIXES = frozenset({".wav", ".aif", ".aiff", ".aifc", ".flac", ".ogg", ".oga", ".mp3"})
@@ -49,7 +53,7 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class AudioMetadata:
-    """What a file's header says about it."""
+    """What is known of a file before it is decoded."""
 
     path: Path
     sample_rate_hz: int
@@ -60,6 +64,9 @@ class AudioMetadata:
     """Frames (samples per channel) that the header announces; a guess for an MP3 without a Xing or Info tag."""
     subtype: str
     """libsndfile's name for the sample format, such as `PCM_16` or `VORBIS`."""
+    content: Content = field(default=Content(), repr=False)
+    """Where the sounds lie in the file. Of several at different rates or with different channels, the highest rate and
+    the most channels stand above, and `n_frames` counts all of them."""
 
     @property
     def duration_s(self) -> float:
@@ -68,28 +75,36 @@ class AudioMetadata:
 
 
 def get_metadata(path: str | os.PathLike[str]) -> AudioMetadata:
-    """Read a sound file's header without decoding it.
+    """Look into a sound file without decoding it.
 
     Raises:
         DataError: the file is missing, libsndfile cannot read its header, or the header says what no sound has.
     """
     try:
-        _refuse_locked(path)
-        info = soundfile.info(os.fspath(path))
-        _refuse_implausible(info)
+        content = inspect_content(path)
+        with open(path, "rb") as file:
+            infos = _read_infos(path, file, content)
     except (soundfile.SoundFileError, OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as sound ({error}). Convert it to WAV or FLAC.") from error
+        cause = _find_cause(path, error)
+        advice = "" if "; " in str(cause) else " Convert it to WAV or FLAC."
+        raise DataError(f"{path}: cannot be read as sound ({cause}).{advice}") from cause
+    rate_hz = max(int(info.samplerate) for info in infos)
+    counts = [int(info.frames) for info in infos]
+    lengths = [
+        expected_samples(count, int(info.samplerate), rate_hz) for count, info in zip(counts, infos, strict=True)
+    ]
     return AudioMetadata(
         path=Path(path),
-        sample_rate_hz=int(info.samplerate),
-        n_channels=int(info.channels),
-        n_frames=int(info.frames),
-        subtype=str(info.subtype),
+        sample_rate_hz=rate_hz,
+        n_channels=max(int(info.channels) for info in infos),
+        n_frames=sum(lengths) if max(counts) < UNKNOWN_FRAMES else UNKNOWN_FRAMES,
+        subtype=str(infos[0].subtype),
+        content=content,
     )
 
 
 def read_blocks(path: str | os.PathLike[str]) -> Iterator[FloatArray]:
-    """Decode a file block by block at its own rate.
+    """Decode a file block by block at its own rate: all sounds in it, one behind the other, as one.
 
     Yields:
         Arrays `[<= BLOCK_SAMPLES / C, C]`, float32, full scale at ±1 for integer formats.
@@ -98,17 +113,21 @@ def read_blocks(path: str | os.PathLike[str]) -> Iterator[FloatArray]:
         DataError: decoding fails, at the start or midway.
     """
     try:
-        _refuse_locked(path)
-        with soundfile.SoundFile(os.fspath(path)) as file:
-            # Else soundfile seeks after every block, and what follows a seek in an MP3 is decoded wrongly.
-            file.seekable = lambda: False
-            while True:
-                block = file.read(max(1, BLOCK_SAMPLES // file.channels), dtype="float32", always_2d=True)
-                if len(block) == 0:
-                    return
-                yield block
-    except (soundfile.SoundFileError, OSError) as error:
-        raise DataError(f"{path}: cannot be decoded ({error}). Re-export the file or remove it.") from error
+        content = inspect_content(path)
+        with open(path, "rb") as file:
+            sources = list_sources(path, file, content)
+            if len(sources) == 1:
+                yield from decode_sound(sources[0], BLOCK_SAMPLES)
+                return
+            infos = _read_infos(path, file, content)
+            rate_hz = max(int(info.samplerate) for info in infos)
+            n_channels = max(int(info.channels) for info in infos)
+            for source, info in zip(sources, infos, strict=True):
+                yield from _match(decode_sound(source, BLOCK_SAMPLES), int(info.samplerate), rate_hz, n_channels)
+    except (soundfile.SoundFileError, OSError, ValueError) as error:
+        cause = _find_cause(path, error)
+        advice = "" if "; " in str(cause) else " Re-export the file or leave it out."
+        raise DataError(f"{path}: cannot be decoded ({cause}).{advice}") from cause
 
 
 def load_audio(path: str | os.PathLike[str], sample_rate_hz: int = 48000) -> FloatArray:
@@ -139,11 +158,11 @@ def read_mono(path: str | os.PathLike[str], sample_rate_hz: int) -> Iterator[Flo
     is_empty = True
     for block in read_blocks(path):
         if fault := judge_peak(float(np.abs(block).max(initial=0.0))):
-            raise DataError(f"{path}: {fault}. Re-export the file or remove it.")
+            raise DataError(f"{path}: {fault}. Re-export the file or leave it out.")
         is_empty = False
         yield resampler.feed(block)
     if is_empty:
-        raise DataError(f"{path}: holds no samples. Remove the file.")
+        raise DataError(f"{path}: holds no samples. Export it again.")
     yield resampler.finish()
 
 
@@ -222,6 +241,8 @@ def encode_mp3(waveform: FloatArray, sample_rate_hz: int) -> bytes:
 
 def explain_failure(error: BaseException) -> str:
     """Why a file cannot be used, from the error that it caused; without its path, which whoever reports it knows."""
+    if isinstance(error, BrokenSoundError):
+        return f"truncated or damaged: {error}"
     if isinstance(error, soundfile.LibsndfileError):
         reason = _REWORDED.get(error.code) or error.error_string.removeprefix("Error : ").rstrip(".")
         # libsndfile's errors say what was being done only when that was opening.
@@ -231,16 +252,46 @@ def explain_failure(error: BaseException) -> str:
     return f"unreadable: {error}"
 
 
-def _refuse_locked(path: str | os.PathLike[str]) -> None:
-    """Raise the system's own error where it refuses to open a file; libsndfile knows only "System error"."""
-    with open(path, "rb"):
-        pass
+def _read_infos(path: str | os.PathLike[str], file: BinaryIO, content: Content) -> list[Any]:
+    infos = []
+    for source in list_sources(path, file, content):
+        with no_decoder_words():
+            infos.append(soundfile.info(source))
+        _refuse_implausible(infos[-1])
+    return infos
+
+
+def _match(
+    blocks: Iterable[FloatArray], file_rate_hz: int, sample_rate_hz: int, n_channels: int
+) -> Iterator[FloatArray]:
+    """One of several sounds in a file as the others are: at their rate, its channels repeated up to their number."""
+    stream = None
+    if file_rate_hz != sample_rate_hz:
+        stream = soxr.ResampleStream(file_rate_hz, sample_rate_hz, n_channels, dtype="float32", quality="HQ")
+    n_in = n_out = 0
+    for block in blocks:
+        n_in += len(block)
+        widened = np.ascontiguousarray(block[:, np.arange(n_channels) % block.shape[1]])
+        ready = widened if stream is None else stream.resample_chunk(widened)
+        n_out += len(ready)
+        yield ready
+    if stream is not None:
+        rest = stream.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
+        missing = max(0, expected_samples(n_in, file_rate_hz, sample_rate_hz) - n_out)
+        yield np.pad(rest, ((0, max(0, missing - len(rest))), (0, 0)))[:missing]
+
+
+def _find_cause(path: str | os.PathLike[str], error: Exception) -> Exception:
+    """The error itself, or what the file's content is where libsndfile recognised nothing."""
+    unknown = isinstance(error, soundfile.LibsndfileError) and error.code in (1, 7)
+    words = name_unknown(path) if unknown else ""
+    return ValueError(words) if words else error
 
 
 def _refuse_implausible(info: Any) -> None:
     """Stop before a damaged header makes decoding take for ever."""
     if info.format not in CONTAINERS:
-        raise ValueError(f"its content is {info.format_info}, not a supported format")
+        raise ValueError(describe_foreign(info.format_info))
     if not 1 <= info.channels <= MAX_CHANNELS:
         raise ValueError(f"its header says {info.channels} channels")
     if not SAMPLE_RATES_HZ[0] <= info.samplerate <= SAMPLE_RATES_HZ[1]:

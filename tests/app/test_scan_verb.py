@@ -75,7 +75,7 @@ def test_every_file_is_shown_with_what_is_known_of_it(command_line, mixed):
     for words in (
         MARKUP_NAME,
         "10 usable files, 14 s",
-        "left out: broken.wav: truncated: only 0.06 s can be decoded; copy or export it again",
+        "left out: broken.wav: truncated: only 0.06 s of its 1.25 s can be decoded; copy or export it again",
         "left out: notes.txt: unsupported format .txt; convert it to WAV or FLAC",
         "left out: silent.wav: silent: it never exceeds -80 dBFS (data.silence_dbfs); turn it up",
         "left out: garbage.wav: unreadable",
@@ -113,7 +113,7 @@ def test_the_page_stands_alone_and_shows_every_sound(page):
     for words in (
         MARKUP_NAME,
         "left out: truncated",
-        "truncated: only 0.06 s can be decoded",
+        "truncated: only 0.06 s of its 1.25 s can be decoded",
         "copy or export it again",
         "tone_000 copy.wav = tone_000.wav",
         "held out",
