@@ -16,6 +16,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from sda.audio.mono import ChannelSurvey, Mix, Mixer
 from sda.errors import DataError
 
 SUPPORTED_SUFFIXES = frozenset({".wav", ".aif", ".aiff", ".aifc", ".flac", ".ogg", ".oga", ".mp3"})
@@ -114,8 +115,8 @@ def read_blocks(path: str | os.PathLike[str]) -> Iterator[FloatArray]:
 def load_audio(path: str | os.PathLike[str], sample_rate_hz: int = 48000) -> FloatArray:
     """Decode a whole file to mono at one rate.
 
-    Channels are averaged; the rate is converted by soxr at its "HQ" setting (linear phase, aliases below
-    −120 dB). Levels are kept as they are: nothing is normalised.
+    Channels become one as `ChannelSurvey` chooses: averaged where they do not cancel. The rate is converted by soxr at
+    its "HQ" setting (linear phase, aliases below −120 dB). Levels are kept as they are: nothing is normalised.
 
     Shape:
         output `[ceil(frames · sample_rate_hz / file rate)]`, float32.
@@ -124,19 +125,34 @@ def load_audio(path: str | os.PathLike[str], sample_rate_hz: int = 48000) -> Flo
         DataError: the file cannot be decoded, holds no samples, or holds some that are no sound.
     """
     metadata = get_metadata(path)
-    resampler = MonoResampler(metadata.sample_rate_hz, sample_rate_hz)
+    survey = ChannelSurvey(metadata.sample_rate_hz, metadata.n_channels)
+    waveform = _load_mix(metadata, sample_rate_hz, Mix(), survey)
+    mix = survey.choose()
+    return waveform if mix == Mix() else _load_mix(metadata, sample_rate_hz, mix)
+
+
+def _load_mix(
+    metadata: AudioMetadata, sample_rate_hz: int, mix: Mix, survey: ChannelSurvey | None = None
+) -> FloatArray:
+    """Decode a whole file to one mix of its channels, which a survey may look at on the way."""
+    path = metadata.path
+    mixer, resampler = Mixer(mix, metadata.sample_rate_hz), Resampler(metadata.sample_rate_hz, sample_rate_hz)
     pieces = []
     for block in read_blocks(path):
         if fault := judge_peak(float(np.abs(block).max(initial=0.0))):
             raise DataError(f"{path}: {fault}. Re-export the file or remove it.")
-        pieces.append(resampler.feed(block))
+        if block.shape[1] != metadata.n_channels:
+            raise DataError(f"{path}: was replaced while it was read. Try again.")
+        if survey is not None:
+            survey.add(block)
+        pieces.append(resampler.feed(mixer.mix(block)))
     if not pieces:
         raise DataError(f"{path}: holds no samples. Remove the file.")
     return np.concatenate([*pieces, resampler.finish()])
 
 
-class MonoResampler:
-    """Blocks of any file → mono at another rate, block by block, so that length costs no memory.
+class Resampler:
+    """Mono sound → another rate, block by block, so that length costs no memory.
 
     The output of all calls, joined, has `expected_samples` samples.
     """
@@ -149,10 +165,9 @@ class MonoResampler:
         self._n_in = 0
         self._n_out = 0
 
-    def feed(self, block: FloatArray) -> FloatArray:
-        """Take one block `[N, C]`; what is ready of the output, `[T]`."""
-        self._n_in += len(block)
-        mono: FloatArray = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+    def feed(self, mono: FloatArray) -> FloatArray:
+        """Take one block `[N]`; what is ready of the output, `[T]`."""
+        self._n_in += len(mono)
         return self._count(mono if self._stream is None else self._stream.resample_chunk(mono))
 
     def finish(self) -> FloatArray:
