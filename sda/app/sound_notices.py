@@ -47,8 +47,8 @@ def describe_sounds(scan: Scan, sample_rate_hz: int, n_fft: int, hop_length: int
         )
     if shifted:
         notices.append(
-            f"a constant or drifting voltage (DC) in {_count(shifted, usable)} is taken out by a high-pass at "
-            f"{HIGH_PASS_HZ:g} Hz: {name(shifted, lambda found: f'{found.offset:+.2g}')}"
+            f"constant voltage (DC) or drift in {_count(shifted, usable)} is taken out by a high-pass at "
+            f"{HIGH_PASS_HZ:g} Hz: {name(shifted, lambda found: f'mean {found.offset:+.2g}')}"
         )
     if ultrasonic:
         notices.append(

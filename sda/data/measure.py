@@ -14,8 +14,8 @@ from sda.audio.io import FloatArray, judge_peak
 from sda.audio.mono import COMPLETE_LOSS_DB, NO_POWER, STRETCH_S, ChannelSurvey, Mix
 from sda.data.bandwidth import Spectrometer
 
-QUIET_DB = -60.0
-"""Windows whose RMS stays below this, against the loudest one, count as silence."""
+QUIET_DB = -45.0
+"""Windows whose RMS stays below this, against the loudest one, count as silence, however loud a recording is."""
 WINDOW_S = 0.02
 CLIPPED = 0.9999
 """Samples at or beyond this share of full scale count as clipped; a lone peak of a normalised file is one of them."""
@@ -23,7 +23,7 @@ LOWEST_DBFS = -120.0
 """Level that digital silence is given, so that every level is a number."""
 
 _WINDOWS_IN_STRETCH = round(STRETCH_S / WINDOW_S)
-_STEPS_DB = np.arange(-200.0, 61.0)
+_STEPS_DB = np.linspace(-200.0, 60.0, 2601)
 """Levels by which windows are sorted."""
 
 
@@ -47,7 +47,7 @@ class Measured:
     clipped_fraction: float = 0.0
     """Share of the file's own samples at full scale or beyond."""
     quiet_fraction: float = 0.0
-    """Share of 20 ms windows of what is kept that are silence, 60 dB below the loudest one."""
+    """Share of 20 ms windows of what is kept that are silence, 45 dB or more below the loudest one."""
     bandwidth_hz: float = 0.0
     """Up to where what is kept reaches; what lies higher is 80 dB below the whole, or the noise of rounding."""
     offset: float = 0.0
@@ -172,7 +172,8 @@ class LevelMeter:
         filled = np.flatnonzero(self._counts[1:]) + 1
         if len(filled) == 0:
             return LOWEST_DBFS, 1.0 if self._counts.any() else 0.0
-        sounding = filled[filled > filled[-1] + QUIET_DB]
+        # Number n holds what lies from the level n - 1 on.
+        sounding = filled[_STEPS_DB[filled - 1] > _STEPS_DB[filled[-1] - 1] + QUIET_DB]
         n_loud = int(self._counts[sounding].sum())
         level_dbfs = to_dbfs(math.sqrt(float(self._powers[sounding].sum()) / n_loud))
         return level_dbfs, 1.0 - n_loud / int(self._counts.sum())

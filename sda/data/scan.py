@@ -247,9 +247,9 @@ def _find_fault(measured: Measured, min_duration_s: float, silence_dbfs: float, 
         return f"too short to use: under {min_duration_s:g} s (data.min_duration_s)"
     if measured.peak < 10 ** (silence_dbfs / 20):
         if measured.rate_loss_db > MOST_LOST_DB:
-            highest_khz, rate_hz = kept_rate_hz / 2000, measured.sample_rate_hz
             return (
-                f"silent below {highest_khz:g} kHz: all of its sound is higher; raise audio.sample_rate_hz to {rate_hz}"
+                f"silent below {kept_rate_hz / 2000:g} kHz: its sound is higher; "
+                f"raise audio.sample_rate_hz, up to {measured.sample_rate_hz}"
             )
         if abs(measured.offset) >= 10 ** (silence_dbfs / 20):
             return f"constant voltage (DC) of {measured.offset:+.2g} without any sound; check how it was recorded"
