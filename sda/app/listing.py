@@ -20,7 +20,7 @@ LIMITS = (
     f"more than {100 * MOST_CLIPPED:g} % clipped",
     f"more than {100 * MOST_SILENCE:g} % silence",
     f"DC offset beyond ±{LARGEST_OFFSET:g}",
-    "channels left out, as they are silent or cancel",
+    "channels left out, being silent or lost in an average",
 )
 """The five in words."""
 

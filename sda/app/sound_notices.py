@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from sda.app.listing import QUIETEST_DBFS, show_name
-from sda.audio.mono import COMPLETE_LOSS_DB, HIGH_PASS_HZ, MOST_LOST_DB
+from sda.audio.mono import COMPLETE_LOSS_DB, DEAD_DB, HIGH_PASS_HZ, MOST_LOST_DB
 from sda.data.measure import Measured, to_dbfs
 from sda.data.scan import Scan, ScannedFile
 
@@ -38,12 +38,13 @@ def describe_sounds(scan: Scan, sample_rate_hz: int, n_fft: int, hop_length: int
     notices = []
     if cancelling:
         notices.append(
-            f"channels cancel in {_count(cancelling, usable)}, their average would lose more than {MOST_LOST_DB:g} dB: "
-            f"one of each is kept: {name(cancelling, _say_loss)}"
+            f"averaging the channels of {_count(cancelling, usable)} would lose more than {MOST_LOST_DB:g} dB, as they "
+            f"cancel or are many: one of each is kept: {name(cancelling, _say_loss)}"
         )
     if muted:
         notices.append(
-            f"silent channels in {_count(muted, usable)} are left out of the average: {name(muted, _say_channels)}"
+            f"channels without sound ({-DEAD_DB:g} dB below the loudest) in {_count(muted, usable)} are left out of the "
+            f"average: {name(muted, _say_channels)}"
         )
     if shifted:
         notices.append(
