@@ -43,8 +43,8 @@ def describe_sounds(scan: Scan, sample_rate_hz: int, n_fft: int, hop_length: int
         )
     if muted:
         notices.append(
-            f"channels without sound ({-DEAD_DB:g} dB below the loudest) in {_count(muted, usable)} are left out of the "
-            f"average: {name(muted, _say_channels)}"
+            f"channels without sound ({-DEAD_DB:g} dB below the loudest) in {_count(muted, usable)} "
+            f"are left out of the average: {name(muted, _say_channels)}"
         )
     if shifted:
         notices.append(
