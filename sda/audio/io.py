@@ -127,6 +127,7 @@ def load_audio(path: str | os.PathLike[str], sample_rate_hz: int = 48000) -> Flo
     metadata = get_metadata(path)
     survey = ChannelSurvey(metadata.sample_rate_hz, metadata.n_channels)
     waveform = _load_mix(metadata, sample_rate_hz, Mix(), survey)
+    survey.finish()
     mix = survey.choose()
     return waveform if mix == Mix() else _load_mix(metadata, sample_rate_hz, mix)
 

@@ -112,11 +112,26 @@ class ChannelSurvey:
         self._energy = np.zeros((n_channels, n_channels))
         self._offset_energy = np.zeros((n_channels, n_channels))
         self._first_means: NDArray[np.float64] | None = None
+        self._stretch = max(1, round(STRETCH_S * sample_rate_hz))
+        self._rest: Samples = np.zeros((0, n_channels), np.float32)
 
     def add(self, block: Samples) -> None:
         """Take one block `[N, C]` of samples that are sound."""
-        sound = block.astype(np.float64)
-        starts = np.arange(0, len(sound), max(1, round(STRETCH_S * self._rate_hz)))
+        waiting = np.concatenate([self._rest, block])
+        n_whole = len(waiting) // self._stretch * self._stretch
+        self._take(waiting[:n_whole])
+        self._rest = waiting[n_whole:]
+
+    def finish(self) -> None:
+        """All blocks were taken; what there is to tell is known now."""
+        self._take(self._rest)
+        self._rest = self._rest[:0]
+
+    def _take(self, samples: Samples) -> None:
+        if len(samples) == 0:
+            return
+        sound = samples.astype(np.float64)
+        starts = np.arange(0, len(sound), self._stretch)
         lengths = np.diff(np.append(starts, len(sound)))[:, None]
         means = np.add.reduceat(sound, starts, axis=0) / lengths
         sound -= np.repeat(means, lengths[:, 0], axis=0)

@@ -233,6 +233,7 @@ def _keep(
             fingerprinter.feed(mono)
             keep(resampler.feed(mono))
         keep(resampler.finish())
+        survey.finish()
         measured = meter.finish(survey, mix, find_loss(metadata, meter.n_frames))
         if not measured.fault and (chosen is not None or survey.choose() == mix):
             writer.keep(digest.hexdigest())
