@@ -20,8 +20,12 @@ LIMITS = (
     f"more than {100 * MOST_CLIPPED:g} % clipped",
     f"more than {100 * MOST_SILENCE:g} % silence",
     f"DC offset beyond ±{LARGEST_OFFSET:g}",
+    "channels left out, being silent or lost in an average",
 )
-"""The four in words."""
+"""The five in words."""
+
+LONGEST_LIST = 12
+"""Signs that the numbers of channels may take in a cell."""
 
 REMEDIES = {
     "too short": "join it with others, or lower data.min_duration_s",
@@ -132,25 +136,27 @@ def find_oddities(measured: Measured) -> dict[str, str]:
         measured.clipped_fraction > MOST_CLIPPED,
         measured.quiet_fraction > MOST_SILENCE,
         abs(measured.offset) > LARGEST_OFFSET,
+        bool(measured.channels_kept),
     )
-    columns = ("level", "clipped", "silence", "offset")
+    columns = ("level", "clipped", "silence", "offset", "channels")
     return {column: words for column, words, odd in zip(columns, LIMITS, is_odd, strict=True) if odd}
 
 
 def format_cells(measured: Measured) -> dict[str, str]:
     """What was measured, as text by column; empty where the file could not be read."""
-    columns = ("length", "rate", "channels", "encoding", "peak", "level", "clipped", "silence", "offset")
+    columns = ("length", "rate", "channels", "encoding", "peak", "level", "clipped", "silence", "bandwidth", "offset")
     if not measured.n_frames:
         return dict.fromkeys(columns, "")
     values = (
         f"{measured.duration_s:.2f}",
         f"{measured.sample_rate_hz / 1000:g}",
-        f"{measured.n_channels}",
+        _format_channels(measured),
         measured.encoding,
         f"{to_dbfs(measured.peak):z.1f}",
         f"{measured.level_dbfs:z.1f}",
         _format_percent(measured.clipped_fraction),
         _format_percent(measured.quiet_fraction),
+        f"{measured.bandwidth_hz / 1000:.1f}",
         f"{measured.offset:+.4f}" if abs(measured.offset) >= 5e-5 else "0",
     )
     return dict(zip(columns, values, strict=True))
@@ -163,6 +169,18 @@ def show_name(path: str, root: str) -> str:
     'wet\\n/é 😀.wav'
     """
     return make_printable(Path(path).relative_to(root).as_posix())
+
+
+def _format_channels(measured: Measured) -> str:
+    """How many there are, and which of them are kept where not all are.
+
+    >>> _format_channels(Measured(n_channels=6)), _format_channels(Measured(n_channels=2, channels_kept="1"))
+    ('6', '#1 of 2')
+    """
+    kept, n_channels = measured.channels_kept, measured.n_channels
+    if not kept:
+        return f"{n_channels}"
+    return f"#{kept} of {n_channels}" if len(kept) <= LONGEST_LIST else f"{kept.count(',') + 1} of {n_channels}"
 
 
 def _format_percent(fraction: float) -> str:

@@ -33,6 +33,7 @@ COLUMNS = {
     "level": "level, dBFS",
     "clipped": "clipped, %",
     "silence": "silence, %",
+    "bandwidth": "up to, kHz",
     "offset": "DC offset",
 }
 """What was measured, with its heading."""

@@ -25,9 +25,10 @@ HEADINGS = {
     "level": "level\ndBFS",
     "clipped": "clipped\n%",
     "silence": "silence\n%",
+    "bandwidth": "up to\nkHz",
     "offset": "DC",
 }
-WIDE_ONLY = frozenset({"rate", "channels", "encoding", "peak"})
+WIDE_ONLY = frozenset({"rate", "channels", "encoding", "peak", "bandwidth"})
 """Columns that a narrow terminal does without."""
 
 

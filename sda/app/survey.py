@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
+from sda.app.sound_notices import describe_sounds
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import AUTO, Groups, group_files
@@ -80,7 +81,8 @@ def survey_folder(config: TrainRunConfig) -> tuple[Scan, Groups, Split]:
 
 def find_notices(config: TrainRunConfig, scan: Scan, groups: Groups) -> list[str]:
     """What the user should know of the folder before anything is trained on it."""
-    notices = []
+    audio = config.audio
+    notices = describe_sounds(scan, audio.sample_rate_hz, audio.n_fft, audio.hop_length)
     if groups.near_duplicates:
         pair = groups.near_duplicates[0]
         n_pairs = len(groups.near_duplicates)

@@ -20,6 +20,7 @@ from sda.audio.containers import Content, inspect_content, name_unknown
 from sda.audio.decoder_words import no_decoder_words
 from sda.audio.decoding import UNKNOWN_FRAMES, BrokenSoundError, decode_sound, list_sources
 from sda.audio.foreign import describe_foreign
+from sda.audio.mono import ChannelSurvey, Mixer
 from sda.errors import DataError
 
 SUPPORTED_SUFFIXES = frozenset({".wav", ".aif", ".aiff", ".aifc", ".flac", ".ogg", ".oga", ".mp3"})
@@ -133,8 +134,8 @@ def read_blocks(path: str | os.PathLike[str]) -> Iterator[FloatArray]:
 def load_audio(path: str | os.PathLike[str], sample_rate_hz: int = 48000) -> FloatArray:
     """Decode a whole file to mono at one rate.
 
-    Channels are averaged; the rate is converted by soxr at its "HQ" setting (linear phase, aliases below
-    −120 dB). Levels are kept as they are: nothing is normalised.
+    Channels become one as `ChannelSurvey` chooses: averaged where they do not cancel. The rate is converted by soxr at
+    its "HQ" setting (linear phase, aliases below −120 dB). Levels are kept as they are: nothing is normalised.
 
     Shape:
         output `[ceil(frames · sample_rate_hz / file rate)]`, float32.
@@ -146,7 +147,7 @@ def load_audio(path: str | os.PathLike[str], sample_rate_hz: int = 48000) -> Flo
 
 
 def read_mono(path: str | os.PathLike[str], sample_rate_hz: int) -> Iterator[FloatArray]:
-    """`load_audio`, block by block.
+    """`load_audio`, block by block: decoded once to choose the mix of the channels, and once more to mix them.
 
     Yields:
         Arrays `[T]`, one at least.
@@ -154,20 +155,34 @@ def read_mono(path: str | os.PathLike[str], sample_rate_hz: int) -> Iterator[Flo
     Raises:
         DataError: as `load_audio`, when it comes to where the fault lies.
     """
-    resampler = MonoResampler(get_metadata(path).sample_rate_hz, sample_rate_hz)
-    is_empty = True
-    for block in read_blocks(path):
-        if fault := judge_peak(float(np.abs(block).max(initial=0.0))):
-            raise DataError(f"{path}: {fault}. Re-export the file or leave it out.")
-        is_empty = False
-        yield resampler.feed(block)
-    if is_empty:
-        raise DataError(f"{path}: holds no samples. Export it again.")
+    metadata = get_metadata(path)
+    survey = ChannelSurvey(metadata.sample_rate_hz, metadata.n_channels)
+    for block in _read_sound(metadata):
+        survey.add(block)
+    survey.finish()
+    mixer = Mixer(survey.choose(), metadata.sample_rate_hz)
+    resampler = Resampler(metadata.sample_rate_hz, sample_rate_hz)
+    for block in _read_sound(metadata):
+        yield resampler.feed(mixer.mix(block))
     yield resampler.finish()
 
 
-class MonoResampler:
-    """Blocks of any file → mono at another rate, block by block, so that length costs no memory.
+def _read_sound(metadata: AudioMetadata) -> Iterator[FloatArray]:
+    """The blocks of a file, which are seen to be sound. Arrays `[T, C]`, one at least."""
+    path, is_empty = metadata.path, True
+    for block in read_blocks(path):
+        if fault := judge_peak(float(np.abs(block).max(initial=0.0))):
+            raise DataError(f"{path}: {fault}. Re-export the file or leave it out.")
+        if block.shape[1] != metadata.n_channels:
+            raise DataError(f"{path}: was replaced while it was read. Try again.")
+        is_empty = False
+        yield block
+    if is_empty:
+        raise DataError(f"{path}: holds no samples. Export it again.")
+
+
+class Resampler:
+    """Mono sound → another rate, block by block, so that length costs no memory.
 
     The output of all calls, joined, has `expected_samples` samples.
     """
@@ -180,10 +195,9 @@ class MonoResampler:
         self._n_in = 0
         self._n_out = 0
 
-    def feed(self, block: FloatArray) -> FloatArray:
-        """Take one block `[N, C]`; what is ready of the output, `[T]`."""
-        self._n_in += len(block)
-        mono: FloatArray = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+    def feed(self, mono: FloatArray) -> FloatArray:
+        """Take one block `[N]`; what is ready of the output, `[T]`."""
+        self._n_in += len(mono)
         return self._count(mono if self._stream is None else self._stream.resample_chunk(mono))
 
     def finish(self) -> FloatArray:

@@ -1,8 +1,8 @@
 """Decoded sound on disk, outside the user's folder: waveforms mapped into memory, and what is known of each file.
 
 A waveform is kept under the hash of its content, the rate, and the version of the way it is made; what was measured
-of a file is kept under its path, and holds as long as the file's size, times and inode do. Everything is written
-under a temporary name and renamed, with a checksum; what does not match its checksum is dropped and made again.
+of it is kept under its file's path and the rate, and holds as long as that file's size, times and inode do. All is
+written under a temporary name and renamed, with a checksum; what does not match its checksum is dropped and made again.
 Nothing here need be durable, so nothing waits for the disk.
 
 The checksums tell of damage, not of malice: a folder that others can write to is not used.
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from sda.audio.io import FloatArray
 from sda.errors import CacheError
 
-VERSION = 2
+VERSION = 3
 """Counts changes of how files are decoded, measured or stored; older entries are not used any more."""
 
 ENVIRONMENT_VARIABLE = "SDA_CACHE_DIR"
@@ -187,7 +187,7 @@ class SoundCache:
         return self.folder / "waveforms"
 
     def _record(self, path: str) -> Path:
-        return self._records / f"{hashlib.sha256(path.encode()).hexdigest()[:40]}-v{VERSION}.json"
+        return self._records / f"{hashlib.sha256(path.encode()).hexdigest()[:40]}-{self.sample_rate_hz}-v{VERSION}.json"
 
     def _waveform(self, key: str) -> Path:
         return self._waveforms / f"{key}-{self.sample_rate_hz}-v{VERSION}.f32"

@@ -7,13 +7,13 @@ Reference:
     Haitsma & Kalker, "A Highly Robust Audio Fingerprinting System", ISMIR 2002. Here the frames lie 16 ms apart
     (a trim by any length is at most 8 ms off the grid, of a window of 256 ms), and 200–3600 Hz are looked at.
 
-Letters in the shapes: `N` frames, `T` samples, `C` channels.
+Letters in the shapes: `N` frames, `T` samples.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sda.audio.io import FloatArray, MonoResampler
+from sda.audio.io import FloatArray, Resampler
 
 RATE_HZ = 8000
 """Rate at which sound is fingerprinted."""
@@ -41,15 +41,15 @@ class Fingerprinter:
     """Takes a file block by block; memory does not grow with its length but for the fingerprint itself."""
 
     def __init__(self, file_rate_hz: int):
-        self._resampler = MonoResampler(file_rate_hz, RATE_HZ, quality="MQ")
+        self._resampler = Resampler(file_rate_hz, RATE_HZ, quality="MQ")
         # Half a window of silence at both ends, so that a sound shorter than a window has frames too.
         self._tail: FloatArray = np.zeros(WINDOW_SAMPLES // 2, np.float32)
         self._last_contrast: NDArray[np.float32] | None = None
         self._pieces: list[Fingerprint] = []
 
-    def feed(self, block: FloatArray) -> None:
-        """Take one block `[T, C]` at the file's rate."""
-        self._take(self._resampler.feed(block))
+    def feed(self, samples: FloatArray) -> None:
+        """Take mono samples `[T]` at the file's rate."""
+        self._take(self._resampler.feed(samples))
 
     def finish(self) -> Fingerprint:
         """The fingerprint of everything fed, `[N]`."""

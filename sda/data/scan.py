@@ -1,4 +1,4 @@
-"""What is in a folder, and what of it is usable: every file is decoded once, and bad ones are left out by name."""
+"""What is in a folder, and what of it is usable: every file is decoded, and bad ones are left out by name."""
 
 import hashlib
 import math
@@ -11,8 +11,17 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from sda.audio.io import SUPPORTED_SUFFIXES, MonoResampler, explain_failure, get_metadata, read_blocks
+from sda.audio.io import (
+    SUPPORTED_SUFFIXES,
+    AudioMetadata,
+    FloatArray,
+    Resampler,
+    explain_failure,
+    get_metadata,
+    read_blocks,
+)
 from sda.audio.length import find_loss
+from sda.audio.mono import MOST_LOST_DB, ChannelSurvey, Mix, Mixer
 from sda.data.cache import SoundCache, sign_file
 from sda.data.fingerprint import NO_FINGERPRINT, Fingerprint, Fingerprinter
 from sda.data.measure import Measured, Meter
@@ -106,7 +115,7 @@ def scan_folder(
     Args:
         root: the folder; `~` is expanded. Nothing is written into it.
         min_duration_s: files shorter than this are quarantined.
-        silence_dbfs: files whose peak stays below this are quarantined as silent.
+        silence_dbfs: files of which no sample that is kept exceeds this are quarantined as silent.
         cache: keeps waveforms and measurements; the default folder at 48 kHz if not given.
         progress: told after every file.
         with_generated: look into folders of generated sound too.
@@ -157,14 +166,16 @@ def scan_file(
     known = store.find_record(name)
     if known is not None:
         file = ScannedFile(name, sha256=known[0]["sha256"], measured=Measured(**known[0]["measured"]))
-        file = replace(file, reason=_find_fault(file.measured, min_duration_s, silence_dbfs))
+        file = replace(file, reason=_find_fault(file.measured, min_duration_s, silence_dbfs, store.sample_rate_hz))
         if not file.usable or store.open_waveform(file.sha256) is not None:
             return file, known[1]
     signature = sign_file(name)
     file, fingerprint = _decode(name, store)
     if file.sha256:  # what could not be read is tried again: the fault may have been the disk's or the network's
         store.keep_record(name, signature, {"sha256": file.sha256, "measured": asdict(file.measured)}, fingerprint)
-    return replace(file, reason=_find_fault(file.measured, min_duration_s, silence_dbfs)), fingerprint
+    return replace(
+        file, reason=_find_fault(file.measured, min_duration_s, silence_dbfs, store.sample_rate_hz)
+    ), fingerprint
 
 
 def _look_at(
@@ -177,42 +188,81 @@ def _look_at(
 
 
 def _decode(path: str, cache: SoundCache) -> tuple[ScannedFile, Fingerprint]:
-    """Decode a file from end to end, once: hash, measure, fingerprint and cache it on the way."""
+    """Decode a file from end to end: hash, measure, fingerprint and cache it on the way.
+
+    Once, as the average of its channels; a second time where it turns out that something else has to be kept.
+    """
     try:
         metadata = get_metadata(path)
-        rate_hz = metadata.sample_rate_hz
-        meter, fingerprinter = Meter(rate_hz, metadata.n_channels, metadata.subtype), Fingerprinter(rate_hz)
-        digest = hashlib.sha256(struct.pack("<ii", rate_hz, metadata.n_channels))
-        resampler = MonoResampler(rate_hz, cache.sample_rate_hz)
-        writer = cache.record_waveform()
-        with closing(writer):
-            for block in read_blocks(path):
-                if block.shape[1] != metadata.n_channels:
-                    raise DataError("it was replaced while it was read")
-                meter.add(block)
-                if meter.fault:
-                    break
-                digest.update(block.tobytes())
-                fingerprinter.feed(block)
-                writer.add(resampler.feed(block))
-            writer.add(resampler.finish())
-            measured = meter.finish(find_loss(metadata, meter.n_frames))
-            if not measured.fault:
-                writer.keep(digest.hexdigest())
-        return ScannedFile(path, sha256=digest.hexdigest(), measured=measured), fingerprinter.finish()
+        survey = ChannelSurvey(metadata.sample_rate_hz, metadata.n_channels)
+        found = _keep(metadata, cache, survey)
+        mix = survey.choose()
+        if mix != Mix() and not found[0].measured.fault:
+            first, found = found, _keep(metadata, cache, survey, mix)
+            if found[0].sha256 != first[0].sha256:
+                raise DataError("it was replaced while it was read")
+        return found
     except CacheError:
         raise
     except (DataError, OSError) as error:  # an OSError: it vanished while it was read
         return ScannedFile(path, measured=Measured(fault=explain_failure(error.__cause__ or error))), NO_FINGERPRINT
 
 
-def _find_fault(measured: Measured, min_duration_s: float, silence_dbfs: float) -> str:
+def _keep(
+    metadata: AudioMetadata, cache: SoundCache, survey: ChannelSurvey, chosen: Mix | None = None
+) -> tuple[ScannedFile, Fingerprint]:
+    """Decode a file once and cache one mix of its channels.
+
+    Args:
+        survey: looks at the channels, unless a mix is chosen already.
+        chosen: what to keep; without it the average, which is cached only where the survey finds that it will do.
+    """
+    path, rate_hz, mix = str(metadata.path), metadata.sample_rate_hz, chosen or Mix()
+    meter = Meter(rate_hz, metadata.n_channels, metadata.subtype, cache.sample_rate_hz)
+    fingerprinter, mixer = Fingerprinter(rate_hz), Mixer(mix, rate_hz)
+    digest = hashlib.sha256(struct.pack("<ii", rate_hz, metadata.n_channels))
+    resampler = Resampler(rate_hz, cache.sample_rate_hz)
+    writer = cache.record_waveform()
+
+    def keep(samples: FloatArray) -> None:
+        writer.add(samples)
+        meter.hear(samples)
+
+    with closing(writer):
+        for block in read_blocks(path):
+            if block.shape[1] != metadata.n_channels:
+                raise DataError("it was replaced while it was read")
+            meter.add(block)
+            if meter.fault:
+                break
+            digest.update(block.tobytes())
+            if chosen is None:
+                survey.add(block)
+            mono = mixer.mix(block)
+            fingerprinter.feed(mono)
+            keep(resampler.feed(mono))
+        keep(resampler.finish())
+        survey.finish()
+        measured = meter.finish(survey, mix, find_loss(metadata, meter.n_frames))
+        if not measured.fault and (chosen is not None or survey.choose() == mix):
+            writer.keep(digest.hexdigest())
+    return ScannedFile(path, sha256=digest.hexdigest(), measured=measured), fingerprinter.finish()
+
+
+def _find_fault(measured: Measured, min_duration_s: float, silence_dbfs: float, kept_rate_hz: int) -> str:
     """Why a file is left out, in words with what to do; empty for a usable one."""
     if measured.fault:
         return measured.fault
     if measured.duration_s < min_duration_s:
         return f"too short to use: under {min_duration_s:g} s (data.min_duration_s)"
     if measured.peak < 10 ** (silence_dbfs / 20):
+        if measured.rate_loss_db > MOST_LOST_DB:
+            return (
+                f"silent below {kept_rate_hz / 2000:g} kHz: its sound is higher; "
+                f"raise audio.sample_rate_hz, up to {measured.sample_rate_hz}"
+            )
+        if abs(measured.offset) >= 10 ** (silence_dbfs / 20):
+            return f"constant voltage (DC) of {measured.offset:+.2g} without any sound; check how it was recorded"
         return f"silent: it never exceeds {silence_dbfs:g} dBFS (data.silence_dbfs)"
     return ""
 

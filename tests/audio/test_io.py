@@ -52,9 +52,10 @@ def test_a_tone_keeps_its_pitch_and_level_at_any_rate(tmp_path, rate_hz):
 
 
 def test_channels_are_averaged(tmp_path):
-    stereo = np.stack([np.full(100, 0.5), np.full(100, -0.1)], axis=1)
+    sound = tone(440, 0.1, 48000)
+    stereo = np.stack([sound, -0.2 * sound], axis=1)
     soundfile.write(tmp_path / "a.wav", stereo, 48000, subtype="FLOAT")
-    np.testing.assert_allclose(load_audio(tmp_path / "a.wav", 48000), 0.2, atol=1e-6)
+    np.testing.assert_allclose(load_audio(tmp_path / "a.wav", 48000), 0.4 * sound, atol=1e-6)
 
 
 def test_what_cannot_be_decoded_is_named(tmp_path):
