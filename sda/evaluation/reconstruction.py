@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sda.audio.mel import LogMel, log_to_db
+from sda.audio.span import take_whole
 from sda.losses.spectral import WINDOWS, build_filters
 
 STFT_RESOLUTIONS = ((512, 50, 240), (1024, 120, 600), (2048, 240, 1200))
@@ -186,16 +187,28 @@ def list_measures(features: LogMel) -> dict[str, Measure]:
 
 
 @torch.no_grad()
-def measure_reconstruction(original: Tensor, reconstruction: Tensor, features: LogMel) -> dict[str, Tensor]:
+def measure_reconstruction(
+    original: Tensor, reconstruction: Tensor, features: LogMel, samples: Tensor | None = None
+) -> dict[str, Tensor]:
     """All measures of `list_measures`, one number a clip. Two `[B, T]` → `[B]` each.
+
+    Args:
+        samples: where in each clip its sound lies, `[B, 2]`: the rest is cut off before anything is measured. All of
+            it is taken if not given.
 
     Raises:
         ValueError: the two differ in shape, or there is no clip.
     """
     if original.shape != reconstruction.shape or original.dim() != 2 or len(original) == 0:
         raise ValueError(f"expected two [B, T] of one shape, got {original.shape} and {reconstruction.shape}")
-    batches = list(zip(torch.split(original, CLIPS_AT_ONCE), torch.split(reconstruction, CLIPS_AT_ONCE), strict=True))
-    return {
-        name: torch.cat([measure(first, second).cpu() for first, second in batches])
-        for name, measure in list_measures(features).items()
-    }
+    alike: dict[tuple[int, int], list[int]] = {}
+    for clip, (first, last) in enumerate((take_whole(original) if samples is None else samples).tolist()):
+        alike.setdefault((first, last), []).append(clip)
+    measures = list_measures(features)
+    values = {name: torch.zeros(len(original)) for name in measures}
+    for (first, last), clips in alike.items():
+        for rows in torch.split(torch.tensor(clips), CLIPS_AT_ONCE):
+            pair = [clip[rows.to(clip.device), first:last] for clip in (original, reconstruction)]
+            for name, measure in measures.items():
+                values[name][rows] = measure(*pair).cpu()
+    return values

@@ -89,13 +89,14 @@ def test_every_parameter_is_in_the_optimiser_and_moves(make_miniature):
 
 def _poison(run, n_batches, value):
     """Make the first batches of the run not finite."""
-    iterate = run.train_loader.iterate
+    deal = run.train_loader.deal
 
     def poisoned(epoch, first_batch=0):
-        for number, batch in enumerate(iterate(epoch, first_batch)):
-            yield torch.full_like(batch, value) if epoch == 1 and number + first_batch < n_batches else batch
+        for number, batch in enumerate(deal(epoch, first_batch)):
+            is_due = epoch == 1 and number + first_batch < n_batches
+            yield batch._replace(waveforms=torch.full_like(batch.waveforms, value)) if is_due else batch
 
-    run.train_loader.iterate = poisoned
+    run.train_loader.deal = poisoned
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
