@@ -11,10 +11,13 @@ from rich.progress import Progress as ProgressBar
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import AUTO, Groups, group_files
-from sda.data.measure import LOWEST_DBFS
+from sda.data.measure import LOWEST_DBFS, QUIET_DBFS
 from sda.data.scan import Scan, scan_folder
 from sda.data.split import Split, split_scan
 from sda.errors import DataError
+
+MOSTLY_SILENT = 0.5
+"""Share of a corpus that is silent from which on it is said."""
 
 
 @cache
@@ -80,6 +83,13 @@ def survey_folder(config: TrainRunConfig) -> tuple[Scan, Groups, Split]:
 def find_notices(config: TrainRunConfig, scan: Scan, groups: Groups) -> list[str]:
     """What the user should know of the folder before anything is trained on it."""
     notices = []
+    total_s = sum(file.duration_s for file in scan.usable)
+    silent = sum(file.measured.quiet_fraction * file.duration_s for file in scan.usable) / total_s
+    if silent >= MOSTLY_SILENT:
+        notices.append(
+            f"{silent:.0%} of this is silence (under {QUIET_DBFS:g} dBFS): digital silence is left out of training and "
+            "of all figures, but for a little between sounds"
+        )
     if groups.near_duplicates:
         pair = groups.near_duplicates[0]
         n_pairs = len(groups.near_duplicates)

@@ -14,6 +14,7 @@ from pathlib import Path
 from sda.audio.io import SUPPORTED_SUFFIXES, MonoResampler, explain_failure, get_metadata, read_blocks
 from sda.audio.length import find_loss
 from sda.data.cache import SoundCache, sign_file
+from sda.data.extent import Extent
 from sda.data.fingerprint import NO_FINGERPRINT, Fingerprint, Fingerprinter
 from sda.data.measure import Measured, Meter
 from sda.errors import CacheError, DataError
@@ -81,14 +82,29 @@ class Scan:
         return hashlib.sha256("\n".join(sorted(file.sha256 for file in self.usable)).encode()).hexdigest()
 
     def count_chunks(self, chunk_duration_s: float) -> int:
-        """Chunks in all usable files, the last of each counted whole."""
-        found = (file.measured for file in self.usable)
-        return sum(math.ceil(sound.n_frames / (chunk_duration_s * sound.sample_rate_hz)) for sound in found)
+        """Chunks in all usable files from the first sound to the last, cut ones counted whole."""
+        return sum(
+            count_between(file.measured.sound_start_s, file.measured.sound_end_s, chunk_duration_s)
+            for file in self.usable
+        )
+
+
+def count_between(start_s: float, end_s: float, chunk_duration_s: float, origin_s: float = 0.0) -> int:
+    """Chunks of a grid with a piece of `start_s` to `end_s` in them.
+
+    Args:
+        origin_s: where the grid begins.
+
+    >>> count_between(0.0, 2.5, 1.0), count_between(1.2, 1.4, 1.0), count_between(0.9, 1.1, 1.0)
+    (3, 1, 2)
+    """
+    start, end = ((place - origin_s) / chunk_duration_s for place in (start_s, end_s))
+    return max(1, math.ceil(end - 1e-9) - math.floor(start + 1e-9))
 
 
 def scan_folder(
     root: str | os.PathLike[str],
-    min_duration_s: float = 0.1,
+    min_duration_s: float = 0.02,
     silence_dbfs: float = -80.0,
     cache: SoundCache | None = None,
     progress: Progress | None = None,
@@ -135,7 +151,7 @@ def scan_folder(
 
 def scan_file(
     path: str | os.PathLike[str],
-    min_duration_s: float = 0.1,
+    min_duration_s: float = 0.02,
     silence_dbfs: float = -80.0,
     cache: SoundCache | None = None,
 ) -> tuple[ScannedFile, Fingerprint]:
@@ -173,7 +189,8 @@ def _decode(path: str, cache: SoundCache) -> tuple[ScannedFile, Fingerprint]:
         metadata = get_metadata(path)
         rate_hz = metadata.sample_rate_hz
         meter, fingerprinter = Meter(rate_hz, metadata.n_channels, metadata.subtype), Fingerprinter(rate_hz)
-        digest = hashlib.sha256(struct.pack("<ii", rate_hz, metadata.n_channels))
+        header = struct.pack("<ii", rate_hz, metadata.n_channels)
+        digest, extent = hashlib.sha256(header), Extent(header)
         resampler = MonoResampler(rate_hz, cache.sample_rate_hz)
         writer = cache.record_waveform()
         with closing(writer):
@@ -184,10 +201,16 @@ def _decode(path: str, cache: SoundCache) -> tuple[ScannedFile, Fingerprint]:
                 if meter.fault:
                     break
                 digest.update(block.tobytes())
+                extent.add(block)
                 fingerprinter.feed(block)
                 writer.add(resampler.feed(block))
             writer.add(resampler.finish())
-            measured = meter.finish(find_loss(metadata, meter.n_frames))
+            measured = replace(
+                meter.finish(find_loss(metadata, meter.n_frames)),
+                first_sound_frame=extent.first,
+                end_of_sound_frame=extent.end,
+                sound_sha256=extent.sha256,
+            )
             if not measured.fault:
                 writer.keep(digest.hexdigest())
         return ScannedFile(path, sha256=digest.hexdigest(), measured=measured), fingerprinter.finish()
