@@ -18,9 +18,8 @@ from sda.bootstrap import Estimate, FloatArray, estimate_mean, estimate_ratio, e
 from sda.config.schema import TrainRunConfig
 from sda.data.corpus import Corpus
 from sda.data.split import Piece, Split
-from sda.evaluation.memorisation import WINDOW_S
 from sda.evaluation.reconstruction import measure_reconstruction
-from sda.evaluation.sounds import Sound, cut, list_windows, spread
+from sda.evaluation.sounds import Sound, cut, list_windows, spread, trim
 from sda.generation.voice import Voice
 from sda.models.latents import Posterior
 from sda.training.dataset import AudioTrainingDataset
@@ -70,12 +69,13 @@ class Reconstruction:
 
 
 def collect_pieces(pieces: Sequence[Piece], corpus: Corpus) -> list[Sound]:
-    """The sound of one side of a split, each piece under its file's name."""
+    """The sound of one side of a split, each piece under its file's name; silence at its ends is left out."""
     rate_hz, sounds = corpus.sample_rate_hz, []
     for piece in pieces:
         waveform = corpus.get(piece.path)
         end = len(waveform) if piece.end_s is None else round(piece.end_s * rate_hz)
-        sounds.append(Sound(Path(piece.path).name, waveform[round(piece.start_s * rate_hz) : end], piece.start_s))
+        stretch = waveform[round(piece.start_s * rate_hz) : end]
+        sounds.append(trim(Sound(Path(piece.path).name, stretch, piece.start_s), rate_hz))
     return sounds
 
 
@@ -206,13 +206,13 @@ def _average(subject: Subject) -> Tensor:
     return mean.to(features.window.device)[None, :, None].expand(-1, -1, features.n_frames(n_samples))
 
 
-def vary(sounds: Sequence[Sound], config: TrainRunConfig, seed: int) -> list[Sound]:
+def vary(sounds: Sequence[Sound], config: TrainRunConfig, seed: int, window_s: float) -> list[Sound]:
     """Windows of training sound, every one varied as training varies it."""
     rate_hz = config.audio.sample_rate_hz
     always = replace(
         build_augmentation(config), probability=1.0, mix_same_file_probability=0.0, mix_corpus_probability=0.0
     )
-    n_samples = round(WINDOW_S * rate_hz)
+    n_samples = round(window_s * rate_hz)
     windows = spread(list_windows(sounds, n_samples, n_samples), MOST_CONTROL_WINDOWS)
     draws = always.draw(np.random.default_rng(seed), len(windows))
     varied = always(
