@@ -6,7 +6,7 @@ Letters in the shapes: `B` batch, `M` mel bands, `K = n_fft // 2 + 1` frequency 
 import torch
 from torch import Tensor
 
-from sda.audio.mel import LogMel
+from sda.audio.mel import LogMel, mirror_ends
 
 
 def invert_mel(mel: Tensor, filters: Tensor, n_iterations: int = 100) -> Tensor:
@@ -58,7 +58,8 @@ def griffin_lim(
     previous = torch.zeros_like(angles)
     for _ in range(n_iterations):
         waveform = torch.istft(magnitude * angles, n_fft, hop_length, window=window, length=n_samples)
-        rebuilt = torch.stft(waveform, n_fft, hop_length, window=window, pad_mode="reflect", return_complex=True)
+        mirrored = mirror_ends(waveform, n_fft // 2)
+        rebuilt = torch.stft(mirrored, n_fft, hop_length, window=window, center=False, return_complex=True)
         angles = rebuilt + momentum * (rebuilt - previous)
         angles = angles / angles.abs().clamp(min=1e-16)
         previous = rebuilt
@@ -66,7 +67,10 @@ def griffin_lim(
 
 
 def log_mel_to_waveform(log_mel: Tensor, features: LogMel, n_samples: int, seed: int = 0) -> Tensor:
-    """Turn log-mel spectrograms into sound without any model: the ceiling of what a mel model can sound like.
+    """Turn log-mel spectrograms into sound without any model.
+
+    No model that gives mel spectrograms comes to a lower log-mel error; a model that writes waveforms may do better in
+    every measure that hears more than that, such as MR-STFT.
 
     Shape:
         log_mel `[B, M, F]`, output `[B, n_samples]`.

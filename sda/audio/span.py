@@ -90,7 +90,7 @@ def find_latents(frames: Tensor, stride: int) -> Tensor:
     tensor([[ True,  True, False]])
     """
     filled = torch.nn.functional.pad(frames, (0, -frames.shape[1] % stride))
-    return filled.unflatten(1, (-1, stride)).any(dim=2)
+    return filled.unfold(1, stride, stride).any(dim=2)
 
 
 def silence_outside(waveforms: Tensor, samples: Tensor) -> Tensor:

@@ -72,7 +72,8 @@ class JudgedChunks:
     def resample(self, values: Tensor) -> Tensor:
         """The mean over sound in every replicate; float64, on the CPU. `[N, …]` → `[R, …]`."""
         weight = self.weight.view(-1, *[1] * (values.dim() - 1))
-        return torch.tensordot(self._shares, self._sum_blocks(weight * values), dims=1)
+        resampled: Tensor = torch.tensordot(self._shares, self._sum_blocks(weight * values), dims=1)
+        return resampled
 
     def _sum_blocks(self, values: Tensor) -> Tensor:
         sums = torch.zeros(self.n_blocks, *values.shape[1:], dtype=values.dtype)
