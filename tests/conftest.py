@@ -13,6 +13,7 @@ import torch
 from filelock import FileLock
 
 from sda.audio.mel import Heard
+from sda.audio.span import take_whole
 
 RATE_HZ = 16000
 """Rate of the synthetic sounds: low, so that tests are quick."""
@@ -105,4 +106,11 @@ def _single_thread() -> None:
 
 def as_heard(log_mel: torch.Tensor) -> Heard:
     """Spectrograms as a network hears them, of sound that there never was."""
-    return Heard(torch.zeros(len(log_mel), 0), log_mel, 0.5 * torch.logsumexp(2.0 * log_mel, dim=1))
+    level, nothing = 0.5 * torch.logsumexp(2.0 * log_mel, dim=1), torch.zeros(len(log_mel), 0)
+    return Heard(nothing, log_mel, level, take_whole(nothing), torch.ones_like(level, dtype=torch.bool))
+
+
+def as_waveforms(waveforms: torch.Tensor) -> Heard:
+    """Sound of which no spectrogram was made."""
+    nothing = torch.zeros(0)
+    return Heard(waveforms, nothing, nothing, take_whole(waveforms), nothing)

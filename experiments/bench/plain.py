@@ -19,6 +19,7 @@ from experiments.bench.trial import Figure, Trial
 from sda.app.builders import build_augmentation, build_objective
 from sda.app.session import Session
 from sda.audio.mel import MIN_MAGNITUDE, Heard
+from sda.audio.span import take_whole
 from sda.losses.objective import measure_batch
 from sda.training.dataset import AudioTrainingDataset
 
@@ -143,9 +144,11 @@ class _PlainTraining:
         started = time.perf_counter()
         waveforms = next(batches).to(self._session.device)
         loaded = time.perf_counter()
-        log_mel = self._mel(waveforms.squeeze(1)).clamp(min=MIN_MAGNITUDE).log()
-        heard = Heard(waveforms.squeeze(1), log_mel, self._session.features.level(waveforms.squeeze(1)))
-        terms = self._objective.score(measure_batch(self._objective, self._model(heard), heard.waveform, draw=True))
+        waveforms = waveforms.squeeze(1)
+        log_mel, level = self._mel(waveforms).clamp(min=MIN_MAGNITUDE).log(), self._session.features.level(waveforms)
+        whole = torch.ones_like(level, dtype=torch.bool)
+        heard = Heard(waveforms, log_mel, level, take_whole(waveforms), whole)
+        terms = self._objective.score(measure_batch(self._objective, self._model(heard), heard, draw=True))
         loss = terms.total()
         self._optimizer.zero_grad()
         loss.backward()

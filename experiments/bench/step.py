@@ -94,7 +94,7 @@ class BareModel:
         heard = next(self._batches)
         with torch.autocast(heard.waveform.device.type, dtype=self._autocast, enabled=self._autocast is not None):
             result = self._model(heard)
-        loss = self._objective.score(measure_batch(self._objective, result, heard.waveform, draw=True)).total()
+        loss = self._objective.score(measure_batch(self._objective, result, heard, draw=True)).total()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
@@ -134,4 +134,4 @@ def hear_batch(session: Session) -> Heard:
     """A random batch with its spectrograms, on the device."""
     dataset = session.train_loader.dataset
     batch = dataset.read(draw_items(session, np.random.default_rng())).to(session.device)
-    return session.features.hear(dataset.vary(batch))
+    return session.features.hear(*dataset.finish(batch))

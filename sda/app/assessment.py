@@ -21,6 +21,7 @@ from sda.evaluation.suite import (
     Resemblance,
     assess_memorisation,
     assess_resemblance,
+    choose_window_s,
     list_embeddings,
 )
 from sda.evaluation.verdict import Evidence, Verdict, judge
@@ -89,7 +90,8 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
         waveform = generate_sound(subject.voice, n_samples, seed=seed, number=number)
         generated.append(Sound(f"generated {number}", waveform))
         stage("generating", 0.4 + 0.25 * number / effort.n_generated)
-    controls = {"augmented": vary(train, subject.config, seed), "reconstructed": rebuilt}
+    window_s = choose_window_s(train, generated, rate_hz)
+    controls = {"augmented": vary(train, subject.config, seed, window_s), "reconstructed": rebuilt}
     groups = [subject.group_of.get(piece.path, piece.path) for piece in subject.split.train]
     material = Material(rate_hz, train, held_out, generated, groups, controls)
     memorisation, resemblance = _assess_sound(material, material, seed, stage)

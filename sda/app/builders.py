@@ -191,11 +191,11 @@ class FixedChunks:
     """Chunks on the fixed grid that a run returns to, with their log-mel spectrograms, in batches on the device."""
 
     training: list[Heard]
-    """Training chunks that are not mostly padding, up to `MOST_TRAINING_CHUNKS`, without their waveforms."""
+    """Training chunks that are not mostly padding or silence, up to `MOST_TRAINING_CHUNKS`, without their waveforms."""
     probe: list[Heard]
     """Those of them that are judged every epoch, spread evenly."""
     held_out: list[Heard]
-    """The held-out chunks that are not mostly padding, up to `MOST_JUDGED_CHUNKS`."""
+    """The held-out chunks that are not mostly padding or silence, up to `MOST_JUDGED_CHUNKS`."""
     probe_blocks: list[int]
     """The file of every chunk in `probe`, by number."""
     held_out_blocks: list[int]
@@ -210,8 +210,8 @@ def compute_fixed_chunks(
 
     def hear(dataset: AudioTrainingDataset, indices: Sequence[int]) -> Iterator[Heard]:
         for first in range(0, len(indices), JUDGED_BATCH):
-            chunks = [dataset.grid_chunk(index) for index in indices[first : first + JUDGED_BATCH]]
-            yield features.hear(torch.cat(chunks).to(device))
+            chunks = dataset.grid_chunks(indices[first : first + JUDGED_BATCH])
+            yield features.hear(*(values.to(device) for values in chunks))
 
     probe = spread(train.judged, min(len(val.judged), MOST_PROBE_CHUNKS))
     held_out = spread(val.judged, MOST_JUDGED_CHUNKS)
@@ -235,7 +235,7 @@ def hear_varied(train: AudioTrainingDataset, features: LogMel, device: torch.dev
     items = [train.n_chunks * visit + chunk for visit in range(1, 1 + n_visits) for chunk in chunks]
     for first in range(0, len(items), JUDGED_BATCH):
         batch = train.read(items[first : first + JUDGED_BATCH]).to(device)
-        yield features.hear(train.vary(batch)[:, 0]).forget_waveform()
+        yield features.hear(*train.finish(batch)).forget_waveform()
 
 
 def number_files(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[int]:

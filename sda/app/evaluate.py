@@ -38,7 +38,7 @@ from sda.data.groups import AUTO, group_files
 from sda.data.scan import Scan, scan_file
 from sda.data.split import split_from_facts, split_scan
 from sda.errors import DataError
-from sda.evaluation.sounds import Sound
+from sda.evaluation.sounds import Sound, trim
 from sda.evaluation.suite import Material
 
 FOLDERS = ("reference", "generated", "held_out")
@@ -164,7 +164,8 @@ def _refuse_changed(paths: Sequence[str], known: dict[str, str], cache: SoundCac
 
 
 def _open(scan: Scan | None, corpus: Corpus) -> list[Sound]:
-    return [] if scan is None else [Sound(Path(file.path).name, corpus.get(file.path)) for file in scan.usable]
+    sounds = [] if scan is None else [Sound(Path(file.path).name, corpus.get(file.path)) for file in scan.usable]
+    return [trim(sound, corpus.sample_rate_hz) for sound in sounds]
 
 
 def _list_sound_folders(run: TrainedRun) -> list[Path]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sda.app.evaluation_words import MEASURES, Wording
 from sda.bootstrap import Estimate
+from sda.evaluation.memorisation import WINDOW_S
 from sda.evaluation.verdict import EMBEDDINGS
 
 
@@ -28,7 +29,7 @@ def format_values(values: dict[str, Any]) -> list[str]:
     memorisation = values["memorisation"]
     controls = ", ".join(f"{name} {one['rate']:.0%}" for name, one in memorisation["controls"].items())
     lines.append(
-        f"  replays: {_show(memorisation, 'replay_rate')} of seconds above a correlation of "
+        f"  replays: {_show(memorisation, 'replay_rate')} of {_name_windows(memorisation)} above a correlation of "
         f"{memorisation['threshold']:.2f}, {_show(memorisation, 'collage_rate')} of quarter seconds; "
         f"recognised: {controls}"
     )
@@ -60,9 +61,17 @@ def format_place(seconds: float) -> str:
 
 def _show(values: dict[str, Any], name: str) -> str:
     """A figure with its interval."""
+    if values[name] is None:
+        return "not measured"
     low, high = values[f"{name}_interval"]
     nan = math.nan
     return str(Estimate(values[name], nan if low is None else low, nan if high is None else high))
+
+
+def _name_windows(memorisation: dict[str, Any]) -> str:
+    """What was searched for: seconds, or windows as long as short sounds are."""
+    window_s = memorisation.get("window_s", WINDOW_S)
+    return "seconds" if window_s == WINDOW_S else f"windows of {1000 * window_s:.0f} ms"
 
 
 def _format_reconstruction(values: dict[str, Any] | None) -> list[str]:
@@ -72,7 +81,7 @@ def _format_reconstruction(values: dict[str, Any] | None) -> list[str]:
     columns = {"held-out, model": values["held_out"]["model"]}
     if "train" in values:
         columns["training, model"] = values["train"]["model"]
-    columns |= {"mean mel": values["held_out"]["mean_mel"], "ceiling": values["held_out"]["ceiling"]}
+    columns |= {"mean mel": values["held_out"]["mean_mel"], "mel and back": values["held_out"]["ceiling"]}
     title = f"  reconstruction of {values['n_clips']['held_out']} held-out chunks"
     lines = [f"{title:<42}" + "".join(f"{name:>24}" for name in columns)]
     for key in columns["held-out, model"]:

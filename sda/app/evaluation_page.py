@@ -96,7 +96,7 @@ SOURCES = {
     ("held_out", "model"): "model, held-out sound",
     ("train", "model"): "model, training sound",
     ("held_out", "mean_mel"): "mean mel (knows nothing)",
-    ("held_out", "ceiling"): "ceiling (no model)",
+    ("held_out", "ceiling"): "mel and back, no model",
 }
 SCALES = {
     "memorisation.replay_rate": RATE,

@@ -15,7 +15,7 @@ from sda.app.outputs import EVALUATION
 from sda.app.subject import Reconstruction
 from sda.bootstrap import Estimate
 from sda.data.scan import EVALUATION_PAGE, EVALUATION_RECORD
-from sda.evaluation.memorisation import WINDOW_S, Replay, cut_match
+from sda.evaluation.memorisation import Replay, cut_match
 from sda.evaluation.suite import Memorisation, Resemblance
 from sda.training.metrics import Evaluated
 
@@ -143,6 +143,7 @@ def _list_memorisation(memorisation: Memorisation, assessment: Assessment) -> di
     replay, collage = memorisation.replay, memorisation.collage
     return {
         **_spell("replay_rate", replay.rate),
+        "window_s": memorisation.window_s,
         "threshold": replay.threshold,
         "null_median": replay.null_median,
         "n_null_windows": replay.n_null_windows,
@@ -169,7 +170,7 @@ def list_nearest(assessment: Assessment) -> Iterator[tuple[dict[str, Any], Tenso
     """Generated windows closest to training sound, one of each generated sound: the row, its sound, its source's."""
     memorisation, material = assessment.memorisation, assessment.material
     similarity, rate_hz = memorisation.similarities["generated"], material.sample_rate_hz
-    n_samples, shown = round(WINDOW_S * rate_hz), set[int]()
+    n_samples, shown = round(memorisation.window_s * rate_hz), set[int]()
     for index in (-similarity.correlation).argsort(kind="stable"):
         sound_index, start = int(similarity.sound[index]), int(similarity.window_start[index])
         if sound_index in shown:

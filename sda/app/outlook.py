@@ -1,14 +1,10 @@
 """What a planned run amounts to, before any of it is built; nothing here imports torch."""
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sda.app.listing import show_name
-from sda.app.plan import Plan
-from sda.app.survey import build_cache
-from sda.data.cache import SoundCache
-from sda.data.split import Piece
+from sda.app.plan import Plan, count_chunks
 
 
 @dataclass(frozen=True)
@@ -62,15 +58,14 @@ def foresee(plan: Plan, preset_choice: str) -> Outlook:
     chosen: dict[str, dict[str, str]] = {}
     for choice in plan.choices:
         chosen.setdefault(choice.reason, {})[choice.key.rpartition(".")[2]] = f"{choice.value:g}"
-    cache, hash_of = build_cache(config), {file.path: file.sha256 for file in plan.scan.usable}
     return Outlook(
         preset=config.preset.name if auto else preset_choice,
         preset_reason=f"chosen for {config.data.file_count} usable files" if auto else f"preset={preset_choice}",
         chosen=chosen,
         n_train_files=len(split.train_paths),
         n_val_files=len(split.val_paths),
-        n_train_chunks=count_chunks(split.train, cache, hash_of, training.chunk_duration_s),
-        n_val_chunks=count_chunks(split.val, cache, hash_of, training.chunk_duration_s),
+        n_train_chunks=count_chunks(split.train, plan.scan, training.chunk_duration_s),
+        n_val_chunks=count_chunks(split.val, plan.scan, training.chunk_duration_s),
         chunk_duration_s=training.chunk_duration_s,
         expansion=config.regularization.augmentation_expansion,
         batch_size=training.batch_size,
@@ -80,24 +75,6 @@ def foresee(plan: Plan, preset_choice: str) -> Outlook:
         set_aside=[show_name(path, plan.scan.root) for path in split.set_aside],
         fold=f"fold {config.data.fold} of {config.data.folds}" if config.data.folds else "",
     )
-
-
-def count_chunks(
-    pieces: Iterable[Piece], cache: SoundCache, hash_of: Mapping[str, str], chunk_duration_s: float
-) -> int:
-    """Chunks on the grid that training walks, the last of each piece counted whole.
-
-    Args:
-        hash_of: content hash by path; the waveforms are in the cache.
-    """
-    rate_hz = cache.sample_rate_hz
-    count = 0
-    for piece in pieces:
-        waveform = cache.open_waveform(hash_of[piece.path])
-        assert waveform is not None, "the scan cached it"
-        end = len(waveform) if piece.end_s is None else min(len(waveform), round(piece.end_s * rate_hz))
-        count += math.ceil((end - round(piece.start_s * rate_hz)) / round(chunk_duration_s * rate_hz))
-    return count
 
 
 def describe_split(outlook: Outlook) -> list[str]:

@@ -1,7 +1,7 @@
 """From a composed configuration to everything that is settled before training; nothing here imports torch."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from sda.config.provenance import Choice, explain_choices
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups
-from sda.data.scan import Scan
-from sda.data.split import Split, split_from_facts
+from sda.data.scan import Scan, count_between
+from sda.data.split import Piece, Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
 from sda.seal import SWEEP as SEALED_AS
 from sda.seal import is_own
 from sda.training.checkpoint import Checkpoint
+from sda.training.config import SHORTEST_CHUNK_S
 
 RESUMABLE_KEYS = (
     "training.max_epochs",
@@ -109,8 +110,17 @@ def plan_run(
     _keep_out_of(config.data.root, run_dir, config.tracking.uri)
     scan, groups, split = survey_folder(config)
     choices = explain_choices(composed, given_keys, preset_choice)
-    n_train_chunks = _check_chunks(scan, split, config.training.chunk_duration_s)
     notices = find_notices(config, scan, groups)
+    longest_s = max(file.measured.sound_end_s for file in scan.usable)
+    if longest_s < config.training.chunk_duration_s:
+        shorter_s = max(SHORTEST_CHUNK_S, math.ceil(100 * longest_s) / 100)
+        notices.append(
+            f"chunk_duration_s lowered from {config.training.chunk_duration_s:g} to {shorter_s:g} s: the longest sound "
+            f"has {longest_s:.2f} s"
+        )
+        OmegaConf.update(composed, "training.chunk_duration_s", shorter_s)
+        config.training.chunk_duration_s = shorter_s
+    n_train_chunks = count_chunks(split.train, scan, config.training.chunk_duration_s)
     if config.training.batch_size > n_train_chunks:
         if "training.batch_size" in given_keys:
             raise DataError(
@@ -307,17 +317,18 @@ def _keep_out_of(root: str, run_dir: Path, tracking_uri: str) -> None:
             )
 
 
-def _check_chunks(scan: Scan, split: Split, chunk_duration_s: float) -> int:
-    """The number of training chunks, unless every file is shorter than one."""
-    longest_s = max(file.duration_s for file in scan.usable)
-    if longest_s < chunk_duration_s:
-        raise DataError(
-            f"training.chunk_duration_s={chunk_duration_s:g} is longer than every file: the longest has "
-            f"{longest_s:.2f} s. Use training.chunk_duration_s={math.floor(longest_s * 10) / 10:g} or less."
+def count_chunks(pieces: Iterable[Piece], scan: Scan, chunk_duration_s: float) -> int:
+    """Chunks on the grid that training walks, from the first sound of each piece to its last."""
+    measured = {file.path: file.measured for file in scan.usable}
+    return sum(
+        count_between(
+            max(piece.start_s, measured[piece.path].sound_start_s),
+            min(measured[piece.path].sound_end_s, math.inf if piece.end_s is None else piece.end_s),
+            chunk_duration_s,
+            piece.start_s,
         )
-    length_of = {file.path: file.duration_s for file in scan.usable}
-    ends_s = ((piece.start_s, length_of[piece.path] if piece.end_s is None else piece.end_s) for piece in split.train)
-    return sum(math.ceil((end_s - start_s) / chunk_duration_s) for start_s, end_s in ends_s)
+        for piece in pieces
+    )
 
 
 def _check_unchanged(now: dict[str, str], known: dict[str, str]) -> None:

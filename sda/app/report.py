@@ -24,7 +24,7 @@ from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, O
 
 SHOWN_QUARANTINED = 10
 REPLAY_NAMES = {"replay_rate": "generated seconds", "collage_rate": "quarter seconds"}
-SOURCE_NAMES = {"model": "this model", "mean_mel": "mean mel (knows nothing)", "ceiling": "ceiling (no model)"}
+SOURCE_NAMES = {"model": "this model", "mean_mel": "mean mel (knows nothing)", "ceiling": "mel and back, no model"}
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,8 @@ def _describe_evaluation(evaluated: Evaluated) -> list[str]:
 
 
 def _describe_rate(figures: dict[str, float], key: str, what: str) -> str:
+    if key not in figures:
+        return f"not measured of {what}"
     low, high = figures.get(f"{key}_low"), figures.get(f"{key}_high")
     bounds = "" if low is None or high is None else f" ({low:.0%} to {high:.0%})"
     return f"{figures[key]:.0%} of {what}{bounds}"

@@ -1,5 +1,6 @@
 """A trained model put to work: sound through it and back, training sound in other guises, its latents."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -11,14 +12,14 @@ from torch import Tensor
 
 from sda.app.builders import build_augmentation, count_chunk_samples, number_files
 from sda.audio.inversion import log_mel_to_waveform
-from sda.audio.mel import LogMel
+from sda.audio.mel import MIN_MAGNITUDE, LogMel
+from sda.audio.span import find_sound
 from sda.bootstrap import Estimate, FloatArray, estimate_mean, estimate_ratio, estimate_ratio_of_means
 from sda.config.schema import TrainRunConfig
 from sda.data.corpus import Corpus
 from sda.data.split import Piece, Split
-from sda.evaluation.memorisation import WINDOW_S
 from sda.evaluation.reconstruction import measure_reconstruction
-from sda.evaluation.sounds import Sound, cut, list_windows, spread
+from sda.evaluation.sounds import Sound, cut, list_windows, spread, trim
 from sda.generation.voice import Voice
 from sda.models.latents import Posterior
 from sda.training.dataset import AudioTrainingDataset
@@ -68,12 +69,13 @@ class Reconstruction:
 
 
 def collect_pieces(pieces: Sequence[Piece], corpus: Corpus) -> list[Sound]:
-    """The sound of one side of a split, each piece under its file's name."""
+    """The sound of one side of a split, each piece under its file's name; silence at its ends is left out."""
     rate_hz, sounds = corpus.sample_rate_hz, []
     for piece in pieces:
         waveform = corpus.get(piece.path)
         end = len(waveform) if piece.end_s is None else round(piece.end_s * rate_hz)
-        sounds.append(Sound(Path(piece.path).name, waveform[round(piece.start_s * rate_hz) : end], piece.start_s))
+        stretch = waveform[round(piece.start_s * rate_hz) : end]
+        sounds.append(trim(Sound(Path(piece.path).name, stretch, piece.start_s), rate_hz))
     return sounds
 
 
@@ -162,6 +164,8 @@ def _rebuild(subject: Subject, side: str, max_clips: int, advance: Advance) -> _
     chosen = spread(dataset.judged, max_clips)
     names = [Path(dataset.chunks[index].path).name for index in chosen]
     clips = torch.cat([dataset.grid_chunk(index) for index in chosen])
+    sound = find_sound(clips)
+    sound[:, 1] += n_samples * (sound[:, 1] == 0)  # of a clip that is silent throughout, all is looked at
     parts: dict[str, list[Tensor]] = {"model": [], "ceiling": []}
     for number, batch in enumerate(torch.split(clips, CLIPS_AT_ONCE)):
         advance(number * CLIPS_AT_ONCE / len(clips))
@@ -177,31 +181,38 @@ def _rebuild(subject: Subject, side: str, max_clips: int, advance: Advance) -> _
     on_cpu = deepcopy(features).cpu()
     shown = spread(range(len(clips)), N_EXAMPLES) if side == "held_out" else []
     return _Rebuilt(
-        measures={name: measure_reconstruction(clips, source, on_cpu) for name, source in sources.items()},
+        measures={name: measure_reconstruction(clips, source, on_cpu, sound) for name, source in sources.items()},
         files=number_files(dataset, chosen),
         paths=[str(dataset.chunks[index].path) for index in chosen],
-        sounds=[Sound(name, clip) for name, clip in zip(names, sources["model"], strict=True)],
+        sounds=[
+            Sound(name, clip[first:last])
+            for name, clip, (first, last) in zip(names, sources["model"], sound.tolist(), strict=True)
+        ],
         examples=[(names[i], clips[i], sources["model"][i], sources["ceiling"][i]) for i in shown],
     )
 
 
 @torch.no_grad()
 def _average(subject: Subject) -> Tensor:
-    """The mean log-mel spectrum of training sound, held for a chunk, `[1, M, F]`."""
+    """The mean log-mel spectrum of training sound, silence left out, held for a chunk, `[1, M, F]`."""
     features, n_samples = subject.features, count_chunk_samples(subject.config)
     dataset = AudioTrainingDataset(subject.split.train, n_samples, features.sample_rate_hz, corpus=subject.corpus)
-    chunks = [dataset.grid_chunk(index) for index in spread(dataset.judged, MOST_AVERAGED_CHUNKS)]
-    means = [features(chunk.to(features.window.device)).mean(dim=2) for chunk in chunks]
-    return torch.cat(means).mean(dim=0)[None, :, None].expand(-1, -1, features.n_frames(n_samples))
+    total, n_frames = torch.zeros(features.n_mels), 0
+    for index in spread(dataset.judged, MOST_AVERAGED_CHUNKS):
+        heard = features.hear(*(values.to(features.window.device) for values in dataset.grid_chunks([index])))
+        sounding = heard.log_mel[0, :, heard.sounding[0]].cpu()
+        total, n_frames = total + sounding.sum(dim=1), n_frames + sounding.shape[1]
+    mean = total / n_frames if n_frames else torch.full_like(total, math.log(MIN_MAGNITUDE))
+    return mean.to(features.window.device)[None, :, None].expand(-1, -1, features.n_frames(n_samples))
 
 
-def vary(sounds: Sequence[Sound], config: TrainRunConfig, seed: int) -> list[Sound]:
+def vary(sounds: Sequence[Sound], config: TrainRunConfig, seed: int, window_s: float) -> list[Sound]:
     """Windows of training sound, every one varied as training varies it."""
     rate_hz = config.audio.sample_rate_hz
     always = replace(
         build_augmentation(config), probability=1.0, mix_same_file_probability=0.0, mix_corpus_probability=0.0
     )
-    n_samples = round(WINDOW_S * rate_hz)
+    n_samples = round(window_s * rate_hz)
     windows = spread(list_windows(sounds, n_samples, n_samples), MOST_CONTROL_WINDOWS)
     draws = always.draw(np.random.default_rng(seed), len(windows))
     varied = always(

@@ -12,10 +12,13 @@ from sda.app.sound_notices import describe_sounds
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import AUTO, Groups, group_files
-from sda.data.measure import LOWEST_DBFS
+from sda.data.measure import LOWEST_DBFS, QUIET_DB
 from sda.data.scan import Scan, scan_folder
 from sda.data.split import Split, split_scan
 from sda.errors import DataError
+
+MOSTLY_SILENT = 0.5
+"""Share of a corpus that is silent from which on it is said."""
 
 
 @cache
@@ -83,6 +86,13 @@ def find_notices(config: TrainRunConfig, scan: Scan, groups: Groups) -> list[str
     """What the user should know of the folder before anything is trained on it."""
     audio = config.audio
     notices = describe_sounds(scan, audio.sample_rate_hz, audio.n_fft, audio.hop_length)
+    total_s = sum(file.duration_s for file in scan.usable)
+    silent = sum(file.measured.quiet_fraction * file.duration_s for file in scan.usable) / total_s
+    if silent >= MOSTLY_SILENT:
+        notices.append(
+            f"{silent:.0%} of this is silence ({-QUIET_DB:g} dB below each recording's loudest moment): digital silence "
+            "is left out of training and of all figures, but for a little between sounds"
+        )
     if groups.near_duplicates:
         pair = groups.near_duplicates[0]
         n_pairs = len(groups.near_duplicates)

@@ -11,6 +11,7 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
+from sda.audio.span import Span, find_frames, take_whole
 from sda.errors import ConfigError
 
 MIN_MAGNITUDE = 1e-5
@@ -20,6 +21,8 @@ NO_POWER = 1e-20
 """Added to every power, far below what is heard: the square root has a gradient on digital silence too."""
 LEAST_POWER = 1e-8
 """Added to the power of a frame, which is at most some 100 000: it stands for silence."""
+LEVEL_OF_NOTHING = 0.5 * math.log(2 * LEAST_POWER)
+"""Level of a frame that is hardly louder than digital silence."""
 BANDS_AT_ONCE = 16
 """Mel bands that are summed by one product."""
 ITEMS_AT_ONCE = 4
@@ -36,6 +39,26 @@ class Heard(NamedTuple):
     level: Tensor
     """Natural log of each frame's magnitude, the root of the power in all bins, `[B, F]`; it hears far below what
     `log_mel` counts as silence."""
+    samples: Tensor
+    """Where the sound lies that counts: its first sample, and the one after its last, `[B, 2]`."""
+    frames: Tensor
+    """Which frames count, `[B, F]`, bool."""
+
+    @property
+    def span(self) -> Span:
+        """What of it counts."""
+        return Span(self.samples, self.frames)
+
+    @property
+    def weight(self) -> Tensor:
+        """What each item weighs in a mean: as many as it has frames that count, so that a second of sound counts the
+        same however it is cut into chunks. `[B]`."""
+        return self.frames.sum(dim=1).to(self.level.dtype)
+
+    @property
+    def sounding(self) -> Tensor:
+        """Which frames hold sound, `[B, F]`: they count and are not digitally silent."""
+        return self.frames & (self.level > LEVEL_OF_NOTHING)
 
     def forget_waveform(self) -> "Heard":
         """The same in a quarter of the memory."""
@@ -98,12 +121,11 @@ class LogMel(nn.Module):
         The ends are mirrored: with zeros beyond them, every chunk would seem to begin and end with a click.
         """
         spectrum = torch.stft(
-            waveform,
+            mirror_ends(waveform, self.n_fft // 2),
             self.n_fft,
             self.hop_length,
             window=self.window,
-            center=True,
-            pad_mode="reflect",
+            center=False,
             return_complex=True,
         )
         return spectrum.abs()
@@ -111,24 +133,28 @@ class LogMel(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         if waveform.dim() == 3:
             waveform = waveform.squeeze(1)
-        return self._log_mel(self._mirror(waveform))
+        return self._log_mel(mirror_ends(waveform, self.n_fft // 2))
 
-    def hear(self, waveform: Tensor) -> Heard:
-        """A batch `[B, 1, T]` or `[B, T]` with its spectrograms."""
+    def hear(self, waveform: Tensor, samples: Tensor | None = None) -> Heard:
+        """A batch `[B, 1, T]` or `[B, T]` with its spectrograms.
+
+        Args:
+            samples: where in each item the sound lies that counts, `[B, 2]`; all of it does if not given.
+        """
         waveform = waveform.squeeze(1) if waveform.dim() == 3 else waveform
-        return Heard(waveform, self(waveform), self.level(waveform))
+        samples = take_whole(waveform) if samples is None else samples
+        frames = find_frames(samples, self.hop_length, self.n_frames(waveform.shape[1]))
+        return Heard(waveform, self(waveform), self.level(waveform), samples, frames)
 
     def hear_padded(self, padded: Tensor) -> Heard:
         """What is heard in all whole frames of `[B, T]`, with nothing added at the ends; the waveform is left out."""
-        return Heard(padded.new_empty(len(padded), 0), self._log_mel(padded), self._level(padded))
+        level = self._level(padded)
+        every = torch.ones_like(level, dtype=torch.bool)
+        return Heard(padded.new_empty(len(padded), 0), self._log_mel(padded), level, take_whole(padded), every)
 
     def level(self, waveform: Tensor) -> Tensor:
         """Natural log of each frame's magnitude, the root of the power in all bins. `[B, T]` → `[B, F]`."""
-        return self._level(self._mirror(waveform))
-
-    def _mirror(self, waveform: Tensor) -> Tensor:
-        margin = self.n_fft // 2
-        return nn.functional.pad(waveform[:, None], (margin, margin), mode="reflect")[:, 0]
+        return self._level(mirror_ends(waveform, self.n_fft // 2))
 
     def _log_mel(self, padded: Tensor) -> Tensor:
         # A few items at a time: what lies between waveform and mel then fits into the processor's cache.
@@ -147,6 +173,18 @@ class LogMel(nn.Module):
         # Every filter is zero outside a few bins: neighbouring bands are summed over theirs alone.
         bands = zip(self._bins, torch.split(self.filters, BANDS_AT_ONCE), strict=True)
         return torch.cat([magnitude[..., bins] @ rows[:, bins].T for bins, rows in bands], dim=-1)
+
+
+def mirror_ends(waveform: Tensor, margin: int) -> Tensor:
+    """Mirror what lies at the ends beyond them; where that is too little, silence follows it. `[B, T]` → longer.
+
+    >>> mirror_ends(torch.tensor([[1.0, 2.0]]), 3).tolist()
+    [[0.0, 0.0, 2.0, 1.0, 2.0, 0.0, 0.0, 0.0]]
+    """
+    n_samples = waveform.shape[1]
+    filled = nn.functional.pad(waveform, (0, max(0, margin + 1 - n_samples)))
+    mirrored: Tensor = nn.functional.pad(filled[:, None], (margin, margin), mode="reflect")[:, 0]
+    return mirrored[:, : n_samples + 2 * margin]
 
 
 def _find_bins(filters: Tensor) -> slice:

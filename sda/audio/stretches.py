@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from sda.audio.mel import Heard, LogMel
-from sda.errors import DataError
+from sda.audio.mel import Heard, LogMel, mirror_ends
 
 
 def cut_stretches(blocks: Iterable[Tensor], length: int, before: int, after: int) -> Iterator[tuple[Tensor, int]]:
@@ -57,9 +56,6 @@ def hear_stretches(
 
     Yields:
         a batch of one without its waveform, on the features' device, and the place of the stretch's first frame.
-
-    Raises:
-        DataError: the sound is shorter than half a frame.
     """
     hop = features.hop_length
     padded = _mirror_ends(waveform, features.n_fft // 2)
@@ -71,7 +67,7 @@ def hear_stretches(
 
 
 def _mirror_ends(waveform: Iterable[Tensor], margin: int) -> Iterator[Tensor]:
-    """A sound with `margin` samples more at both ends, as `torch.nn.functional.pad` mirrors them."""
+    """A sound with `margin` samples more at both ends, as `mirror_ends` has them."""
     held, begun = torch.zeros(0), False
     for block in waveform:
         held = torch.cat([held, block])
@@ -83,7 +79,8 @@ def _mirror_ends(waveform: Iterable[Tensor], margin: int) -> Iterator[Tensor]:
         if len(held) > 2 * margin + 1:
             yield held[: -margin - 1]
             held = held[-margin - 1 :].clone()
-    if len(held) <= margin:
-        raise DataError(f"a sound of {len(held)} samples is too short: give one of {margin + 1} or more.")
+    if not begun:
+        yield mirror_ends(held[None], margin)[0]
+        return
     yield held
     yield held[-margin - 1 : -1].flip(0)

@@ -31,8 +31,8 @@ class PreviewCallback:
 
     Args:
         render: renders an epoch's previews.
-        render_once: each renders something that no epoch changes, when a run starts: what no model can surpass, what
-            augmentation makes of a chunk.
+        render_once: each renders something that no epoch changes, when a run starts: what becomes of sound
+            without a model, what augmentation makes of a chunk.
         interval: epochs between previews.
         sample_rate_hz: of the sounds.
         emit: told `PreviewEvent` and `Warned`.

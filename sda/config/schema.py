@@ -55,7 +55,7 @@ class DataConfig:
     """Which sounds are used."""
 
     root: str = setting(MISSING, "Folder with your sounds; folders inside it are searched too. Never written to.")
-    min_duration_s: float = setting(0.1, "Files shorter than this are left out.", unit="s", at_least=0)
+    min_duration_s: float = setting(0.02, "Files shorter than this are left out.", unit="s", at_least=0)
     silence_dbfs: float = setting(
         -80.0, "Files whose loudest sample stays below this are left out as silent.", unit="dBFS", at_most=0
     )

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from sda.audio.io import FloatArray
 from sda.errors import CacheError
 
-VERSION = 3
+VERSION = 4
 """Counts changes of how files are decoded, measured or stored; older entries are not used any more."""
 
 ENVIRONMENT_VARIABLE = "SDA_CACHE_DIR"

@@ -58,6 +58,22 @@ class Measured:
     """How much quieter what is kept became where its rate was lowered: sound above half of the rate; at most 120."""
     fault: str = ""
     """Why it cannot be used whatever the settings; empty for sound."""
+    first_sound_frame: int = 0
+    """The first frame that is not digitally silent."""
+    end_of_sound_frame: int = 0
+    """The frame after the last that is not; 0 where it is not known."""
+    sound_sha256: str = ""
+    """Hash of what lies between."""
+
+    @property
+    def sound_start_s(self) -> float:
+        """Where the first sound is, seconds."""
+        return self.first_sound_frame / self.sample_rate_hz if self.sample_rate_hz else 0.0
+
+    @property
+    def sound_end_s(self) -> float:
+        """Where the last sound ends, seconds."""
+        return self.end_of_sound_frame / self.sample_rate_hz if self.end_of_sound_frame else self.duration_s
 
     @property
     def duration_s(self) -> float:

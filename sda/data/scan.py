@@ -23,6 +23,7 @@ from sda.audio.io import (
 from sda.audio.length import find_loss
 from sda.audio.mono import MOST_LOST_DB, ChannelSurvey, Mix, Mixer
 from sda.data.cache import SoundCache, sign_file
+from sda.data.extent import Extent
 from sda.data.fingerprint import NO_FINGERPRINT, Fingerprint, Fingerprinter
 from sda.data.measure import Measured, Meter
 from sda.errors import CacheError, DataError
@@ -96,14 +97,29 @@ class Scan:
         return hashlib.sha256("\n".join(sorted(file.sha256 for file in self.usable)).encode()).hexdigest()
 
     def count_chunks(self, chunk_duration_s: float) -> int:
-        """Chunks in all usable files, the last of each counted whole."""
-        found = (file.measured for file in self.usable)
-        return sum(math.ceil(sound.n_frames / (chunk_duration_s * sound.sample_rate_hz)) for sound in found)
+        """Chunks in all usable files from the first sound to the last, cut ones counted whole."""
+        return sum(
+            count_between(file.measured.sound_start_s, file.measured.sound_end_s, chunk_duration_s)
+            for file in self.usable
+        )
+
+
+def count_between(start_s: float, end_s: float, chunk_duration_s: float, origin_s: float = 0.0) -> int:
+    """Chunks of a grid with a piece of `start_s` to `end_s` in them.
+
+    Args:
+        origin_s: where the grid begins.
+
+    >>> count_between(0.0, 2.5, 1.0), count_between(1.2, 1.4, 1.0), count_between(0.9, 1.1, 1.0)
+    (3, 1, 2)
+    """
+    start, end = ((place - origin_s) / chunk_duration_s for place in (start_s, end_s))
+    return max(1, math.ceil(end - 1e-9) - math.floor(start + 1e-9))
 
 
 def scan_folder(
     root: str | os.PathLike[str],
-    min_duration_s: float = 0.1,
+    min_duration_s: float = 0.02,
     silence_dbfs: float = -80.0,
     cache: SoundCache | None = None,
     progress: Progress | None = None,
@@ -153,7 +169,7 @@ def scan_folder(
 
 def scan_file(
     path: str | os.PathLike[str],
-    min_duration_s: float = 0.1,
+    min_duration_s: float = 0.02,
     silence_dbfs: float = -80.0,
     cache: SoundCache | None = None,
 ) -> tuple[ScannedFile, Fingerprint]:
@@ -220,7 +236,8 @@ def _keep(
     path, rate_hz, mix = str(metadata.path), metadata.sample_rate_hz, chosen or Mix()
     meter = Meter(rate_hz, metadata.n_channels, metadata.subtype, cache.sample_rate_hz)
     fingerprinter, mixer = Fingerprinter(rate_hz), Mixer(mix, rate_hz)
-    digest = hashlib.sha256(struct.pack("<ii", rate_hz, metadata.n_channels))
+    header = struct.pack("<ii", rate_hz, metadata.n_channels)
+    digest, extent = hashlib.sha256(header), Extent(header)
     resampler = Resampler(rate_hz, cache.sample_rate_hz)
     writer = cache.record_waveform()
 
@@ -236,6 +253,7 @@ def _keep(
             if meter.fault:
                 break
             digest.update(block.tobytes())
+            extent.add(block)
             if chosen is None:
                 survey.add(block)
             mono = mixer.mix(block)
@@ -243,7 +261,12 @@ def _keep(
             keep(resampler.feed(mono))
         keep(resampler.finish())
         survey.finish()
-        measured = meter.finish(survey, mix, find_loss(metadata, meter.n_frames))
+        measured = replace(
+            meter.finish(survey, mix, find_loss(metadata, meter.n_frames)),
+            first_sound_frame=extent.first,
+            end_of_sound_frame=extent.end,
+            sound_sha256=extent.sha256,
+        )
         if not measured.fault and (chosen is not None or survey.choose() == mix):
             writer.keep(digest.hexdigest())
     return ScannedFile(path, sha256=digest.hexdigest(), measured=measured), fingerprinter.finish()

@@ -152,8 +152,16 @@ def split_scan(
     fold: int = 0,
 ) -> Split:
     """`split_files` for what was found in a folder."""
+    first_of: dict[str, str] = {}  # by group, the smallest hash of its sound: silence at its ends changes no draw
+    for file in scan.usable:
+        key, sound = groups.key_of[file.path], file.measured.sound_sha256 or file.sha256
+        first_of[key] = min(first_of.get(key, sound), sound)
     files = {
-        file.path: SplitFile(groups.key_of[file.path], file.duration_s, file.measured.level_dbfs)
+        file.path: SplitFile(
+            first_of[groups.key_of[file.path]],
+            max(1e-3, file.measured.sound_end_s - file.measured.sound_start_s),
+            file.measured.level_dbfs,
+        )
         for file in scan.usable
     }
     return split_files(files, val_fraction, seed, chunk_duration_s=chunk_duration_s, folds=folds, fold=fold)

@@ -67,7 +67,8 @@ class Replay:
     """How much of some sound is a replay, at one length of window."""
 
     rate: Estimate
-    """Share of windows above the threshold; its interval covers the choice of unheard files and of generated sounds."""
+    """Share of windows above the threshold, NaN where there is nothing to tell it by; its interval covers the choice of
+    unheard files and of generated sounds."""
     threshold: float
     """The null's 99th percentile, or 0.3 where that is lower."""
     null_median: float
@@ -80,7 +81,7 @@ class Replay:
     def doubt(self) -> str:
         """Why the rate cannot be relied upon, in words; empty where it can."""
         if self.n_windows == 0:
-            return "all generated sound is near-silent"
+            return "all generated sound is near-silent, or too short to be searched for"
         if self.n_null_files < FEWEST_NULL_FILES or self.n_null_windows < FEWEST_NULL_WINDOWS:
             return (
                 f"too few to tell: {self.n_null_windows} windows of {self.n_null_files} files of unheard sound, "
@@ -127,7 +128,7 @@ def join(first: Similarity, second: Similarity) -> Similarity:
 def measure_replay(null: Similarity, generated: Similarity, controls: dict[str, Similarity], seed: int = 0) -> Replay:
     """The replay rate of generated sound, with its interval, and what the controls say of the test.
 
-    Without unheard sound nothing counts as a replay, and `doubt` says why.
+    Without unheard sound there is no rate (NaN), and `doubt` says why.
     """
     quantile = float(np.quantile(null.correlation, NULL_QUANTILE)) if len(null.correlation) else 1.0
     threshold = max(quantile, LEAST_CORRELATION)
@@ -154,7 +155,7 @@ def measure_replay(null: Similarity, generated: Similarity, controls: dict[str, 
 def _estimate_rate(null: Similarity, generated: Similarity, threshold: float, seed: int) -> Estimate:
     """The share of generated windows above the threshold, over draws of unheard files and of generated sounds."""
     if len(generated.correlation) == 0 or len(null.correlation) == 0:
-        return Estimate(0.0, float("nan"), float("nan"))
+        return Estimate(float("nan"), float("nan"), float("nan"))
     rate = float((generated.correlation > threshold).mean())
     null_files, null_place = np.unique(null.sound, return_inverse=True)
     sounds, place = np.unique(generated.sound, return_inverse=True)

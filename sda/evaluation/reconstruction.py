@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sda.audio.mel import LogMel, log_to_db
+from sda.audio.span import take_whole
 from sda.losses.spectral import WINDOWS, build_filters
 
 STFT_RESOLUTIONS = ((512, 50, 240), (1024, 120, 600), (2048, 240, 1200))
@@ -28,6 +29,10 @@ BANDS_HZ = {"0_4k": (0.0, 4000.0), "4_12k": (4000.0, 12000.0), "12_24k": (12000.
 """Parts of the spectrum that the log-spectral distance is told for."""
 
 MIN_STFT_MAGNITUDE = 1e-5
+STFT_RANGE = 1e4
+"""Magnitudes 80 dB below the loudest of a pair of clips count as no quieter: below, there is nothing to be heard."""
+NO_MAGNITUDE = 1e-12
+"""Stands for no sound at all where both clips are silent."""
 MIN_RMS = 1e-4
 """−80 dBFS: below it two clips are equally silent."""
 ZIMTOHRLI_RATE_HZ = 48000
@@ -64,20 +69,26 @@ def multi_scale_mel_l1_db(original: Tensor, reconstruction: Tensor, sample_rate_
 def mr_stft_distance(original: Tensor, reconstruction: Tensor) -> Tensor:
     """Spectral convergence plus mean log-magnitude difference, averaged over three resolutions. → `[B]`.
 
-    A reconstruction of silence scores 1 in spectral convergence for every original that is not silent.
+    As published, both terms explode where the original is near-silent. Here they are bounded, by √2 and by 9.2: the
+    convergence is relative to the louder of the two, `‖S − Ŝ‖ / max(‖S‖, ‖Ŝ‖)`, which is the published one wherever the
+    reconstruction is no louder than the original; and both magnitudes are raised to a floor 80 dB below the loudest
+    cell of the two before their logarithms are compared, so that it does not matter how loud a recording is. A
+    reconstruction of silence scores 1 in convergence for every original that is not silent.
 
     Reference:
-        Yamamoto, Song & Kim, "Parallel WaveGAN", ICASSP 2020, equations 4–6.
+        Yamamoto, Song & Kim, "Parallel WaveGAN", ICASSP 2020, equations 4–6, but for the denominator and the floor.
     """
     distances = []
     for reference, estimate in _compare_magnitudes(original, reconstruction):
-        log_difference = (reference.log() - estimate.log()).abs().mean(dim=(1, 2))
-        distances.append(_converge(reference, estimate) + log_difference)
+        loudest = torch.maximum(reference, estimate).amax(dim=(1, 2), keepdim=True)
+        floor = (loudest / STFT_RANGE).clamp(min=NO_MAGNITUDE)
+        logs = [torch.maximum(magnitude, floor).log() for magnitude in (reference, estimate)]
+        distances.append(_converge(reference, estimate) + (logs[0] - logs[1]).abs().mean(dim=(1, 2)))
     return torch.stack(distances).mean(dim=0)
 
 
 def spectral_convergence(original: Tensor, reconstruction: Tensor) -> Tensor:
-    """Norm of the difference of magnitudes over the original's norm, averaged over three resolutions. → `[B]`.
+    """Norm of the difference of magnitudes over the larger of their norms, averaged over three resolutions. → `[B]`.
 
     The part of `mr_stft_distance` that hears peaks; silence scores 1.
     """
@@ -85,7 +96,8 @@ def spectral_convergence(original: Tensor, reconstruction: Tensor) -> Tensor:
 
 
 def _converge(reference: Tensor, estimate: Tensor) -> Tensor:
-    distance: Tensor = (reference - estimate).norm(dim=(1, 2)) / reference.norm(dim=(1, 2))
+    louder = torch.maximum(reference.norm(dim=(1, 2)), estimate.norm(dim=(1, 2))).clamp(min=NO_MAGNITUDE)
+    distance: Tensor = (reference - estimate).norm(dim=(1, 2)) / louder
     return distance
 
 
@@ -102,7 +114,7 @@ def _compare_magnitudes(original: Tensor, reconstruction: Tensor) -> Iterator[tu
             pad_mode="constant",
             return_complex=True,
         )
-        yield pair.abs().clamp(min=MIN_STFT_MAGNITUDE).chunk(2)
+        yield pair.abs().chunk(2)
 
 
 def log_spectral_distance_db(
@@ -143,6 +155,8 @@ def loudness_error_db(original: Tensor, reconstruction: Tensor) -> Tensor:
 def zimtohrli_distance(original: Tensor, reconstruction: Tensor, sample_rate_hz: int) -> Tensor:
     """How different two sounds are to a listener; 0 is the same, 0.005 is plain to hear, blind to level. → `[B]`.
 
+    Sounds shorter than a second are repeated until they last as long.
+
     Raises:
         ModuleNotFoundError: the package `zimtohrli` is not installed.
 
@@ -155,6 +169,8 @@ def zimtohrli_distance(original: Tensor, reconstruction: Tensor, sample_rate_hz:
     pairs = [clips.cpu().numpy().astype(np.float32) for clips in (original, reconstruction)]
     if sample_rate_hz != ZIMTOHRLI_RATE_HZ:
         pairs = [soxr.resample(clips.T, sample_rate_hz, ZIMTOHRLI_RATE_HZ).T for clips in pairs]
+    if pairs[0].shape[1] < ZIMTOHRLI_RATE_HZ:  # it writes beyond its memory; zeros behind them would count as sound
+        pairs = [np.stack([np.resize(clip, ZIMTOHRLI_RATE_HZ) for clip in clips]) for clips in pairs]
     distances = [
         judge.distance(np.ascontiguousarray(first), np.ascontiguousarray(second))
         for first, second in zip(*pairs, strict=True)
@@ -186,16 +202,28 @@ def list_measures(features: LogMel) -> dict[str, Measure]:
 
 
 @torch.no_grad()
-def measure_reconstruction(original: Tensor, reconstruction: Tensor, features: LogMel) -> dict[str, Tensor]:
+def measure_reconstruction(
+    original: Tensor, reconstruction: Tensor, features: LogMel, samples: Tensor | None = None
+) -> dict[str, Tensor]:
     """All measures of `list_measures`, one number a clip. Two `[B, T]` → `[B]` each.
+
+    Args:
+        samples: where in each clip its sound lies, `[B, 2]`: the rest is cut off before anything is measured. All of
+            it is taken if not given.
 
     Raises:
         ValueError: the two differ in shape, or there is no clip.
     """
     if original.shape != reconstruction.shape or original.dim() != 2 or len(original) == 0:
         raise ValueError(f"expected two [B, T] of one shape, got {original.shape} and {reconstruction.shape}")
-    batches = list(zip(torch.split(original, CLIPS_AT_ONCE), torch.split(reconstruction, CLIPS_AT_ONCE), strict=True))
-    return {
-        name: torch.cat([measure(first, second).cpu() for first, second in batches])
-        for name, measure in list_measures(features).items()
-    }
+    alike: dict[tuple[int, int], list[int]] = {}
+    for clip, (first, last) in enumerate((take_whole(original) if samples is None else samples).tolist()):
+        alike.setdefault((first, last), []).append(clip)
+    measures = list_measures(features)
+    values = {name: torch.zeros(len(original)) for name in measures}
+    for (first, last), clips in alike.items():
+        for rows in torch.split(torch.tensor(clips), CLIPS_AT_ONCE):
+            pair = [clip[rows.to(clip.device), first:last] for clip in (original, reconstruction)]
+            for name, measure in measures.items():
+                values[name][rows] = measure(*pair).cpu()
+    return values

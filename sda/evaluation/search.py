@@ -30,6 +30,8 @@ WINDOW_S = 0.085
 """About how long a frame listens: long enough that a shift by half a hop changes little."""
 HOP_S = 0.010
 """Distance of frames, to the next whole sample."""
+SHORT_WINDOW_S, SHORT_HOP_S = 0.021, 0.005
+"""The same for patches shorter than a quarter of a second."""
 N_MELS = 64
 FLOOR = 1e-2
 """Added to every mel magnitude, relative to its frame (−40 dB): what lies far below what is heard makes no pattern."""
@@ -40,6 +42,8 @@ RIDGE = 0.1
 """Added to every eigenvalue of the bands' covariance before it is inverted, relative to their mean."""
 LEAST_DEVIATION = 0.05
 """Patches of sound whose whitened cells vary less than this are too plain to be told apart; they match less."""
+LEAST_LOUD = 0.5
+"""Share of a window that must not be near-silent: of others it cannot be said what they resemble."""
 BLOCK_FRAMES = 1024
 BLOCKS_AT_ONCE = 16
 SECONDS_AT_ONCE = 60
@@ -61,15 +65,18 @@ class PatchFeatures:
 
     Args:
         sample_rate_hz: rate of all sounds.
+        is_short: listen to shorter frames, for patches of hits.
     """
 
-    def __init__(self, sample_rate_hz: int):
+    def __init__(self, sample_rate_hz: int, *, is_short: bool = False):
         self.sample_rate_hz = sample_rate_hz
         self.rate_hz = min(HIGHEST_RATE_HZ, sample_rate_hz)
         """Rate at which they are looked at."""
-        self.hop_length = round(HOP_S * self.rate_hz)
+        window_s, hop_s = (SHORT_WINDOW_S, SHORT_HOP_S) if is_short else (WINDOW_S, HOP_S)
+        self.window_s = window_s
+        self.hop_length = round(hop_s * self.rate_hz)
         self.hop_s = self.hop_length / self.rate_hz
-        n_fft = 2 ** round(math.log2(WINDOW_S * self.rate_hz))
+        n_fft = 2 ** round(math.log2(window_s * self.rate_hz))
         self.log_mel = LogMel(self.rate_hz, n_fft, self.hop_length, N_MELS)
         # The frames at either end of what is transformed reach beyond it, into what is mirrored there.
         self.n_edge = math.ceil(n_fft / 2 / self.hop_length)
@@ -109,6 +116,11 @@ class PatchFeatures:
         n_own_samples = round(n_samples * self.rate_hz / self.sample_rate_hz)
         return int(n_own_samples // self.hop_length + 1 - 2 * self.n_edge)
 
+    def is_mostly_loud(self, waveform: Tensor, n_samples: int) -> bool:
+        """Whether at least half of a window of so many samples is not near-silent; what it lacks is silence."""
+        n_frames = max(1, round(n_samples / self.sample_rate_hz / self.hop_s))
+        return float(_find_loud(waveform, n_frames, self).float().mean()) >= LEAST_LOUD
+
     @torch.no_grad()
     def patches(self, clips: Tensor) -> Tensor:
         """Patches of windows, of mean 0 and length 1. `[Q, T]` → `[Q, M, F]`.
@@ -117,7 +129,7 @@ class PatchFeatures:
             ValueError: the windows are too short for a single frame.
         """
         if self.count_frames(clips.shape[1]) < 1:
-            raise ValueError(f"windows of {clips.shape[1]} samples are too short; one frame takes {WINDOW_S} s")
+            raise ValueError(f"windows of {clips.shape[1]} samples are too short; one frame takes {self.window_s} s")
         if len(clips) == 0:
             return torch.zeros(0, N_MELS, self.count_frames(clips.shape[1]))
         frames = torch.stack([self.whitened(clip)[:, self.n_edge : -self.n_edge] for clip in clips])
@@ -233,7 +245,9 @@ def _correlate(frames: Tensor, is_loud: Tensor, spectra: Tensor, n_frames: int) 
     norm = _norm_of_windows(frames, n_frames)
     loud = is_loud.float()[None, None]
     share_loud = nn.functional.avg_pool1d(loud, n_frames, 1)[0, 0]
-    scale = torch.where(share_loud >= 0.5, 1.0 / norm.clamp(min=LEAST_DEVIATION * math.sqrt(n_mels * n_frames)), 0.0)
+    scale = torch.where(
+        share_loud >= LEAST_LOUD, 1.0 / norm.clamp(min=LEAST_DEVIATION * math.sqrt(n_mels * n_frames)), 0.0
+    )
     step = BLOCK_FRAMES - n_frames + 1
     n_blocks = -(-n_lags // step)
     padded = nn.functional.pad(frames, (0, n_blocks * step + n_frames - 1 - frames.shape[1]))

@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from sda.audio.span import find_sound
+
 Item = TypeVar("Item")
 
 QUIETEST_DBFS = -60.0
@@ -26,6 +28,14 @@ class Sound(NamedTuple):
     """`[T]`, mono, float32."""
     start_s: float = 0.0
     """Where it begins in the file of that name."""
+
+
+def trim(sound: Sound, sample_rate_hz: int) -> Sound:
+    """A sound without the digital silence before and behind it; one that is nothing else stays as it is."""
+    first, last = find_sound(sound.waveform[None])[0].tolist()
+    if last == 0:
+        return sound
+    return Sound(sound.name, sound.waveform[first:last], sound.start_s + first / sample_rate_hz)
 
 
 class Window(NamedTuple):

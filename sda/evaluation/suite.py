@@ -26,8 +26,10 @@ MOST_WINDOWS = 240
 """Windows of a set that are looked at, spread evenly."""
 MOST_CONTROLS = 60
 MOST_EMBEDDED = 256
-SHIFT_S = 0.005
-"""Copies are cut this much off the grid that sound is searched on: as bad as it gets."""
+SHORTEST_WINDOW_S = 0.05
+"""Sounds that fill less than half of this are too short to be searched for."""
+SHORT_SHARE = 0.1
+"""Where most sounds are shorter than a second, windows are as long as the sounds but for this share, the shortest."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Memorisation:
     collage: Replay
     similarities: dict[str, Similarity]
     """By set: `generated`, `unheard`, `copies` and the material's controls; whole seconds."""
+    window_s: float = WINDOW_S
+    """Length of the windows: a second, or as long as the sounds are where most are shorter."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,9 @@ def assess_memorisation(
     Unheard are held-out sound and, because that is often little, training sound whose own recording is passed over: to
     the rest of the training sound, it is as new as any.
 
+    Where most sounds are shorter than a second, windows are as long as they are, see `choose_window_s`; of what is too
+    short even for that, nothing is said.
+
     Args:
         advance: told how many seconds of training sound have been gone through since it was last told.
 
@@ -79,17 +86,21 @@ def assess_memorisation(
         ValueError: there is no training sound.
     """
     rate_hz = material.sample_rate_hz
-    features = PatchFeatures(rate_hz).fit(material.train)
+    window_s = choose_window_s(material.train, material.generated, rate_hz)
+    features = PatchFeatures(rate_hz, is_short=window_s < PIECE_S).fit(material.train)
     groups = list(material.train_groups) or [str(number) for number in range(len(material.train))]
     sets = {
         "generated": material.generated,
         "held_out": material.held_out,
         "others": material.train if len(set(groups)) > 1 else [],
-        "copies": _shift(material.train, round(SHIFT_S * rate_hz)),
+        # Cut off the grid that sound is searched on by half a hop: as bad as it gets.
+        "copies": _shift(material.train, round(features.hop_s / 2 * rate_hz)),
         **material.controls,
     }
-    lengths = [round(WINDOW_S * rate_hz), round(PIECE_S * rate_hz)]
-    windows = [{name: _choose_windows(name, sounds, n, lengths[0]) for name, sounds in sets.items()} for n in lengths]
+    lengths = [round(window_s * rate_hz), round(min(PIECE_S, window_s) * rate_hz)]
+    windows = [
+        {name: _choose_windows(features, name, sounds, n, lengths[0]) for name, sounds in sets.items()} for n in lengths
+    ]
     patches = [
         torch.cat([features.patches(cut(sets[name], chosen, n)) for name, chosen in of_length.items()])
         for of_length, n in zip(windows, lengths, strict=True)
@@ -109,7 +120,20 @@ def assess_memorisation(
     for similarities in found:
         controls = {name: one for name, one in similarities.items() if name not in ("generated", "unheard")}
         replays.append(measure_replay(similarities["unheard"], similarities["generated"], controls, seed))
-    return Memorisation(replays[0], replays[1], found[0])
+    return Memorisation(replays[0], replays[1], found[0], window_s)
+
+
+def choose_window_s(train: Sequence[Sound], generated: Sequence[Sound], sample_rate_hz: int) -> float:
+    """Length of the windows that are searched for: a second, less where most sounds of a side are shorter.
+
+    A window that is mostly silence resembles nothing, so that hits would never be found.
+    """
+    shortest = WINDOW_S
+    for sounds in (train, generated):
+        lengths_s = np.array([len(sound.waveform) / sample_rate_hz for sound in sounds])
+        if len(sounds) and np.median(lengths_s) < WINDOW_S:
+            shortest = min(shortest, float(np.quantile(lengths_s, SHORT_SHARE)))
+    return max(SHORTEST_WINDOW_S, shortest)
 
 
 def list_embeddings(sample_rate_hz: int) -> dict[str, Embedding]:
@@ -146,11 +170,21 @@ def embed(sounds: Sequence[Sound], sample_rate_hz: int, embedding: Embedding) ->
     return embedding(cut(sounds, windows, n_samples)), np.array([window.sound for window in windows], dtype=np.intp)
 
 
-def _choose_windows(name: str, sounds: Sequence[Sound], n_samples: int, longest: int) -> list[Window]:
-    """Windows of a set: overlapping by half where they are whole seconds, end to end where they are pieces."""
+def _choose_windows(
+    features: PatchFeatures, name: str, sounds: Sequence[Sound], n_samples: int, longest: int
+) -> list[Window]:
+    """Windows of a set: overlapping by half where they are whole seconds, end to end where they are pieces.
+
+    Those that are mostly near-silent, or filled up, are left out: no place that is so is searched.
+    """
     hop = n_samples // 2 if n_samples == longest else n_samples
     most = MOST_WINDOWS if name in ("generated", "held_out", "others") else MOST_CONTROLS
-    return spread(list_windows(sounds, n_samples, hop), most)
+    windows = [
+        one
+        for one in list_windows(sounds, n_samples, hop)
+        if features.is_mostly_loud(sounds[one.sound].waveform[one.start : one.start + n_samples], n_samples)
+    ]
+    return spread(windows, most)
 
 
 def _shift(sounds: Sequence[Sound], n_samples: int) -> list[Sound]:

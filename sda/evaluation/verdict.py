@@ -162,12 +162,14 @@ def list_findings(evidence: Evidence) -> list[Finding]:
     findings = []
     if evidence.replay_rate is not None:
         doubt = f"; {evidence.replay_doubt}" if evidence.replay_doubt else ""
-        text = (
-            f"{_percent(evidence.replay_rate)} of the generated seconds are closer to training sound than 99 % of "
-            f"unheard sound is (1 % would be chance){doubt}."
-        )
+        text = f"Replays were not looked for: {evidence.replay_doubt}."
+        if not math.isnan(evidence.replay_rate.value):
+            text = (
+                f"{_percent(evidence.replay_rate)} of the generated seconds are closer to training sound than 99 % of "
+                f"unheard sound is (1 % would be chance){doubt}."
+            )
         findings.append(Finding(text, "memorisation.replay_rate", evidence.replay_rate))
-    if evidence.collage_rate is not None:
+    if evidence.collage_rate is not None and not math.isnan(evidence.collage_rate.value):
         text = f"Of quarter seconds, {_percent(evidence.collage_rate)} are: a collage of pieces would show here."
         findings.append(Finding(text, "memorisation.collage_rate", evidence.collage_rate))
     if evidence.skill_train is not None:

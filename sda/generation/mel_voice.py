@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sda.audio.inversion import log_mel_to_stretches, log_mel_to_waveform
 from sda.audio.mel import Heard, LogMel
+from sda.audio.span import find_sound, silence_outside, take_span
 from sda.audio.stretches import cut_stretches
 from sda.generation.voice import Voice
 from sda.models.latents import Posterior
@@ -43,7 +44,8 @@ class MelVoice(Voice):
     @torch.no_grad()
     def reconstruct(self, waveforms: Tensor) -> Tensor:
         output = self.model.eval()(self._hear(waveforms)).output
-        return self._to_sound(self.model.standardise.invert(output), waveforms.shape[1])
+        rebuilt = self._to_sound(self.model.standardise.invert(output), waveforms.shape[1])
+        return silence_outside(rebuilt, take_span(find_sound(waveforms.cpu())))
 
     @torch.no_grad()
     def describe(self, waveforms: Tensor) -> Posterior:

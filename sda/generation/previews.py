@@ -90,7 +90,7 @@ class PreviewRenderer:
 
     @torch.no_grad()
     def render_ceiling(self) -> list[Preview]:
-        """Write the held-out originals pushed through mel → wave without a model: no mel model sounds better."""
+        """Write the held-out originals pushed through mel → wave without a model."""
         log_mel = self.features(self.held_out)
         rebuilt = list(log_mel_to_waveform(log_mel, self.features, self.held_out.shape[1]).cpu().numpy())
         return [
@@ -99,7 +99,7 @@ class PreviewRenderer:
                 "ceiling",
                 number,
                 sound,
-                [("held-out original", original), ("ceiling: mel and back, no model", sound)],
+                [("held-out original", original), ("mel and back, no model", sound)],
             )
             for number, (original, sound) in enumerate(zip(self._originals(), rebuilt, strict=True), start=1)
         ]

@@ -12,11 +12,14 @@ import torch
 from torch import Tensor
 
 from sda.audio.mel import Heard, LogMel
+from sda.audio.span import find_latents, find_sound, silence_outside, take_span
 from sda.audio.stretches import cut_stretches, hear_stretches
 from sda.generation.voice import Voice
 from sda.models.latents import Posterior
 from sda.models.spectral_vae import SpectralVAE
 
+FOLLOWING_POINTS = 2
+"""Latents behind the end of a sound that belong to its path, 85 ms: new sound ends, too, but is not mostly silence."""
 STRETCH_POINTS = 256
 """Latents computed at a time: eleven seconds, about 100 MB."""
 
@@ -37,7 +40,8 @@ class SpectralVoice(Voice):
     @torch.no_grad()
     def reconstruct(self, waveforms: Tensor) -> Tensor:
         output: Tensor = self.model.eval()(self._hear(waveforms)).output
-        return output[:, : waveforms.shape[1]].cpu()
+        output = output[:, : waveforms.shape[1]].cpu()
+        return silence_outside(output, take_span(find_sound(waveforms.cpu())))
 
     @torch.no_grad()
     def describe(self, waveforms: Tensor) -> Posterior:
@@ -64,7 +68,14 @@ class SpectralVoice(Voice):
 
     @torch.no_grad()
     def fit(self, training: Sequence[Heard]) -> None:
-        self.model.density.fit([item.cpu() for batch in training for item in self.model.eval().encode(batch).mean])
+        paths = []
+        for batch in training:
+            latents = self.model.eval().encode(batch).mean.cpu()
+            inside = find_latents(batch.frames, self.model.stride).cpu()
+            for path, heard in zip(latents, inside, strict=True):
+                places = heard.nonzero()[:, 0]
+                paths.append(path[:, int(places[0]) : int(places[-1]) + 1 + FOLLOWING_POINTS])
+        self.model.density.fit(paths)
 
     def draw_stretches(self, n_points: int, seed: int) -> Iterator[Tensor]:
         for points in self.model.density.walk(n_points, torch.Generator().manual_seed(seed)):

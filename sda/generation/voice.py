@@ -33,7 +33,10 @@ class Voice(ABC):
 
     @abstractmethod
     def reconstruct(self, waveforms: Tensor) -> Tensor:
-        """Chunks as they come back through posterior means. `[B, T]` → `[B, T]`."""
+        """Chunks as they come back through posterior means; silence at their ends comes back as silence.
+
+        Nothing was asked of the model there in training. `[B, T]` → `[B, T]`.
+        """
 
     @abstractmethod
     def describe(self, waveforms: Tensor) -> Posterior:

@@ -6,6 +6,7 @@ Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `…` nothing or ch
 import torch
 from torch import Tensor
 
+from sda.audio.span import Span, mean_inside
 from sda.losses.objective import Errors, LossTerms, describe_posterior
 from sda.models.latents import Reconstruction
 from sda.models.standardise import Standardise
@@ -39,13 +40,16 @@ class Elbo:
         self.free_bits = free_bits
         self.energy_weight = energy_weight
 
-    def measure_each(self, result: Reconstruction, waveform: Tensor, *, draw: bool = False) -> Errors:
+    def measure_each(
+        self, result: Reconstruction, waveform: Tensor, span: Span | None = None, *, draw: bool = False
+    ) -> Errors:
         """The mean square errors of each chunk's cells and levels; the waveform has no say, and nothing is drawn."""
         output_level = frame_level(self.standardise.invert(result.output))
         target_level = frame_level(self.standardise.invert(result.target))
-        cell = (result.output - result.target).square().mean(dim=(1, 2))
-        level = (output_level - target_level).square().mean(dim=1)
-        return Errors(distances=torch.stack([cell, level], dim=1), **describe_posterior(result))
+        frames = torch.ones_like(target_level, dtype=torch.bool) if span is None else span.frames
+        cell = mean_inside((result.output - result.target).square(), frames)
+        level = mean_inside((output_level - target_level).square(), frames)
+        return Errors(distances=torch.stack([cell, level], dim=1), **describe_posterior(result, span))
 
     def score(self, errors: Errors) -> LossTerms:
         """The objective's terms for errors averaged over a batch, over several, or over each of many drawn ones."""

@@ -3,14 +3,20 @@
 A score is a function of errors averaged over chunks, not itself an average over chunks: so a batch may be computed in
 parts, and the files of a judgement may be drawn again, without computing anything twice.
 
+Errors are means over the sound of a chunk alone, and chunks weigh as much as they hold of it. So the loss is the mean
+over all sound, whatever the length of the chunks that it was cut into, and nothing is won by padding.
+
 Letters in the shapes: `B` batch, `T` samples, `E` kinds of error, `D` latent dimensions, `…` nothing or chunks or
 batches.
 """
 
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
+from sda.audio.mel import Heard
+from sda.audio.span import Span, find_latents
 from sda.models.latents import Reconstruction, kl_to_standard_normal
 
 ACTIVE_UNIT_VARIANCE = 0.01
@@ -46,10 +52,13 @@ class LossTerms(NamedTuple):
 class Objective(Protocol):
     """What a network is trained to lower."""
 
-    def measure_each(self, result: Reconstruction, waveform: Tensor, *, draw: bool = False) -> Errors:
+    def measure_each(
+        self, result: Reconstruction, waveform: Tensor, span: Span | None = None, *, draw: bool = False
+    ) -> Errors:
         """The errors of each chunk, beside the waveform `[B, T]` that it was heard as.
 
         Args:
+            span: what of the chunks is sound; all of it if not given.
             draw: measure a part of what there is to measure, drawn from torch's global generator; the same on average,
                 and sooner done.
         """
@@ -60,20 +69,31 @@ class Objective(Protocol):
         ...
 
 
-def measure_batch(objective: Objective, result: Reconstruction, waveform: Tensor, *, draw: bool = False) -> Errors:
-    """The errors of a batch, means over its chunks; `draw` as in `measure_each`."""
-    return Errors(*(values.mean(dim=0) for values in objective.measure_each(result, waveform, draw=draw)))
+def measure_batch(objective: Objective, result: Reconstruction, heard: Heard, *, draw: bool = False) -> Errors:
+    """The errors of a batch, means over its sound; `draw` as in `measure_each`."""
+    return average(objective.measure_each(result, heard.waveform, heard.span, draw=draw), heard.weight)
 
 
-def describe_posterior(result: Reconstruction) -> dict[str, Tensor]:
-    """The fields of `Errors` that say what the latents hold, of each chunk; averages along time."""
+def average(errors: Errors, weight: Tensor) -> Errors:
+    """The errors of chunks, `[B, …]`, as one: means weighted by `[B]`."""
+    shares = weight / weight.sum()
+    return Errors(*(torch.tensordot(shares.to(values.dtype), values, dims=1) for values in errors))
+
+
+def describe_posterior(result: Reconstruction, span: Span | None = None) -> dict[str, Tensor]:
+    """The fields of `Errors` that say what the latents hold, of each chunk; averages along the time that is sound."""
     mean = result.posterior.mean
     parts = {
         "kl_by_dimension": kl_to_standard_normal(result.posterior),
         "mean": mean,
         "square_of_mean": mean.square(),
     }
-    return {name: values.mean(dim=2) if values.dim() == 3 else values for name, values in parts.items()}
+    if mean.dim() == 2:
+        return parts
+    if span is None or result.stride is None:
+        return {name: values.mean(dim=2) for name, values in parts.items()}
+    inside = find_latents(span.frames, result.stride)[:, None].expand(-1, mean.shape[1], -1)
+    return {name: (values * inside).sum(dim=2) / inside.sum(dim=2) for name, values in parts.items()}
 
 
 def count_active_units(errors: Errors) -> int:

@@ -11,6 +11,7 @@ import torch
 import torchaudio
 from torch import Tensor
 
+from sda.audio.span import Span, find_frames, mean_inside, silence_outside, take_whole
 from sda.losses.objective import Errors, LossTerms, describe_posterior
 from sda.models.latents import Reconstruction
 
@@ -31,37 +32,39 @@ QUIETEST_NORM = 1e-2
 MIN_DISTANCE = 1e-3
 """Added to the weighted sum of distances so that its logarithm stays finite."""
 
-Distance = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Magnitudes of output and target, `[B, N, F]`, and mel filters `[M, N]`, to one number each, `[B]`."""
+Distance = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""Magnitudes of output and target, `[B, N, F]`, mel filters `[M, N]`, and which frames are sound, `[B, F]`, to one
+number each, `[B]`."""
 
 
-def mel_distance(output: Tensor, target: Tensor, filters: Tensor) -> Tensor:
+def mel_distance(output: Tensor, target: Tensor, filters: Tensor, frames: Tensor) -> Tensor:
     """Mean absolute difference of log-mel magnitudes, natural log. → `[B]`.
 
     Reference:
         Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN", NeurIPS 2023, section 3.4.
     """
-    return (_log(filters @ output) - _log(filters @ target)).abs().mean(dim=(1, 2))
+    return mean_inside((_log(filters @ output) - _log(filters @ target)).abs(), frames)
 
 
-def convergence_distance(output: Tensor, target: Tensor, filters: Tensor) -> Tensor:
+def convergence_distance(output: Tensor, target: Tensor, filters: Tensor, frames: Tensor) -> Tensor:
     """Norm of the difference of magnitudes over the target's norm: hears peaks above all. → `[B]`.
 
     Reference:
         Arik, Jun & Diamos, "Fast Spectrogram Inversion using Multi-head Convolutional Neural Networks", 2018.
     """
-    difference = torch.linalg.vector_norm(output - target + NO_POWER, dim=(1, 2))
-    distance: Tensor = difference / (torch.linalg.vector_norm(target, dim=(1, 2)) + QUIETEST_NORM)
+    inside = frames[:, None].to(target.dtype)
+    difference = torch.linalg.vector_norm((output - target) * inside + NO_POWER, dim=(1, 2))
+    distance: Tensor = difference / (torch.linalg.vector_norm(target * inside, dim=(1, 2)) + QUIETEST_NORM)
     return distance
 
 
-def log_magnitude_distance(output: Tensor, target: Tensor, filters: Tensor) -> Tensor:
+def log_magnitude_distance(output: Tensor, target: Tensor, filters: Tensor, frames: Tensor) -> Tensor:
     """Mean absolute difference of log magnitudes, natural log: hears every bin alike. → `[B]`.
 
     Reference:
         Yamamoto, Song & Kim, "Parallel WaveGAN", ICASSP 2020, equation 6.
     """
-    return (_log(output) - _log(target)).abs().mean(dim=(1, 2))
+    return mean_inside((_log(output) - _log(target)).abs(), frames)
 
 
 DISTANCES: dict[str, Distance] = {
@@ -99,26 +102,34 @@ class SpectralObjective:
         self.kl_weight = kl_weight
         self.free_bits = free_bits
 
-    def measure_each(self, result: Reconstruction, waveform: Tensor, *, draw: bool = False) -> Errors:
+    def measure_each(
+        self, result: Reconstruction, waveform: Tensor, span: Span | None = None, *, draw: bool = False
+    ) -> Errors:
         """The distances of each chunk, weighted means over the windows, or over a few that are drawn.
+
+        What the network gives outside of the sound is not listened to, and counts as silence.
 
         Shape:
             waveform `[B, T]`; the result's output is at least as long.
         """
-        target = waveform
-        output = result.output[:, : target.shape[1]]
+        n_samples = waveform.shape[1]
+        samples = take_whole(waveform) if span is None else span.samples
+        target = silence_outside(waveform, samples)
+        output = silence_outside(result.output[:, :n_samples], samples)
         spectral = [name for name in self.names if name != "waveform"]
         windows = _draw_windows() if draw else _list_windows()
         total: dict[str, Tensor] = {}
         for window, share in windows.items() if spectral else ():
             filters = build_filters(self.sample_rate_hz, window, output.device)
             heard, meant = compute_magnitude(output, window), compute_magnitude(target, window)
+            frames = find_frames(samples, window // 4, meant.shape[2])
             for name in spectral:
-                distance = share * DISTANCES[name](heard, meant, filters)
+                distance = share * DISTANCES[name](heard, meant, filters, frames)
                 total[name] = total[name] + distance if name in total else distance
         if "waveform" in self.names:
-            total["waveform"] = waveform_distance(output, target)
-        return Errors(distances=torch.stack([total[name] for name in self.names], dim=1), **describe_posterior(result))
+            total["waveform"] = waveform_distance(output, target, samples)
+        distances = torch.stack([total[name] for name in self.names], dim=1)
+        return Errors(distances=distances, **describe_posterior(result, span))
 
     def score(self, errors: Errors) -> LossTerms:
         """The objective's terms for errors averaged over a batch, over several, or over each of many drawn ones."""
@@ -138,9 +149,14 @@ def _draw_windows() -> dict[int, float]:
     return {WINDOWS[place]: drawn.count(place) / DRAWN_WINDOWS for place in drawn}
 
 
-def waveform_distance(output: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of samples over the target's mean, phases included. Two `[B, T]` → `[B]`."""
-    return (output - target).abs().mean(dim=1) / (target.abs().mean(dim=1) + MIN_DISTANCE)
+def waveform_distance(output: Tensor, target: Tensor, samples: Tensor) -> Tensor:
+    """Mean absolute difference of samples over the target's mean, phases included. Two `[B, T]` → `[B]`.
+
+    Args:
+        samples: where the sound lies, `[B, 2]`; both are silent elsewhere.
+    """
+    n_samples = samples[:, 1] - samples[:, 0]
+    return (output - target).abs().sum(dim=1) / (target.abs().sum(dim=1) + MIN_DISTANCE * n_samples)
 
 
 def compute_magnitude(waveform: Tensor, n_fft: int) -> Tensor:

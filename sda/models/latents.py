@@ -31,6 +31,8 @@ class Reconstruction(NamedTuple):
     output: Tensor
     """What came out: a spectrogram on the standardised scale `[B, M, F]`, or a waveform `[B, T]`."""
     posterior: Posterior
+    stride: int | None = None
+    """Frames to a latent; none where a chunk has one latent."""
 
 
 def bound_log_variance(raw: Tensor) -> Tensor:

@@ -115,8 +115,8 @@ class MelVAE(Autoencoder):
         self.decoder = Decoder(grid, latent_dim)
 
     def fit(self, training: Sequence[Heard], varied: Iterable[Heard] = ()) -> None:
-        """Take the bands' statistics of training sound, before training; varied sound is not needed."""
-        self.standardise.fit(heard.log_mel for heard in training)
+        """Take the bands' statistics of training sound, silence left out; varied sound is not needed."""
+        self.standardise.fit((heard.log_mel for heard in training), (heard.sounding for heard in training))
 
     def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:
         """The posterior of every chunk, two `[B, D]`."""

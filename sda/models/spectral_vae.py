@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from sda.audio.mel import Heard, LogMel
+from sda.audio.mel import LEVEL_OF_NOTHING, Heard, LogMel
 from sda.audio.overlap_add import inverse_stft
 from sda.errors import ConfigError
 from sda.models.autoencoder import Autoencoder
@@ -41,7 +41,13 @@ BOUNDED_LOG_VARIANCE = 2.0 * math.log(0.2)
 
 MOST_FITTED_PATCHES = 8192
 """Stretches of sound that the principal components are found from, drawn from all of them."""
-MIN_SCALE = 1e-3
+MIN_SCALE = 0.1
+"""Least deviation of a component, where that of a cell is 1: what is divided by less would be noise, and sound that has
+more of it than training sound would be far outside of the latent space."""
+MIN_LEVEL_DEVIATION = 0.5
+"""Least deviation of the loudness, 4 dB: silence in a corpus that is always equally loud is 16 of them below it."""
+RISE_FROM_NOTHING = 1.0
+"""Over so much level above digital silence (natural log), timbre begins to count: silence has none."""
 
 MAX_LOG_MAGNITUDE = 9.0
 """Full scale in a window of 2048 has a magnitude of 512, whose log is 6.2: room for a very wrong guess, no overflow."""
@@ -129,7 +135,7 @@ class SpectralVAE(Autoencoder):
         n_bins, n_patch = features.n_fft // 2 + 1, features.n_mels * stride
 
         self.standardise = Standardise(features.n_mels)
-        self.standardise_level = Standardise(1)
+        self.standardise_level = Standardise(1, MIN_LEVEL_DEVIATION)
         self.density = SequenceDensity(latent_dim)
 
         self.listen = nn.Conv1d(features.n_mels + 1, channels, KERNEL, padding=KERNEL // 2)
@@ -206,13 +212,13 @@ class SpectralVAE(Autoencoder):
         Components that hold varied sound too, at other speeds above all, hold unheard sound better: on a piano whose
         held-out notes are not among those trained on, the linear way misses 2.6 in place of 3.0 dB.
         """
-        self.standardise_level.fit(heard.level[:, None] for heard in training)
-        shapes = [heard.log_mel - heard.level[:, None] for heard in training]
-        self.standardise.fit(shapes)
-        shapes += [heard.log_mel - heard.level[:, None] for heard in varied]
-        patches = torch.cat(
-            [self._patches(_pad(self.standardise(shape), self.stride)).flatten(0, 1) for shape in shapes]
-        )
+        levels = (heard.level[:, None] for heard in training)
+        self.standardise_level.fit(levels, (heard.sounding for heard in training))
+        shapes = (heard.log_mel - heard.level[:, None] for heard in training)
+        self.standardise.fit(shapes, (heard.sounding for heard in training))
+        patches = torch.cat([self._take_patches(heard) for heard in (*training, *varied)])
+        if len(patches) == 0:  # digital silence alone: there is nothing to be found
+            return
         # At random: a fixed step may meet the same place in every chunk.
         chosen = torch.randperm(len(patches), generator=torch.Generator().manual_seed(0))[:MOST_FITTED_PATCHES]
         patches = patches[chosen.to(patches.device)].cpu().double()
@@ -232,7 +238,7 @@ class SpectralVAE(Autoencoder):
     def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:
         """The posterior of every latent, two `[B, D, L]` with `L = ceil(F / stride)`."""
         level = heard.level[:, None]
-        shape = self.standardise(heard.log_mel - level)
+        shape = self._shape(heard)
         if hidden is not None:
             shape = shape.masked_fill(hidden, 0.0)
         shape, loudness = _pad(shape, self.stride), _pad(self.standardise_level(level), self.stride)
@@ -278,7 +284,20 @@ class SpectralVAE(Autoencoder):
         """
         posterior = self.encode(heard, hidden)
         output = self.decode(posterior.sample() if self.training else posterior.mean)
-        return Reconstruction(heard.log_mel, output, posterior)
+        return Reconstruction(heard.log_mel, output, posterior, self.stride)
+
+    def _shape(self, heard: Heard) -> Tensor:
+        """Timbre, standardised; the average where there is nothing to be heard. → `[B, M, F]`."""
+        share = ((heard.level - LEVEL_OF_NOTHING) / RISE_FROM_NOTHING).clamp(0.0, 1.0)
+        shape: Tensor = self.standardise(heard.log_mel - heard.level[:, None])
+        return shape * share[:, None]
+
+    def _take_patches(self, heard: Heard) -> Tensor:
+        """Patches of which at least half of the frames hold sound. → `[N, M · stride]`."""
+        sounding = nn.functional.pad(heard.sounding, (0, -heard.sounding.shape[1] % self.stride))
+        share = sounding.float().unfold(1, self.stride, self.stride).mean(dim=2)  # [B, L]
+        patches: Tensor = self._patches(_pad(self._shape(heard), self.stride))[share >= 0.5]
+        return patches
 
     def _patches(self, shape: Tensor) -> Tensor:
         """The frames of each latent side by side: `[B, M, L · stride]` → `[B, L, M · stride]`."""

@@ -10,6 +10,9 @@ from enum import Enum
 from sda.errors import ConfigError
 from sda.setting import check_settings, setting
 
+SHORTEST_CHUNK_S = 0.1
+"""Shorter sounds are filled up to this."""
+
 
 class OverfittingPreset(Enum):
     """How strongly a run guards against memorising its sounds."""
@@ -145,7 +148,11 @@ class TrainingConfig:
         0.2, "Share of the files held out to judge the model; never trained on.", above=0, below=1
     )
     chunk_duration_s: float = setting(
-        1.0, "Length of the pieces the model sees; sounds longer than this are cut.", unit="s", at_least=0.1, at_most=30
+        1.0,
+        "Length of the pieces the model sees; sounds longer than this are cut.",
+        unit="s",
+        at_least=SHORTEST_CHUNK_S,
+        at_most=30,
     )
     checkpoint_interval: int = setting(10, "Epochs between checkpoints.", unit="epochs", at_least=1)
     preview_interval: int = setting(5, "Epochs between previews in a long run.", unit="epochs", at_least=1)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sda.audio.mel import Heard
 from sda.bootstrap import FloatArray, draw_weights, enclose
-from sda.losses.objective import Errors, Objective, count_active_units
+from sda.losses.objective import Errors, Objective, average, count_active_units
 from sda.models.autoencoder import Autoencoder
 from sda.training.overfitting import compute_overfitting_gap
 
@@ -41,9 +41,10 @@ class Judgement:
 class JudgedChunks:
     """Chunks that are judged every epoch, and the draws of their files that tell luck from merit.
 
-    Files are drawn again, with replacement, once for the whole run: all epochs are compared on the same draws, so that
-    what is hard about a file cancels out (common random numbers). Where all chunks come from one file, chunks are drawn
-    in place of files; how other files would differ is not known then, and the intervals are too narrow.
+    Chunks weigh as much as they hold of sound. Files are drawn again, with replacement, once for the whole run: all
+    epochs are compared on the same draws, so that what is hard about a file cancels out (common random numbers). Where
+    all chunks come from one file, chunks are drawn in place of files; how other files would differ is not known then,
+    and the intervals are too narrow.
 
     Args:
         batches: of the chunks, on the model's device.
@@ -65,25 +66,30 @@ class JudgedChunks:
         self.n_blocks = len(numbers)
         self._places = torch.tensor([numbers[block] for block in blocks])
         weights = torch.tensor(draw_weights(self.n_blocks, seed))
-        counts = torch.bincount(self._places).double()
-        self._shares = weights / (weights @ counts)[:, None]
+        self.weight = torch.cat([batch.weight for batch in batches]).cpu().double()
+        self._shares = weights / (weights @ self._sum_blocks(self.weight))[:, None]
 
     def resample(self, values: Tensor) -> Tensor:
-        """The mean over chunks in every replicate; float64, on the CPU. `[N, …]` → `[R, …]`."""
+        """The mean over sound in every replicate; float64, on the CPU. `[N, …]` → `[R, …]`."""
+        weight = self.weight.view(-1, *[1] * (values.dim() - 1))
+        resampled: Tensor = torch.tensordot(self._shares, self._sum_blocks(weight * values), dims=1)
+        return resampled
+
+    def _sum_blocks(self, values: Tensor) -> Tensor:
         sums = torch.zeros(self.n_blocks, *values.shape[1:], dtype=values.dtype)
-        return self._shares @ sums.index_add_(0, self._places, values)
+        return sums.index_add_(0, self._places, values)
 
 
 @torch.no_grad()
 def judge(model: Autoencoder, objective: Objective, chunks: JudgedChunks) -> Judgement:
     """Score a model on fixed chunks: posterior means, no dropout, full KL weight, float32.
 
-    Errors are averaged over all chunks before they are scored, so that the batching does not matter.
+    Errors are averaged over all sound before they are scored, so that the batching does not matter.
     """
     model.eval()
-    measured = [objective.measure_each(model(batch), batch.waveform) for batch in chunks.batches]
+    measured = [objective.measure_each(model(batch), batch.waveform, batch.span) for batch in chunks.batches]
     each = Errors(*(torch.cat(values).cpu().double() for values in zip(*measured, strict=True)))
-    errors = Errors(*(values.mean(dim=0) for values in each))
+    errors = average(each, chunks.weight)
     terms = objective.score(errors)
     drawn = objective.score(Errors(*(chunks.resample(values) for values in each)))
     return Judgement(

@@ -1,7 +1,7 @@
 """Shuffled batches, epoch by epoch, that can be taken up in the middle."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 if TYPE_CHECKING:
-    from sda.training.dataset import AudioTrainingDataset, ReadBatch
+    from sda.training.dataset import AudioTrainingDataset, Chunks, ReadBatch
 
 
 class _Reads(Dataset["ReadBatch"]):
@@ -26,19 +26,19 @@ class _Reads(Dataset["ReadBatch"]):
 class EpochSampler(Sampler[list[int]]):
     """Batches of a permutation of the items for every epoch, from `(seed, epoch)`; it can start in the middle."""
 
-    def __init__(self, n_items: int, batch_size: int, seed: int):
-        self.n_items = n_items
+    def __init__(self, items: Sequence[int], batch_size: int, seed: int):
+        self.items = np.asarray(items)
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
         self.first_batch = 0
 
     def __len__(self) -> int:
-        return math.ceil(self.n_items / self.batch_size)
+        return math.ceil(len(self.items) / self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.n_items).tolist()
-        for first in range(self.first_batch * self.batch_size, self.n_items, self.batch_size):
+        order = self.items[np.random.default_rng((self.seed, self.epoch)).permutation(len(self.items))].tolist()
+        for first in range(self.first_batch * self.batch_size, len(order), self.batch_size):
             yield order[first : first + self.batch_size]
 
 
@@ -60,7 +60,7 @@ class TrainLoader:
         self.dataset = dataset
         self.batch_size = batch_size
         self.device = torch.device("cpu") if device is None else device
-        self._order = EpochSampler(len(dataset), batch_size, seed)
+        self._order = EpochSampler(dataset.items, batch_size, seed)
         # Every iterator draws a seed for its workers; from the global generator, a continued run would differ.
         generator = torch.Generator()
         self._reads = DataLoader(
@@ -75,7 +75,12 @@ class TrainLoader:
 
     def iterate(self, epoch: int, first_batch: int = 0) -> Iterator[Tensor]:
         """The batches of an epoch, leaving out the first `first_batch`."""
+        for chunks in self.deal(epoch, first_batch):
+            yield chunks.waveforms
+
+    def deal(self, epoch: int, first_batch: int = 0) -> Iterator["Chunks"]:
+        """The same, beside where their sound lies."""
         self.dataset.set_epoch(epoch)
         self._order.epoch, self._order.first_batch = epoch, first_batch
         for batch in self._reads:
-            yield self.dataset.vary(batch.to(self.device))
+            yield self.dataset.finish(batch.to(self.device))

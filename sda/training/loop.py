@@ -108,12 +108,12 @@ def train(
     seen, unseen = JudgedChunks(probe, probe_blocks, seed=1), JudgedChunks(held_out, held_out_blocks, seed=0)
     while progress.epoch < config.max_epochs and not _has_stopped_improving(progress, config):
         epoch = progress.epoch + 1
-        for waveform in train_loader.iterate(epoch, first_batch=progress.batch):
+        for chunks in train_loader.deal(epoch, first_batch=progress.batch):
             started = time.perf_counter()
             weight = kl_weight(progress.step, progress.kl_warmup_steps)
             learning_rate = _peak(config, progress) * learning_rate_factor(progress.step, total_steps)
             with torch.no_grad():
-                heard = features.hear(waveform.to(device, non_blocking=True))
+                heard = features.hear(*(values.to(device, non_blocking=True) for values in chunks))
             if progress.step == progress.second_phase_step:
                 reader.tell()
                 emit(SecondPhaseStarted(progress.epoch, progress.step))

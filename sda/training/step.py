@@ -70,7 +70,7 @@ def take_step(
     optimizer.zero_grad(set_to_none=True)
     if n_parts == 1:
         result = _reconstruct(model, heard, hidden, autocast)
-        terms = objective.score(measure_batch(objective, result, heard.waveform, draw=True))
+        terms = objective.score(measure_batch(objective, result, heard, draw=True))
         added = terms.recon.new_zeros(()) if extra is None else extra(result, heard.waveform)
         loss = terms.total(kl_weight) + added
         loss.backward()  # type: ignore[no-untyped-call]
@@ -112,26 +112,28 @@ def _accumulate(
     """
     parts = [Heard(*pair) for pair in zip(*(torch.tensor_split(values, n_parts) for values in heard), strict=True)]
     holes = [None] * n_parts if hidden is None else torch.tensor_split(hidden, n_parts)
-    shares = [len(part.log_mel) / len(heard.log_mel) for part in parts]
+    # Errors are means over sound, what discriminators add is one over chunks.
+    shares = [part.weight.sum() / heard.weight.sum() for part in parts]
+    shares_of_chunks = [len(part.log_mel) / len(heard.log_mel) for part in parts]
     draws = save_generators()
     means: list[Tensor] = []
     with torch.no_grad():
         for part, hole, share in zip(parts, holes, shares, strict=True):
             result = _reconstruct(model, part, hole, autocast)
-            weighted = [share * value for value in measure_batch(objective, result, part.waveform, draw=True)]
+            weighted = [share * value for value in measure_batch(objective, result, part, draw=True)]
             means = [a + b for a, b in zip(means, weighted, strict=True)] if means else weighted
     load_generators(draws)
     leaves = Errors(*(mean.requires_grad_() for mean in means))
     terms = objective.score(leaves)
     slopes = torch.autograd.grad(terms.total(kl_weight), leaves, allow_unused=True)
     total = terms.recon.new_zeros(())
-    for part, hole, share in zip(parts, holes, shares, strict=True):
+    for part, hole, share, share_of_chunks in zip(parts, holes, shares, shares_of_chunks, strict=True):
         result = _reconstruct(model, part, hole, autocast)
-        errors = measure_batch(objective, result, part.waveform, draw=True)
+        errors = measure_batch(objective, result, part, draw=True)
         pulls = [(slope * value).sum() for slope, value in zip(slopes, errors, strict=True) if slope is not None]
         added = total.new_zeros(()) if extra is None else extra(result, part.waveform)
-        (share * (torch.stack(pulls).sum() + added)).backward()  # type: ignore[no-untyped-call]
-        total = total + share * added.detach()
+        (share * torch.stack(pulls).sum() + share_of_chunks * added).backward()  # type: ignore[no-untyped-call]
+        total = total + share_of_chunks * added.detach()
     return terms, total
 
 

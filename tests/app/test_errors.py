@@ -49,7 +49,6 @@ CASES = {
     "no run to resume": (["resume=/nowhere"], "is no run"),
     "nothing to resume": (["resume=last"], "no run lies below"),
     "batch too large": (["data.root={good}", "training.batch_size=999"], "larger than the data"),
-    "chunk too long": (["data.root={good}", "training.chunk_duration_s=20"], "longer than every file"),
     "bad syntax": (["data.root={good}", "preset=(("], "preset=(("),
     "unknown store": (["data.root={good}", "tracking.uri=ftp://x"], "tracking.uri=ftp://x is not supported"),
     "no such device": (["data.root={good}", "training.device=tpu"], "training.device=tpu is unknown"),

@@ -33,7 +33,7 @@ BAD = {
     "inf.wav": "holds NaN or infinite samples",
     "integers as floats.wav": "holds samples up to 1.64e+04, where full scale is 1",
     "sum overflows.wav": "holds samples up to 3e+38",
-    "10 ms.wav": "too short to use: under 0.1 s",
+    "10 ms.wav": "too short to use: under 0.02 s",
     "silence.wav": "silent: it never exceeds -80 dBFS",
     "fake.mp3": "unreadable: its content is text, not sound",
     "fake.wav": "unreadable: its content is text, not sound",

@@ -52,7 +52,7 @@ def test_each_bad_file_is_left_out_with_its_reason(make_sounds):
     soundfile.write(root / "inf.wav", np.array([0.1, np.inf] * 4000), RATE_HZ, subtype="FLOAT")
     soundfile.write(root / "no_frames.wav", np.zeros(0), RATE_HZ)
     soundfile.write(root / "silent.wav", np.zeros(RATE_HZ), RATE_HZ)
-    soundfile.write(root / "short.wav", tone(440, 0.05), RATE_HZ)
+    soundfile.write(root / "short.wav", tone(440, 0.01), RATE_HZ)
     (root / "no_bytes.wav").touch()
     (root / "fake.mp3").write_text("not sound")
     (root / "song.m4a").write_bytes(b"....ftypM4A ")

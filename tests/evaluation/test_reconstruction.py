@@ -8,6 +8,8 @@ from sda.evaluation.reconstruction import (
     list_measures,
     log_spectral_distance_db,
     measure_reconstruction,
+    mr_stft_distance,
+    spectral_convergence,
     zimtohrli_distance,
 )
 
@@ -102,3 +104,42 @@ def test_zimtohrli_hears_the_same_at_another_rate(tones):
 def test_what_cannot_be_compared_is_refused(features, a, b):
     with pytest.raises(ValueError, match="one shape"):
         measure_reconstruction(torch.zeros(a), torch.zeros(b), features)
+
+
+def test_padding_is_cut_off_before_anything_is_measured(tones, features):
+    rebuilt, short = 0.7 * tones.roll(1, dims=0), 9000
+    alone = measure_reconstruction(tones[:, :short], rebuilt[:, :short], features)
+    padded = torch.where(torch.arange(tones.shape[1]) < short, tones, 0.0)
+    together = measure_reconstruction(padded, rebuilt, features, torch.tensor([[0, short]] * 3))
+    for name, values in alone.items():
+        torch.testing.assert_close(together[name], values, rtol=1e-6, atol=1e-6)
+
+
+def test_clips_of_unlike_lengths_keep_their_places(tones, features):
+    samples = torch.tensor([[0, 24000], [100, 9000], [0, 24000]])
+    together = measure_reconstruction(tones, tones.roll(1, dims=0), features, samples)
+    alone = measure_reconstruction(tones[1:2, 100:9000], tones[:1, 100:9000], features)
+    for name, values in alone.items():
+        assert together[name][1].item() == pytest.approx(values.item(), rel=1e-4), name
+
+
+@pytest.mark.parametrize("n_samples", [1, 100, 960])
+def test_sounds_shorter_than_a_frame_are_measured(noise, features, n_samples):
+    scores = measure_reconstruction(noise[:, :n_samples], noise[:, :n_samples] / 2, features)
+    assert all(values.isfinite().all() for values in scores.values())
+    assert scores["loudness_error_db"].tolist() == pytest.approx([6.02] * 2, abs=0.02)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-7, 1e-5, 1e-3, 1.0])
+def test_mr_stft_is_bounded_near_silence_and_the_same_in_both_directions(noise, level):
+    for pair in ((level * noise, noise), (noise, level * noise)):
+        assert spectral_convergence(*pair).max() <= 2**0.5
+        assert mr_stft_distance(*pair).max() <= 2**0.5 + math.log(1e4) + 1e-3
+    there, back = mr_stft_distance(level * noise, noise), mr_stft_distance(noise, level * noise)
+    torch.testing.assert_close(there, back, rtol=1e-4, atol=1e-4)
+
+
+def test_mr_stft_does_not_depend_on_how_loud_a_recording_is(tones):
+    loud = mr_stft_distance(tones, tones.roll(1, dims=0))
+    quiet = mr_stft_distance(1e-3 * tones, 1e-3 * tones.roll(1, dims=0))
+    torch.testing.assert_close(quiet, loud, rtol=1e-3, atol=1e-4)

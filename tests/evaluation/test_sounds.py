@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from sda.evaluation.baselines import draw_noise, make_silence, play_back, shuffle_grains
-from sda.evaluation.sounds import Sound, Window, cut, level_dbfs, list_windows, match_level
+from sda.evaluation.sounds import Sound, Window, cut, level_dbfs, list_windows, match_level, trim
 
 RATE_HZ = 16000
 
@@ -50,3 +50,12 @@ def test_noise_silence_and_replays_are_what_they_are_called(sounds):
     assert make_silence(2, 10)[1].waveform.tolist() == [0.0] * 10
     (piece,) = play_back(sounds, [(0, 100)], 50)
     assert torch.equal(piece.waveform, sounds[0].waveform[100:150])
+
+
+def test_silence_around_a_sound_is_left_out_and_its_place_stays_true():
+    waveform = torch.zeros(1000)
+    waveform[200:300] = 0.1
+    found = trim(Sound("hit", waveform, start_s=2.0), 1000)
+    assert torch.equal(found.waveform, waveform[200:300])
+    assert found.start_s == 2.2
+    assert trim(Sound("nothing", torch.zeros(10)), 1000).waveform.shape == (10,)

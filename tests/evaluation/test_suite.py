@@ -1,9 +1,12 @@
+import math
+
+import numpy as np
 import pytest
 import soundfile
 import torch
 
 from sda.evaluation.sounds import Sound
-from sda.evaluation.suite import Material, assess_memorisation
+from sda.evaluation.suite import Material, assess_memorisation, choose_window_s
 from tests.conftest import RATE_HZ
 
 
@@ -50,3 +53,40 @@ def test_places_stay_true_over_minutes_at_a_rate_that_no_hop_divides(make_textur
     found = assess_memorisation(Material(rate_hz, [Sound("long", noise), Sound("other", noise.flip(0))], [], [hidden]))
     generated = found.similarities["generated"]
     assert generated.start_s.tolist() == pytest.approx([100.0, 100.5, 101.0], abs=0.011)
+
+
+def _hits(n_hits, shortest_s=0.05, longest_s=0.2):
+    """Different decaying noises and tones of 50 to 200 ms."""
+    hits = []
+    for number in range(n_hits):
+        rng = np.random.default_rng(number)
+        time_s = np.arange(round(rng.uniform(shortest_s, longest_s) * RATE_HZ)) / RATE_HZ
+        tones = sum(np.sin(2 * np.pi * hz * time_s + rng.uniform(0, 6)) for hz in rng.uniform(100, 5000, 6))
+        sound = np.exp(-time_s * rng.uniform(15, 60)) * (rng.uniform(0, 3) * rng.standard_normal(len(time_s)) + tones)
+        hits.append(Sound(f"hit {number}", torch.from_numpy((0.5 * sound / np.abs(sound).max()).astype(np.float32))))
+    return hits
+
+
+def test_hits_are_recognised_as_themselves_and_not_as_others():
+    hits = _hits(40)
+    material = Material(RATE_HZ, hits[:30], [], hits[:30])
+    assert 0.05 <= choose_window_s(material.train, material.generated, RATE_HZ) < 0.1
+    itself = assess_memorisation(material)
+    assert itself.replay.rate.value == 1.0
+    assert itself.replay.n_null_windows >= 30
+    others = assess_memorisation(Material(RATE_HZ, hits[:30], [], hits[30:]))
+    assert others.replay.rate.value < 0.25
+
+
+def test_of_sounds_that_are_too_short_there_is_no_rate_and_a_reason():
+    found = assess_memorisation(Material(RATE_HZ, _hits(20), [], _hits(20, 0.01, 0.02)))
+    assert math.isnan(found.replay.rate.value)
+    assert "too short" in found.replay.doubt
+
+
+def test_most_sounds_decide_how_long_windows_are():
+    long, short = Sound("long", torch.zeros(2 * RATE_HZ)), Sound("short", torch.zeros(RATE_HZ // 4))
+    assert choose_window_s([long, long, short], [long], RATE_HZ) == 1.0
+    assert choose_window_s([short, short, long], [long], RATE_HZ) == 0.25
+    assert choose_window_s([long], [short], RATE_HZ) == 0.25
+    assert choose_window_s([long], [Sound("tick", torch.zeros(10))], RATE_HZ) == 0.05

@@ -7,6 +7,7 @@ from sda.losses.elbo import Elbo, gaussian_nll
 from sda.losses.objective import Errors, count_active_units, measure_batch
 from sda.models.latents import Posterior, Reconstruction, kl_to_standard_normal
 from sda.models.standardise import Standardise
+from tests.conftest import as_heard
 
 N_CELLS = 32 * 10
 NO_WAVEFORM = torch.zeros(0)
@@ -24,7 +25,7 @@ def _elbo(free_bits=0.0, energy_weight=0.0):
 
 
 def _measure(elbo, result):
-    return measure_batch(elbo, result, NO_WAVEFORM)
+    return measure_batch(elbo, result, as_heard(result.target))
 
 
 def test_doubling_the_error_costs_the_logarithm_of_two():

@@ -5,10 +5,12 @@ import torch
 
 from sda.app.builders import SIZES
 from sda.audio.mel import LogMel
+from sda.audio.span import find_sound, take_span
 from sda.config.schema import ModelSize
 from sda.errors import ConfigError
+from sda.losses.objective import describe_posterior, measure_batch
 from sda.losses.spectral import SpectralObjective
-from sda.models.latents import LOG_VARIANCE_BOUND
+from sda.models.latents import LOG_VARIANCE_BOUND, kl_to_standard_normal
 from sda.models.spectral_vae import BOUND, LEVEL_DEVIATION, SpectralVAE
 from tests.conftest import as_heard
 
@@ -223,3 +225,54 @@ def test_what_cannot_be_built_is_refused_with_a_way_out():
         SpectralVAE(features=LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32), latent_dim=4)
     with pytest.raises(ConfigError, match=r"frames_per_latent=3 is not allowed: use an even number"):
         SpectralVAE(features=LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32), stride=3)
+
+
+def _stems():
+    """Chunks that are mostly digital silence, and one that is nothing else."""
+    sounds = _sounds()
+    sounds[:, 700:] = 0.0
+    return torch.cat([sounds, torch.zeros(1, sounds.shape[1])])
+
+
+def test_silence_spoils_neither_statistics_nor_components(features):
+    stems = _stems()
+    spans = take_span(find_sound(stems))
+    model = _build(features)
+    model.fit([features.hear(stems, spans)])
+    n_sound = 700
+    short = _build(features)
+    short.fit([features.hear(stems[:-1, :n_sound])])
+    torch.testing.assert_close(model.standardise.mean, short.standardise.mean, atol=1.0, rtol=0)
+    assert (model.standardise.deviation >= 0.25).all()
+    assert (model.standardise_level.deviation >= 0.5).all()
+    assert model.analysis.weight.norm(dim=1).max() <= 10.0 + 1e-3, "nothing is divided by almost nothing"
+
+
+def test_silence_has_a_place_in_the_latent_space(features):
+    stems = _stems()
+    heard = features.hear(stems, take_span(find_sound(stems)))
+    model = _build(features)
+    model.fit([heard])
+    kl = kl_to_standard_normal(model.eval().encode(heard)).sum(dim=1)
+    assert kl.max() < 1000, "nats a latent, where silence is met too"
+    gap = describe_posterior(model(heard), heard.span)["kl_by_dimension"].sum(dim=1)
+    assert gap[:-1].max() < 300
+
+
+def test_components_of_sounds_shorter_than_a_latent_are_found(features):
+    model = _build(features)
+    hits = torch.zeros(4, 2048)
+    hits[:, :160] = _sounds(4, 160)
+    model.fit([features.hear(hits, take_span(find_sound(hits)))])
+    assert torch.isfinite(model(features.hear(hits)).output).all()
+
+
+def test_what_is_given_behind_the_end_of_a_sound_does_not_reach_the_figures(features):
+    stems = _stems()[:2]
+    heard = features.hear(stems, take_span(find_sound(stems)))
+    objective = SpectralObjective(sample_rate_hz=RATE_HZ, weights={"mel": 1.0}, kl_weight=0.1, free_bits=0.0)
+    result = _build(features).eval()(heard)
+    noisy = result._replace(output=result.output + (torch.arange(result.output.shape[1]) >= 700))
+    same = (measure_batch(objective, one, heard) for one in (result, noisy))
+    for one, other in zip(*same, strict=True):
+        assert torch.equal(one, other)

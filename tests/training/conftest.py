@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from sda.app.builders import number_files
@@ -77,7 +79,7 @@ class Miniature:
 
 @pytest.fixture
 def make_miniature(make_sounds):
-    def make(seed: int = 0, network: str = "mel_vae", **settings) -> Miniature:
+    def make(seed: int = 0, network: str = "mel_vae", silence_s: float = 0.0, **settings) -> Miniature:
         config = TrainingConfig(
             **{
                 "latent_dim": 8,
@@ -98,13 +100,16 @@ def make_miniature(make_sounds):
             model = SpectralVAE(features=features, latent_dim=config.latent_dim, channels=16, dropout=dropout)
         place(model, torch.device("cpu"))
         files = sorted(Path(make_sounds(4)).iterdir())
+        for path in files if silence_s else []:
+            sound = soundfile.read(path)[0]
+            soundfile.write(path, np.append(sound, np.zeros(round(silence_s * RATE_HZ))), RATE_HZ)
         loader, val_loader = create_data_loaders(files, config, Augmentation(), sample_rate=RATE_HZ, seed=seed)
-        chunks = loader.dataset
-        training = [features.hear(chunks.grid_chunk(index)[None]) for index in range(chunks.n_chunks)]
+        chunks, unseen = loader.dataset, val_loader.dataset
+        training = [features.hear(*chunks.grid_chunks([index])) for index in chunks.visited]
         model.fit(training)
         state = TrainState(model, build_optimizer(model, config.learning_rate, config.regularization.weight_decay))
-        held_out = [features.hear(batch) for batch in val_loader]
-        blocks = [number_files(dataset, range(dataset.n_chunks)) for dataset in (chunks, val_loader.dataset)]
+        held_out = [features.hear(*unseen.grid_chunks([index])) for index in unseen.visited]
+        blocks = [number_files(dataset, dataset.visited) for dataset in (chunks, unseen)]
         return Miniature(config, features, model, state, loader, training, held_out, *blocks)
 
     return make

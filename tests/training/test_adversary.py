@@ -4,7 +4,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sda.audio.mel import Heard
 from sda.models.discriminator import SpectralDiscriminators
 from sda.models.latents import Posterior, Reconstruction
 from sda.training import loop
@@ -12,7 +11,7 @@ from sda.training.adversary import OBSERVED_STEPS, AdversarialWeights, Adversary
 from sda.training.discriminator_guard import DiscriminatorGuard, GuardState
 from sda.training.metrics import EpochMetrics, SecondPhaseStarted, StepMetrics
 from sda.training.state import ADVERSARY_PREFIX, MODEL_PREFIX
-from tests.conftest import RATE_HZ
+from tests.conftest import RATE_HZ, as_waveforms
 
 ENCODER = ("listen", "encoder", "shorten", "latent_encoder", "to_posterior", "analysis")
 
@@ -159,12 +158,12 @@ def test_held_out_sound_is_listened_to_in_parts_no_larger_than_the_steps(noise, 
         adversary.weigh(_result(part.flip(0)), part)
     forward = adversary.discriminators.forward
     monkeypatch.setattr(adversary.discriminators, "forward", lambda part: lengths.append(len(part)) or forward(part))
-    adversary.observe(OBSERVED_STEPS, [Heard(noise.roll(7, dims=1), torch.zeros(0), torch.zeros(0))])
+    adversary.observe(OBSERVED_STEPS, [as_waveforms(noise.roll(7, dims=1))])
     assert lengths == [2, 2]
     whole = _build()
     whole.begin(OBSERVED_STEPS, 4)
     whole.weigh(_result(noise), noise)
-    whole.observe(OBSERVED_STEPS, [Heard(noise.roll(7, dims=1), torch.zeros(0), torch.zeros(0))])
+    whole.observe(OBSERVED_STEPS, [as_waveforms(noise.roll(7, dims=1))])
     assert whole.guard_state.held_out == pytest.approx(adversary.guard_state.held_out, abs=1e-5)
 
 
@@ -223,7 +222,7 @@ def test_disguises_grow_where_held_out_sound_is_taken_for_generated(noise, held_
     adversary = _build(guard=DiscriminatorGuard(ramp_items=640, smoothing_items=64))
     generated = 0.01 * noise
     unheard = noise.roll(999, dims=1) if held_out_is == "like training" else generated.roll(999, dims=1)
-    held_out = [Heard(unheard, torch.zeros(0), torch.zeros(0))]
+    held_out = [as_waveforms(unheard)]
     for step in range(1, 12 * OBSERVED_STEPS + 1):
         adversary.begin(step, 4)
         adversary.weigh(_result(generated), noise)

@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from sda.audio.augmentation import Augmentation
-from sda.data.split import Piece
+from sda.data.split import Piece, Split
 from sda.errors import DataError
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import AudioTrainingDataset, create_data_loaders
@@ -214,3 +214,80 @@ def test_variations_to_listen_to_are_all_varied(ramps):
     variations = dataset.vary_chunk(0, 5, seed=0)
     assert variations.shape == (5, 1000)
     assert not any(torch.equal(variation, original) for variation in variations)
+
+
+@pytest.fixture
+def hits(tmp_path):
+    """Short sounds: a level of 0.1 · k for 300 · k samples, the last with digital silence around and inside."""
+    paths = []
+    for index in (1, 2, 3):
+        paths.append(tmp_path / f"hit_{index}.wav")
+        soundfile.write(paths[-1], np.full(300 * index, 0.1 * index), RATE_HZ, subtype="FLOAT")
+    stem = np.zeros(40_000, np.float32)
+    stem[2300:2800] = stem[23_500:24_200] = 0.5
+    paths.append(tmp_path / "stem.wav")
+    soundfile.write(paths[-1], stem, RATE_HZ, subtype="FLOAT")
+    return paths
+
+
+def test_every_item_tells_where_its_sound_lies(hits):
+    dataset = _dataset(hits[:3])
+    chunks = dataset.grid_chunks(range(3))
+    assert chunks.samples.tolist() == [[0, 300], [0, 600], [0, 900]]
+    assert torch.equal(chunks.waveforms, torch.stack([dataset[index] for index in range(3)]))
+    assert dataset.finish(dataset.read(range(3))).samples.tolist() == chunks.samples.tolist()
+
+
+@pytest.mark.parametrize("pipeline", [None, Augmentation(probability=1.0)])
+def test_short_sounds_begin_anywhere_and_are_never_cut(hits, pipeline):
+    dataset = _dataset(hits[:1], extra_visits=200, augmentation_pipeline=pipeline)
+    chunks = dataset.finish(dataset.read(range(1, 201)))
+    starts = set()
+    for waveform, (first, last) in zip(chunks.waveforms[:, 0], chunks.samples.tolist(), strict=True):
+        sounding = (waveform.abs() > 1e-6).nonzero()[:, 0]
+        assert 220 <= last - sounding[0] <= 402, "whole, at any speed"
+        assert (waveform[last:] == 0).all()
+        assert first == max(0, int(sounding[0]) - 1024)
+        starts.add(int(sounding[0]))
+    assert min(starts) == 0
+    assert max(starts) > 400
+    assert len(starts) > 60
+
+
+def test_a_longer_sound_is_not_delayed(ramps):
+    dataset = _dataset([ramps[2]], extra_visits=50)
+    chunks = dataset.finish(dataset.read(range(len(dataset))))
+    assert (chunks.waveforms[3:] > 0).all()
+    assert (chunks.samples[3:] == torch.tensor([0, 1000])).all()
+
+
+def test_silence_is_thinned_out_and_not_judged(hits):
+    dataset = _dataset(hits[3:], extra_visits=2)
+    assert dataset.n_chunks == 40
+    assert [chunk for chunk in dataset.visited if chunk not in range(3, 23)] == [2, 23, 24]
+    assert len(dataset.visited) == 4, "one of the silent ones between the two sounds"
+    assert dataset.judged == [2, 23]
+    assert dataset.items == [visit * 40 + chunk for visit in range(3) for chunk in dataset.visited]
+
+
+def test_silence_behind_the_sounds_changes_nothing(tmp_path):
+    loaders = []
+    for folder, n_silent in (("plain", 0), ("followed", RATE_HZ)):
+        (tmp_path / folder).mkdir()
+        for index in range(6):
+            rng = np.random.default_rng(index)
+            sound = np.append(0.1 * rng.standard_normal(9000 + 500 * index), np.zeros(n_silent))
+            soundfile.write(tmp_path / folder / f"{'abcdef'[index]}.wav", sound, RATE_HZ, subtype="FLOAT")
+        files = sorted((tmp_path / folder).iterdir())
+        split = Split(tuple(Piece(str(file)) for file in files[:4]), tuple(Piece(str(file)) for file in files[4:]))
+        train, _ = create_data_loaders(files, _config(), Augmentation(), sample_rate=RATE_HZ, split=split)
+        loaders.append(train)
+    for plain, followed in zip(loaders[0].deal(1), loaders[1].deal(1), strict=True):
+        torch.testing.assert_close(plain.waveforms, followed.waveforms, atol=1e-6, rtol=0)
+        assert torch.equal(plain.samples, followed.samples)
+
+
+def test_a_piece_of_silence_alone_is_visited_as_it_is(hits):
+    dataset = _dataset([Piece(str(hits[3]), 5000 / RATE_HZ, 7500 / RATE_HZ)])
+    assert dataset.visited == [0, 1, 2]
+    assert dataset.judged == [0]

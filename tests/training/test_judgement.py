@@ -53,7 +53,7 @@ def _average_over_batches(model, objective, log_mels):
     model.eval()
     with torch.no_grad():
         measured = [
-            (len(log_mel), measure_batch(objective, model(as_heard(log_mel)), torch.zeros(0))) for log_mel in log_mels
+            (len(heard.log_mel), measure_batch(objective, model(heard), heard)) for heard in map(as_heard, log_mels)
         ]
     n_chunks = sum(n for n, _ in measured)
     means = [sum(n * errors[field] for n, errors in measured) / n_chunks for field in range(len(Errors._fields))]
