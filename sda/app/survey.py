@@ -90,7 +90,7 @@ def find_notices(config: TrainRunConfig, scan: Scan, groups: Groups) -> list[str
     silent = sum(file.measured.quiet_fraction * file.duration_s for file in scan.usable) / total_s
     if silent >= MOSTLY_SILENT:
         notices.append(
-            f"{silent:.0%} of this is silence ({-QUIET_DB:g} dB below each recording's loudest moment): digital silence "
+            f"{silent:.0%} of this is silence ({-QUIET_DB:g} dB below the loudest window of its file): digital silence "
             "is left out of training and of all figures, but for a little between sounds"
         )
     if groups.near_duplicates:
