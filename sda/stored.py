@@ -15,6 +15,7 @@ from typing import Any, TypedDict, TypeVar, Union, get_args, get_origin, get_typ
 
 from sda.errors import DamagedError
 from sda.plain_files import read_json
+from sda.printable import make_lines_printable
 
 Stored = TypeVar("Stored")
 
@@ -147,7 +148,7 @@ def pass_over(damage: Exception) -> None:
     words = str(damage)
     if words not in _told:
         _told.add(words)
-        print(f"! passed over: {words}", file=sys.stderr, flush=True)
+        print(f"! passed over: {make_lines_printable(words)}", file=sys.stderr, flush=True)
 
 
 def _find_misfit_of_fields(values: dict[str, Any], hint: Any) -> str:

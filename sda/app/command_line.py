@@ -115,7 +115,7 @@ def _train_many(arguments: list[str]) -> None:
         )
     if _asks_to_resume(arguments) and find_value(arguments, "hydra.sweep.dir") is None:
         folder = find_sweep_to_resume(given)
-        print(f"going on with the sweep in {folder}", flush=True)
+        print(f"going on with the sweep in {make_lines_printable(str(folder))}", flush=True)
         add_overrides(arguments, f"hydra.sweep.dir={quote_value(str(folder))}")
     # A job's folder may hold a run that is found or continued, whose record of what was composed stays as it is.
     add_overrides(arguments, "hydra.output_subdir=null")

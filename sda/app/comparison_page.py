@@ -31,16 +31,20 @@ def draw_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
         "comparison.html.j2",
         title=make_printable(comparison.title),
         column=comparison.column.title,
-        settings=([HEAD_OF_SETTINGS, *tabulate_settings(comparison)] if comparison.ranking else []),
-        sentences=describe_ranking(comparison) if comparison.ranking else [],
-        runs=[head_runs(comparison), *([make_printable(cell) for cell in row] for row in tabulate_runs(comparison))],
-        notes=comparison.notes,
+        settings=_show([HEAD_OF_SETTINGS, *tabulate_settings(comparison)]) if comparison.ranking else [],
+        sentences=[make_printable(line) for line in describe_ranking(comparison)] if comparison.ranking else [],
+        runs=_show([head_runs(comparison), *tabulate_runs(comparison)]),
+        notes=[make_printable(note) for note in comparison.notes],
         pictures=[(picture.title, _embed(picture.png, "image/png")) for picture in pictures],
         heard=rows,
         n_left_out=len(comparison.runs) - len(heard),
         sounds=SOUNDS,
         data={"clips": clips},
     )
+
+
+def _show(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[make_printable(cell) for cell in row] for row in rows]
 
 
 def choose_heard(comparison: Comparison) -> list[ComparedRun]:
@@ -58,9 +62,9 @@ def _describe(run: ComparedRun, clips: list[str]) -> dict[str, Any]:
     assert folder is not None
     return {
         "setting": make_printable(run.setting_words),
-        "repetition": run.repetition_words,
+        "repetition": make_printable(run.repetition_words),
         "name": make_printable(run.name),
-        "label": run.label,
+        "label": make_printable(run.label),
         "epoch": folder.name.rpartition("_")[2].lstrip("0"),
         "picture": _embed((folder / PICTURE).read_bytes(), "image/png") if (folder / PICTURE).exists() else "",
         "players": [

@@ -17,6 +17,7 @@ from sda.data.cache import SoundCache, sign_file
 from sda.data.fingerprint import NO_FINGERPRINT, Fingerprint, Fingerprinter
 from sda.data.measure import Measured, Meter
 from sda.errors import CacheError, DataError
+from sda.printable import make_printable
 
 RUN_FOLDER_MARK = ".hydra"
 """A folder that holds this is a run's own output and never data."""
@@ -274,7 +275,7 @@ def _refuse_unread(path: Path) -> str:
     if not stat.S_ISREG(facts.st_mode):
         return "unreadable: not a regular file"
     if path.suffix.lower() not in SUPPORTED_SUFFIXES:
-        return f"unsupported format {path.suffix or 'without a suffix'}; convert it to WAV or FLAC"
+        return f"unsupported format {make_printable(path.suffix) or 'without a suffix'}; convert it to WAV or FLAC"
     return "" if facts.st_size else "empty: the file has no bytes"
 
 
