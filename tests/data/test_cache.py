@@ -193,6 +193,42 @@ def test_drafts_of_dead_processes_are_removed(root, cache):
     assert new.exists()  # may be another process's
 
 
+def test_what_is_not_the_caches_own_is_neither_counted_nor_removed(root, cache):
+    scan_folder(root, cache=cache)
+    files = [
+        cache.folder / folder / name
+        for folder, name in (
+            ("waveforms", "labels.json"),
+            ("waveforms", "notes.json"),
+            ("waveforms", "notes.f32"),
+            ("waveforms", f"{64 * 'a'}-{RATE_HZ}.json"),
+            ("records", "take.bits"),
+            ("records", ".draft.tmp"),
+            ("records", "inner/take.json"),
+        )
+    ]
+    for path in files:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(1000))
+        os.utime(path, (0, 0))
+    outside = cache.folder / "outside"
+    outside.write_text("{}")
+    (cache.folder / "waveforms" / f"{64 * 'b'}-{RATE_HZ}-v1.json").symlink_to(outside)
+    size = sum(path.stat().st_size for path in (cache.folder / "waveforms").glob(f"{64 * '?'}-*.f32"))
+    cache.max_gb = 0.0
+    assert cache.trim() == size
+    cache.clear()
+    assert [path.stat().st_size for path in files] == [1000] * len(files)
+    left = sorted(path for path in cache.folder.rglob("*") if path.is_file() and not path.is_symlink())
+    assert left == sorted([*files, outside])
+
+
+def test_a_cache_that_is_cleared_leaves_no_folders(root, cache):
+    scan_folder(root, cache=cache)
+    cache.clear()
+    assert list(cache.folder.iterdir()) == []
+
+
 def test_nothing_is_left_of_a_file_that_cannot_be_used(root, cache):
     soundfile.write(root / "nan.wav", np.array([0.1, np.nan] * 4000), RATE_HZ, subtype="FLOAT")
     (root / "fake.wav").write_text("no sound")
