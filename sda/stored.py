@@ -5,6 +5,7 @@ a neighbour that is met on the way is named, once, and passed over.
 """
 
 import json
+import math
 import reprlib
 import sys
 from collections.abc import Callable
@@ -30,6 +31,8 @@ _WORDS: dict[type, str] = {
     NoneType: "null",
 }
 """What a file holds, as a person calls it."""
+LARGEST_FIGURE = 1e15
+"""No measure comes near this; statistics of what lies beyond would overflow."""
 _told: set[str] = set()
 """Damages that this process has named."""
 
@@ -141,6 +144,15 @@ def find_misfit(value: Any, hint: Any, name: str = "it") -> str:
     else:
         parts = [(inner, arguments[0], f"an entry of {name}") for inner in value]
     return next((misfit for part in parts if (misfit := find_misfit(*part))), "")
+
+
+def to_figure(value: Any) -> float:
+    """A figure as a file holds it; not a number where it is none, or beyond all that is ever measured.
+
+    >>> to_figure(0.5), to_figure("learned"), to_figure(math.inf), to_figure(1e300)
+    (0.5, nan, nan, nan)
+    """
+    return float(value) if isinstance(value, (int, float)) and abs(value) <= LARGEST_FIGURE else math.nan
 
 
 def pass_over(damage: Exception) -> None:
