@@ -158,7 +158,7 @@ def _begin(width_in: float, height_in: float) -> tuple[Figure, Axes]:
 
 def _end(figure: Figure) -> bytes:
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]  # a value with a dollar in it is no formula
+        text.set_parse_math(False)  # a value with a dollar in it is no formula
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=DPI)
     return image.getvalue()

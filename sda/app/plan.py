@@ -21,6 +21,7 @@ from sda.data.groups import Groups
 from sda.data.scan import Scan
 from sda.data.split import Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
+from sda.places import lies_in
 from sda.seal import is_own
 from sda.training.checkpoint import Checkpoint
 
@@ -108,7 +109,7 @@ def plan_run(
         OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
     OmegaConf.update(composed, "tracking.uri", resolve_uri(composed.tracking.uri))
     config = to_schema(composed)
-    _keep_out_of(config.data.root, run_dir, config.tracking.uri)
+    keep_out_of(config.data.root, _list_places(run_dir, config.tracking.uri))
     scan, groups, split = survey_folder(config)
     choices = explain_choices(composed, given_keys, preset_choice)
     n_train_chunks = _check_chunks(scan, split, config.training.chunk_duration_s)
@@ -245,7 +246,7 @@ def _take_places(
     OmegaConf.update(composed, "tracking.uri", escape(uri))
     for key in _PLACES_OF_A_TAKEOVER:
         overrides.pop(key, None)  # composed with all the rest of them
-    _keep_out_of(root, here, uri)
+    keep_out_of(root, _list_places(here, uri))
     return here
 
 
@@ -288,15 +289,26 @@ def _match_by_content(known: dict[str, str], hash_of: dict[str, str]) -> dict[st
     return now | {path: free[sha256].pop(0) for path, sha256 in known.items() if path not in now}
 
 
-def _keep_out_of(root: str, run_dir: Path, tracking_uri: str) -> None:
-    """Refuse to write below the user's sounds."""
-    places = {"hydra.run.dir": run_dir, "tracking.uri": Path(tracking_uri.removeprefix("sqlite:///"))}
+def keep_out_of(root: str, places: dict[str, Path]) -> None:
+    """Refuse to write below the user's sounds, whatever links lead there.
+
+    Args:
+        places: by the key that they were given as.
+
+    Raises:
+        ConfigError: one lies there.
+    """
     for key, place in places.items():
-        if place.is_relative_to(root):
+        if lies_in(place, Path(root).expanduser()):
             raise ConfigError(
                 f"{key}={place} lies inside data.root={root}, which is never written to. "
                 f"Start from another folder, or give {key}."
             )
+
+
+def _list_places(run_dir: Path, tracking_uri: str) -> dict[str, Path]:
+    database = tracking_uri.removeprefix("sqlite:///")
+    return {"hydra.run.dir": run_dir, **({} if database == tracking_uri else {"tracking.uri": Path(database)})}
 
 
 def _check_chunks(scan: Scan, split: Split, chunk_duration_s: float) -> int:

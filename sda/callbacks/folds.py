@@ -67,7 +67,8 @@ def _list_scores(summary: RunSummary) -> dict[str, float]:
     model = summary.get("reconstruction", {}).get("model", {})
     scores = {"best_val_loss": summary.get("best_val_loss"), "overfitting_gap": summary.get("overfitting_gap")}
     scores |= {name: model.get(name) for name in RECONSTRUCTION}
-    return {name: value for name, value in scores.items() if not math.isnan(to_figure(value))}
+    figures = {name: to_figure(value) for name, value in scores.items()}
+    return {name: value for name, value in figures.items() if not math.isnan(value)}
 
 
 class _Folds(TypedDict):

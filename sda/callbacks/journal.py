@@ -113,10 +113,10 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         values = parse_stored(content + b"}", dict[str, Any], "a line")
-        told = take_shape(values, _SHAPES.get(str(values.get("event")), _Line), "a line")
+        take_shape(values, _SHAPES.get(str(values.get("event")), _Line), "a line")
     except DamagedError:  # a checksum is no seal: anybody can write a line that has a right one
         return None
-    return values if math.isfinite(told["time"]) else None
+    return values if math.isfinite(values["time"]) else None
 
 
 def read_lines(path: Path, offset: int = 0) -> Iterator[tuple[dict[str, Any] | None, int]]:

@@ -188,6 +188,11 @@ class SoundCache:
                 folder.rmdir()
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where it writes; a link among them may lead elsewhere."""
+        return self.folder, self._waveforms, self._records
+
+    @property
     def _records(self) -> Path:
         return self.folder / "records"
 
@@ -207,7 +212,7 @@ class SoundCache:
             return  # looked at before
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.folder, self._waveforms, self._records):
+            for folder in self.folders:
                 folder.mkdir(mode=0o700, exist_ok=True)
                 self._refuse_shared(folder)
         except OSError as error:

@@ -17,6 +17,7 @@ from sda.data.cache import SoundCache, sign_file
 from sda.data.fingerprint import NO_FINGERPRINT, Fingerprint, Fingerprinter
 from sda.data.measure import Measured, Meter
 from sda.errors import CacheError, DataError
+from sda.places import lies_in
 from sda.printable import make_printable
 
 RUN_FOLDER_MARK = ".hydra"
@@ -121,7 +122,7 @@ def scan_folder(
     if not folder.is_dir():
         raise DataError(f"data.root={root}: is a file. Give the folder that holds your sounds.")
     store = SoundCache() if cache is None else cache
-    if store.folder.is_relative_to(folder):
+    if any(lies_in(place, folder) for place in store.folders):
         raise DataError(f"data.cache_dir={store.folder} lies inside data.root, which is never written to.")
     entries = list(_walk(folder, with_generated))
     files: list[ScannedFile] = []

@@ -271,6 +271,27 @@ def test_the_users_folder_is_no_cache(root):
         scan_folder(root, cache=SoundCache(root / "cache", RATE_HZ))
 
 
+@pytest.mark.parametrize("link", [".", "waveforms", "records"])
+def test_no_link_leads_the_cache_into_the_users_folder(root, tmp_path, link):
+    before = sorted(root.rglob("*"))
+    (root / "inner").mkdir()
+    place = tmp_path / "elsewhere"
+    if link == ".":
+        place.symlink_to(root / "inner")
+    else:
+        place.mkdir()
+        (place / link).symlink_to(root / "inner")
+    with pytest.raises(DataError, match=r"lies inside data\.root"):
+        scan_folder(root, cache=SoundCache(place, RATE_HZ))
+    assert sorted(root.rglob("*")) == sorted([*before, root / "inner"])
+
+
+def test_a_link_to_the_users_folder_is_that_folder(root, tmp_path):
+    (tmp_path / "link").symlink_to(root)
+    with pytest.raises(DataError, match=r"lies inside data\.root"):
+        scan_folder(tmp_path / "link", cache=SoundCache(root / "cache", RATE_HZ))
+
+
 def test_a_corpus_outlives_its_files(root, cache):
     scan = scan_folder(root, cache=cache)
     corpus = Corpus(cache, {file.path: file.sha256 for file in scan.usable})
