@@ -5,6 +5,7 @@ a neighbour that is met on the way is named, once, and passed over.
 """
 
 import json
+import math
 import reprlib
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any, TypedDict, TypeVar, Union, get_args, get_origin, get_typ
 
 from sda.errors import DamagedError
 from sda.plain_files import read_json
+from sda.printable import make_lines_printable
 
 Stored = TypeVar("Stored")
 
@@ -29,6 +31,8 @@ _WORDS: dict[type, str] = {
     NoneType: "null",
 }
 """What a file holds, as a person calls it."""
+LARGEST_FIGURE = 1e15
+"""No measure comes near this; statistics of what lies beyond would overflow."""
 _told: set[str] = set()
 """Damages that this process has named."""
 
@@ -142,12 +146,21 @@ def find_misfit(value: Any, hint: Any, name: str = "it") -> str:
     return next((misfit for part in parts if (misfit := find_misfit(*part))), "")
 
 
+def to_figure(value: Any) -> float:
+    """A figure as a file holds it; not a number where it is none, or beyond all that is ever measured.
+
+    >>> to_figure(0.5), to_figure("learned"), to_figure(math.inf), to_figure(1e300)
+    (0.5, nan, nan, nan)
+    """
+    return float(value) if isinstance(value, (int, float)) and abs(value) <= LARGEST_FIGURE else math.nan
+
+
 def pass_over(damage: Exception) -> None:
     """Name a damaged neighbour, once in the life of the process."""
     words = str(damage)
     if words not in _told:
         _told.add(words)
-        print(f"! passed over: {words}", file=sys.stderr, flush=True)
+        print(f"! passed over: {make_lines_printable(words)}", file=sys.stderr, flush=True)
 
 
 def _find_misfit_of_fields(values: dict[str, Any], hint: Any) -> str:

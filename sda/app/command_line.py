@@ -10,6 +10,7 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -22,7 +23,7 @@ from sda.app.claim import Claim, remove_unused
 from sda.app.composition import guard_composition
 from sda.app.explanation import explain_choice, explain_composition, find_cause
 from sda.app.objective import check_objective
-from sda.app.plan import Plan, list_keys, plan_resume, plan_run
+from sda.app.plan import Plan, keep_out_of, list_keys, plan_resume, plan_run
 from sda.app.runs import find_run
 from sda.app.survey import scan_once
 from sda.app.sweep import find_sweep_to_resume
@@ -94,7 +95,9 @@ def _train_one(arguments: list[str]) -> None:
 
     def begin(composed: DictConfig) -> None:
         nonlocal claim
-        claim = Claim(Path(composed.hydra.run.dir).absolute())
+        run_dir = Path(composed.hydra.run.dir).absolute()
+        _keep_out_of_sounds(composed, "hydra.run.dir", run_dir)
+        claim = Claim(run_dir)
 
     RunStart.begin = begin
     try:
@@ -115,7 +118,7 @@ def _train_many(arguments: list[str]) -> None:
         )
     if _asks_to_resume(arguments) and find_value(arguments, "hydra.sweep.dir") is None:
         folder = find_sweep_to_resume(given)
-        print(f"going on with the sweep in {folder}", flush=True)
+        print(f"going on with the sweep in {make_lines_printable(str(folder))}", flush=True)
         add_overrides(arguments, f"hydra.sweep.dir={quote_value(str(folder))}")
     # A job's folder may hold a run that is found or continued, whose record of what was composed stays as it is.
     add_overrides(arguments, "hydra.output_subdir=null")
@@ -124,7 +127,9 @@ def _train_many(arguments: list[str]) -> None:
     def begin(composed: DictConfig) -> None:
         nonlocal sweep
         _check_swept_choices(composed)
-        sweep = Sweep.begin(Path(composed.hydra.sweep.dir).absolute(), given, composed.sweep.objective)
+        sweep_dir = Path(composed.hydra.sweep.dir).absolute()
+        _keep_out_of_sounds(composed, "hydra.sweep.dir", sweep_dir)
+        sweep = Sweep.begin(sweep_dir, given, composed.sweep.objective)
         shared = share_threads(composed.hydra.runtime.choices["hydra/launcher"], composed.hydra.launcher)
         if shared:
             print(shared, flush=True)
@@ -149,9 +154,7 @@ def _check_swept_choices(composed: DictConfig) -> None:
         ConfigError: with the names that there are.
     """
     loader = GlobalHydra.instance().config_loader()
-    own = composed.hydra.sweeper.get("params") or {}  # what a search may be told beside the command line
-    given = [*composed.hydra.overrides.task, *(f"{key}={value}" for key, value in own.items())]
-    for override in OverridesParser.create(config_loader=loader).parse_overrides(given):
+    for override in _parse_swept(composed):
         options = loader.get_group_options(override.key_or_group)
         if not options or not override.is_choice_sweep():
             continue
@@ -159,6 +162,29 @@ def _check_swept_choices(composed: DictConfig) -> None:
             for name in value.strip("[]").split(","):
                 if name not in options:
                     raise ConfigError(explain_choice(f"{override.key_or_group}/{name}", options))
+
+
+def _parse_swept(composed: DictConfig) -> list[Override]:
+    own = composed.hydra.sweeper.get("params") or {}  # what a search may be told beside the command line
+    given = [*composed.hydra.overrides.task, *(f"{key}={value}" for key, value in own.items())]
+    return OverridesParser.create(config_loader=GlobalHydra.instance().config_loader()).parse_overrides(given)
+
+
+def _keep_out_of_sounds(composed: DictConfig, key: str, place: Path) -> None:
+    """Refuse a place among the sounds before anything is made there.
+
+    Raises:
+        ConfigError: it lies there.
+    """
+    try:
+        roots = [OmegaConf.select(composed, "data.root", throw_on_missing=False)]
+    except OmegaConfBaseException:  # planning says what is wrong with it
+        roots = []
+    swept = [one for one in _parse_swept(composed) if one.key_or_group == "data.root" and one.is_choice_sweep()]
+    roots += [value.strip("'\"") for override in swept for value in override.sweep_string_iterator()]
+    for root in roots:
+        if root:
+            keep_out_of(str(root), {key: place})
 
 
 def _asks_to_resume(arguments: list[str]) -> bool:

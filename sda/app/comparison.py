@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from sda.app.objective import OF_RECONSTRUCTION, read_objective
 from sda.app.runs import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides, read_summary
 from sda.app.sweep import name_setting
+from sda.config.plain import format_plain
 from sda.errors import CheckpointError, DamagedError
 from sda.evaluation.comparison import Ranking, Trial, rank
-from sda.stored import pass_over, read_stored, take_shape
+from sda.printable import make_printable
+from sda.stored import pass_over, read_stored, take_shape, to_figure
 from sda.training.metrics import EpochMetrics, MetricsHistory
 
 REPEATED = ("seed", "data.fold")
@@ -207,9 +207,9 @@ def read_history(run_dir: Path) -> MetricsHistory | None:
 
 def _describe(run_dir: Path, setting: dict[str, str], config: dict[str, Any], objective: str) -> ComparedRun:
     summary = read_summary(run_dir)
-    repetition = {"seed": str(config.get("seed", "?"))}
+    repetition = {"seed": make_printable(str(config.get("seed", "?")))}
     if config.get("data", {}).get("folds"):
-        repetition["data.fold"] = str(config["data"].get("fold"))
+        repetition["data.fold"] = make_printable(str(config["data"].get("fold")))
     is_finished = summary["status"] == "finished"
     figures = {name: read_objective(run_dir, name) for name in dict.fromkeys((objective, *COLUMNS))}
     return ComparedRun(
@@ -220,8 +220,8 @@ def _describe(run_dir: Path, setting: dict[str, str], config: dict[str, Any], ob
         status=summary["status"],
         figures=figures,
         errors=_list_errors(summary, objective, figures[objective]) if is_finished else {},
-        weakness=summary.get("validation_weakness", ""),
-        label=summary.get("evaluation", {}).get("label", ""),
+        weakness=make_printable(summary.get("validation_weakness", "")),
+        label=make_printable(str(summary.get("evaluation", {}).get("label", ""))),
         best_epoch=summary.get("best_epoch"),
         elapsed_s=float(summary.get("elapsed_s", 0.0)),
         mlflow_run_id=summary.get("mlflow_run_id", ""),
@@ -229,10 +229,19 @@ def _describe(run_dir: Path, setting: dict[str, str], config: dict[str, Any], ob
 
 
 def _list_errors(summary: dict[str, Any], objective: str, value: float) -> dict[str, tuple[float, float]]:
+    """Errors by file, as far as they are known of each."""
+    if math.isnan(value):
+        return {}
     by_file = summary.get("held_out_by_file", {})
     if objective in OF_RECONSTRUCTION and by_file:
-        return {path: (measures[objective], measures["n_clips"]) for path, measures in by_file.items()}
-    return {} if math.isnan(value) else {"": (value, 1.0)}
+        found = {
+            path: (to_figure(measures.get(objective)), to_figure(measures.get("n_clips")))
+            for path, measures in by_file.items()
+        }
+        judged = {path: (error, n_clips) for path, (error, n_clips) in found.items() if n_clips >= 1}
+        if judged and not any(math.isnan(error) for error, _ in judged.values()):
+            return judged
+    return {"": (value, 1.0)}
 
 
 def _find_notes(runs: Sequence[ComparedRun], configs: Sequence[dict[str, Any]], objective: str) -> list[str]:
@@ -241,7 +250,7 @@ def _find_notes(runs: Sequence[ComparedRun], configs: Sequence[dict[str, Any]], 
     if len(ranked) > 1 and len({run.repetition_words for run in ranked}) == 1:
         notes.append("one seed alone says nothing of how others would have come out: seed=0,1,2 repeats every setting")
     if objective == "best_val_loss":
-        losses = {OmegaConf.to_yaml(OmegaConf.create(config.get("model", {}))) for config in configs}
+        losses = {format_plain(config.get("model", {})) for config in configs}
         if len(losses) > 1:
             notes.append("models differ, and their losses cannot be compared: use sweep.objective=mr_stft")
     if ranked and any(set(run.errors) == {""} for run in ranked):
@@ -255,7 +264,10 @@ def _find_notes(runs: Sequence[ComparedRun], configs: Sequence[dict[str, Any]], 
 
 def _read_overrides(run_dir: Path) -> dict[str, str]:
     pairs = (override.partition("=") for override in read_overrides(run_dir))
-    return {key.lstrip("+~"): value.strip("'\"").replace("\\$", "$") for key, _, value in pairs}
+    return {
+        make_printable(key.lstrip("+~")): make_printable(value.strip("'\"").replace("\\$", "$"))
+        for key, _, value in pairs
+    }
 
 
 def _value_of(key: str, config: dict[str, Any], given: dict[str, str]) -> str:
@@ -265,7 +277,7 @@ def _value_of(key: str, config: dict[str, Any], given: dict[str, str]) -> str:
     value: Any = config
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
-    return str(value.get("name", "?") if isinstance(value, dict) else value)
+    return make_printable(str(value.get("name", "?") if isinstance(value, dict) else value))
 
 
 def _is_long_number(text: str) -> bool:

@@ -11,8 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from sda.app.comparison import Column, ComparedRun, Comparison, read_history
+from sda.stored import to_figure
 
 DPI = 130
 COLOURS = ("#2f6f8f", "#b0307c", "#b57900", "#23633a", "#7a5195", "#a3261d", "#5f6b6d", "#1b9aaa")
@@ -123,7 +125,8 @@ def draw_losses(runs: Sequence[ComparedRun]) -> bytes | None:
         number = settings.index(run.setting_words)
         label = None if run.setting_words in named else run.setting_words
         named.add(run.setting_words)
-        epochs, losses = zip(*((epoch.epoch, epoch.val_loss) for epoch in history.epoch_metrics), strict=True)
+        epochs = [epoch.epoch for epoch in history.epoch_metrics]
+        losses = [to_figure(epoch.val_loss) for epoch in history.epoch_metrics]
         mark = "o" if len(epochs) == 1 else ""
         axes.plot(epochs, losses, marker=mark, color=COLOURS[number % len(COLOURS)], lw=1.3, alpha=0.8, label=label)
         n_drawn += 1
@@ -154,6 +157,8 @@ def _begin(width_in: float, height_in: float) -> tuple[Figure, Axes]:
 
 
 def _end(figure: Figure) -> bytes:
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a value with a dollar in it is no formula
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=DPI)
     return image.getvalue()

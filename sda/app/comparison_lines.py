@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from sda.app.comparison import COLUMNS, Column, ComparedRun, Comparison
 from sda.callbacks.console import format_duration
 from sda.evaluation.comparison import Difference, Standing
+from sda.printable import make_printable
 
 MOST_DIFFERENCES = 8
 HEAD_OF_SETTINGS = ("setting", "runs", "score (95 %)", "± over runs", "best in")
 """Titles of `tabulate_settings`."""
+_BEGIN_FORMULAS = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}")
+"""Signs by which spreadsheets, some only with Asian settings, know a formula."""
 
 
 def format_comparison(comparison: Comparison) -> list[str]:
@@ -73,18 +76,22 @@ def describe_difference(difference: Difference, comparison: Comparison) -> str:
 
 
 def write_csv(comparison: Comparison) -> str:
-    """A row for each run with its axes in columns of their own; figures are not rounded."""
+    """A row for each run with its axes in columns of their own; figures are not rounded.
+
+    Text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     repetitions = list(dict.fromkeys(key for run in comparison.runs for key in run.repetition))
     columns = list(_list_columns(comparison))
     facts = ["evaluation", "best_epoch", "elapsed_s", "status", "run"]
-    writer.writerow([*comparison.axes, *repetitions, *columns, *facts])
+    writer.writerow([_guard(cell) for cell in (*comparison.axes, *repetitions, *columns, *facts)])
     for run in comparison.runs:
         row: list[object] = [run.setting[key] for key in comparison.axes]
         row += [run.repetition.get(key, "") for key in repetitions]
         row += ["" if math.isnan(run.figures[name]) else run.figures[name] for name in columns]
-        writer.writerow([*row, run.label, run.best_epoch or "", round(run.elapsed_s, 1), run.status, run.name])
+        row += [run.label, run.best_epoch or "", round(run.elapsed_s, 1), run.status, run.name]
+        writer.writerow([_guard(cell) for cell in row])
     return text.getvalue()
 
 
@@ -119,6 +126,26 @@ def _describe_run(run: ComparedRun, comparison: Comparison) -> list[str]:
     figures = [_write(run.figures[name], column) for name, column in _list_columns(comparison).items()]
     epoch, lasted = str(run.best_epoch or ""), format_duration(run.elapsed_s)
     return [run.name, run.setting_words, run.repetition_words, *figures, run.label, epoch, lasted, run.status]
+
+
+def _guard(cell: object) -> object:
+    r"""A cell as it is safe in a table: a program that opens it must find neither control signs nor formulas in text.
+
+    >>> _guard("=1+1"), _guard("-0.5"), _guard("a\x1b"), _guard(-0.5)
+    ("'=1+1", '-0.5', 'a\\x1b', -0.5)
+    """
+    if not isinstance(cell, str):
+        return cell
+    text = make_printable(cell)
+    return f"'{text}" if text.lstrip().startswith(_BEGIN_FORMULAS) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _write(value: float, column: Column) -> str:

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import soundfile
+import numpy as np
 
 from sda.app.comparison import ComparedRun, Comparison
 from sda.app.comparison_figures import Picture
 from sda.app.comparison_lines import HEAD_OF_SETTINGS, describe_ranking, head_runs, tabulate_runs, tabulate_settings
 from sda.app.page import render_page
 from sda.app.runs import PREVIEWS
-from sda.audio.io import encode_mp3
+from sda.audio.io import encode_mp3, get_metadata, read_mono
+from sda.errors import DataError
 from sda.printable import make_printable
 
 MOST_HEARD = 16
@@ -20,6 +21,11 @@ MOST_HEARD = 16
 SOUNDS = {"original_1": "held-out original", "reconstruction_1": "reconstruction", "sample_1": "new sound"}
 """Previews that are played, by file name."""
 PICTURE = "reconstruction_1.png"
+LARGEST_PICTURE = 16 << 20
+"""Bytes; a larger file is none of ours and is not shown."""
+LONGEST_HEARD_S = 300.0
+MOST_HEARD_SAMPLES = 1 << 24
+"""A longer preview is none of ours and is not played: a small file can hold hours."""
 
 
 def draw_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
@@ -31,16 +37,20 @@ def draw_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
         "comparison.html.j2",
         title=make_printable(comparison.title),
         column=comparison.column.title,
-        settings=([HEAD_OF_SETTINGS, *tabulate_settings(comparison)] if comparison.ranking else []),
-        sentences=describe_ranking(comparison) if comparison.ranking else [],
-        runs=[head_runs(comparison), *([make_printable(cell) for cell in row] for row in tabulate_runs(comparison))],
-        notes=comparison.notes,
+        settings=_show([HEAD_OF_SETTINGS, *tabulate_settings(comparison)]) if comparison.ranking else [],
+        sentences=[make_printable(line) for line in describe_ranking(comparison)] if comparison.ranking else [],
+        runs=_show([head_runs(comparison), *tabulate_runs(comparison)]),
+        notes=[make_printable(note) for note in comparison.notes],
         pictures=[(picture.title, _embed(picture.png, "image/png")) for picture in pictures],
         heard=rows,
         n_left_out=len(comparison.runs) - len(heard),
         sounds=SOUNDS,
         data={"clips": clips},
     )
+
+
+def _show(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[make_printable(cell) for cell in row] for row in rows]
 
 
 def choose_heard(comparison: Comparison) -> list[ComparedRun]:
@@ -58,15 +68,15 @@ def _describe(run: ComparedRun, clips: list[str]) -> dict[str, Any]:
     assert folder is not None
     return {
         "setting": make_printable(run.setting_words),
-        "repetition": run.repetition_words,
+        "repetition": make_printable(run.repetition_words),
         "name": make_printable(run.name),
-        "label": run.label,
+        "label": make_printable(run.label),
         "epoch": folder.name.rpartition("_")[2].lstrip("0"),
-        "picture": _embed((folder / PICTURE).read_bytes(), "image/png") if (folder / PICTURE).exists() else "",
+        "picture": _show_picture(folder / PICTURE),
         "players": [
-            (title, _keep(folder / f"{stem}.wav", clips))
+            (title, number)
             for stem, title in SOUNDS.items()
-            if (folder / f"{stem}.wav").exists()
+            if (number := _keep(folder / f"{stem}.wav", clips)) is not None
         ],
     }
 
@@ -77,10 +87,27 @@ def _find_previews(run_dir: Path) -> Path | None:
     return folders[-1] if folders else None
 
 
-def _keep(path: Path, clips: list[str]) -> int:
-    """Put a sound among the page's; its number."""
-    waveform, rate_hz = soundfile.read(path, dtype="float32")
-    clips.append(_embed(encode_mp3(waveform, rate_hz), "audio/mpeg"))
+def _show_picture(path: Path) -> str:
+    """A picture for the page; empty where there is none that can be read."""
+    try:
+        return _embed(path.read_bytes(), "image/png") if path.stat().st_size <= LARGEST_PICTURE else ""
+    except OSError:
+        return ""
+
+
+def _keep(path: Path, clips: list[str]) -> int | None:
+    """Put a sound among the page's; its number, or nothing where there is none that can be read."""
+    blocks, n_samples = [], 0
+    try:
+        rate_hz = get_metadata(path).sample_rate_hz
+        for block in read_mono(path, rate_hz):
+            blocks.append(block)
+            n_samples += len(block)
+            if n_samples > min(LONGEST_HEARD_S * rate_hz, MOST_HEARD_SAMPLES):
+                return None
+    except DataError:
+        return None
+    clips.append(_embed(encode_mp3(np.concatenate(blocks), rate_hz), "audio/mpeg"))
     return len(clips) - 1
 
 

@@ -1,10 +1,10 @@
 """The one number that runs of a sweep are ranked by; lower is better."""
 
-import math
 from pathlib import Path
 
 from sda.app.runs import read_summary
 from sda.errors import ConfigError
+from sda.stored import to_figure
 
 SECTIONS = ("reconstruction", "distribution", "memorisation", "latents")
 """Parts of `evaluation.json` that hold figures."""
@@ -47,4 +47,4 @@ def read_objective(run_dir: Path, name: str) -> float:
         value = summary.get(name)
     else:
         value = summary.get("evaluation", {}).get(name)
-    return math.nan if value is None else float(value)
+    return to_figure(value)

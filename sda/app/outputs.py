@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sda.data.scan import EVALUATION_RECORD
 from sda.errors import ConfigError
+from sda.places import lies_in
 
 GENERATED = "generated"
 EVALUATION = "evaluation"
@@ -60,8 +61,8 @@ def refuse_among_sounds(place: Path, key: str, sounds: Mapping[str, Iterable[Pat
     """
     for words, folders in sounds.items():
         for folder in folders:
-            if _lies_in(place, folder) or _lies_in(folder, place):
-                relation = "lies inside" if _lies_in(place, folder) else "holds"
+            if lies_in(place, folder) or lies_in(folder, place):
+                relation = "lies inside" if lies_in(place, folder) else "holds"
                 raise ConfigError(
                     f"{key} {relation} {words}, {folder}, which is never written to. Give a folder elsewhere: output=…"
                 )
@@ -145,16 +146,3 @@ def _list_numbered(path: Path) -> dict[int, Path]:
     pattern = re.compile(rf"{re.escape(path.name.removesuffix(suffix))}(?:-([0-9]+))?{re.escape(suffix)}")
     found = {one: pattern.fullmatch(one.name) for one in path.parent.iterdir()} if path.parent.is_dir() else {}
     return {int(match[1] or 1): one for one, match in found.items() if match}
-
-
-def _lies_in(place: Path, folder: Path) -> bool:
-    """Whether a place is a folder or inside it, through links and however a file system spells names."""
-    place, folder = place.resolve(), folder.resolve()
-    return any(one == folder or _is_same(one, folder) for one in (place, *place.parents))
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:  # one of them is not there
-        return False

@@ -21,6 +21,7 @@ from sda.data.groups import Groups
 from sda.data.scan import Scan, count_between
 from sda.data.split import Piece, Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
+from sda.places import lies_in
 from sda.seal import SWEEP as SEALED_AS
 from sda.seal import is_own
 from sda.training.checkpoint import Checkpoint
@@ -107,7 +108,7 @@ def plan_run(
         OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
     OmegaConf.update(composed, "tracking.uri", resolve_uri(composed.tracking.uri))
     config = to_schema(composed)
-    _keep_out_of(config.data.root, run_dir, config.tracking.uri)
+    keep_out_of(config.data.root, _list_places(run_dir, config.tracking.uri))
     scan, groups, split = survey_folder(config)
     choices = explain_choices(composed, given_keys, preset_choice)
     notices = find_notices(config, scan, groups)
@@ -252,7 +253,7 @@ def _take_places(
     OmegaConf.update(composed, "tracking.uri", escape(uri))
     for key in _PLACES_OF_A_TAKEOVER:
         overrides.pop(key, None)  # composed with all the rest of them
-    _keep_out_of(root, here, uri)
+    keep_out_of(root, _list_places(here, uri))
     return here
 
 
@@ -306,15 +307,26 @@ def _refuse_taken(run_dir: Path) -> None:
         raise ConfigError(f"hydra.run.dir={run_dir} is no empty folder: {other}. Give a new or an empty one.")
 
 
-def _keep_out_of(root: str, run_dir: Path, tracking_uri: str) -> None:
-    """Refuse to write below the user's sounds."""
-    places = {"hydra.run.dir": run_dir, "tracking.uri": Path(tracking_uri.removeprefix("sqlite:///"))}
+def keep_out_of(root: str, places: dict[str, Path]) -> None:
+    """Refuse to write below the user's sounds, whatever links lead there.
+
+    Args:
+        places: by the key that they were given as.
+
+    Raises:
+        ConfigError: one lies there.
+    """
     for key, place in places.items():
-        if place.is_relative_to(root):
+        if lies_in(place, Path(root).expanduser()):
             raise ConfigError(
                 f"{key}={place} lies inside data.root={root}, which is never written to. "
                 f"Start from another folder, or give {key}."
             )
+
+
+def _list_places(run_dir: Path, tracking_uri: str) -> dict[str, Path]:
+    database = tracking_uri.removeprefix("sqlite:///")
+    return {"hydra.run.dir": run_dir, **({} if database == tracking_uri else {"tracking.uri": Path(database)})}
 
 
 def count_chunks(pieces: Iterable[Piece], scan: Scan, chunk_duration_s: float) -> int:

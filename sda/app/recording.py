@@ -5,7 +5,7 @@ from pathlib import Path
 from sda.app.runs import is_running, lock_run
 from sda.callbacks.backlog import is_tracked
 from sda.callbacks.journal import Journal
-from sda.callbacks.tracking import try_to_deliver
+from sda.callbacks.tracking import deliver_in_time
 from sda.seal import is_own
 from sda.training.metrics import Event
 
@@ -30,6 +30,6 @@ def record(run_dir: Path, event: Event) -> list[str]:
             return [f"! MLflow was not told: {journal.problem}"]
     if not is_tracked(run_dir):
         return []
-    delivery = try_to_deliver(run_dir)
+    delivery = deliver_in_time(run_dir)
     problem = [f"! MLflow was not told: {delivery.problem}; `make sync` tries again"] if delivery.problem else []
     return [*problem, *(f"! MLflow: {notice}" for notice in delivery.notices)]

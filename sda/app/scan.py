@@ -11,6 +11,7 @@ from sda.app.listing import list_copies, list_files, list_left_out, list_near
 from sda.app.outlook import describe_time, foresee
 from sda.app.outputs import absolute, name_free, refuse_among_sounds
 from sda.app.plan import Plan, plan_run, to_schema
+from sda.app.report import print_lines
 from sda.app.runs import RUNS_ROOT
 from sda.app.scan_page import draw_page
 from sda.app.scan_report import FolderReport
@@ -58,7 +59,7 @@ def scan_for_training(composed: DictConfig, overrides: list[str], preset_choice:
     page = absolute(composed.output or _name_page(scan))
     with Console(stderr=True).status("drawing every sound"):
         write_text(page, draw_page(report, build_cache(config)))
-    console.print(f"page: {page}", markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, [f"page: {page}"])
     if refusal is not None:
         raise refusal
 

@@ -20,6 +20,7 @@ from sda.app.sweep import (
     read_job_ends,
 )
 from sda.callbacks.backlog import SETTINGS, read_settings, read_state
+from sda.callbacks.deadline import DEADLINE_S, answer_in_time
 from sda.callbacks.sweep import read_parent
 from sda.errors import DamagedError
 from sda.stored import pass_over
@@ -78,7 +79,8 @@ class Sweep:
         from sda.callbacks.tracking import try_to_tell_sweep
 
         settings = read_settings(tracked)
-        problem = try_to_tell_sweep(self.folder, settings, describe_sweep(comparison, written))
+        news, late = describe_sweep(comparison, written), f"still telling it after {DEADLINE_S:g} s"
+        problem = answer_in_time(lambda: try_to_tell_sweep(self.folder, settings, news), late, DEADLINE_S)
         if problem:
             print_lines(console, [f"! MLflow was not told what the sweep came to: {problem}"])
         link = link_to_sweep(settings, read_state(tracked), read_parent(self.folder), self.objective)

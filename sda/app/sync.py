@@ -6,7 +6,7 @@ from pathlib import Path
 from sda.app.runs import find_runs, hold_if_free, read_summary, update_summary
 from sda.callbacks.backlog import is_delivered, is_tracked, link_to_run, read_state
 from sda.callbacks.journal import JOURNAL, Journal
-from sda.callbacks.tracking import try_to_deliver
+from sda.callbacks.tracking import deliver_in_time
 from sda.errors import DamagedError
 from sda.plain_files import find_strange
 from sda.printable import make_lines_printable
@@ -19,7 +19,7 @@ def sync_runs() -> list[str]:
     """Bring MLflow up to date with every run below `runs`; says what was done, a line a run."""
     lines = []
     for run_dir in close_stale_runs():
-        problem, notices = try_to_deliver(run_dir)
+        problem, notices = deliver_in_time(run_dir)
         try:
             update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link_to_run(run_dir))
             status = read_summary(run_dir)["status"]

@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: a live line in a terminal, plain lines elsewhere."""
 
+import math
 import resource
 import sys
 import time
@@ -128,11 +129,13 @@ def describe_gap(epoch: EpochMetrics) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration as people write it.
+    """A duration as people write it; one that is no number of seconds is unknown.
 
     >>> format_duration(59.6), format_duration(125), format_duration(7260)
     ('60 s', '2 min 5 s', '2 h 1 min')
     """
+    if not math.isfinite(seconds):
+        return "?"
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

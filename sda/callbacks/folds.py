@@ -1,5 +1,6 @@
 """Cross-validation: what the folds of a sweep say together."""
 
+import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any, TypedDict
 
 from sda.config.plain import read_yaml
 from sda.errors import DamagedError
-from sda.stored import RunSummary, pass_over, read_stored
+from sda.stored import RunSummary, pass_over, read_stored, to_figure
 
 RECONSTRUCTION = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
 
@@ -66,7 +67,8 @@ def _list_scores(summary: RunSummary) -> dict[str, float]:
     model = summary.get("reconstruction", {}).get("model", {})
     scores = {"best_val_loss": summary.get("best_val_loss"), "overfitting_gap": summary.get("overfitting_gap")}
     scores |= {name: model.get(name) for name in RECONSTRUCTION}
-    return {name: value for name, value in scores.items() if value is not None}
+    figures = {name: to_figure(value) for name, value in scores.items()}
+    return {name: value for name, value in figures.items() if not math.isnan(value)}
 
 
 class _Folds(TypedDict):

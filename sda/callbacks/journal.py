@@ -5,20 +5,45 @@ whole one, and left out when the journal is read.
 """
 
 import json
+import math
 import os
 import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypedDict
 
 from sda.durable import write_bytes
+from sda.errors import DamagedError
 from sda.plain_files import open_plain, open_to_append, truncate
+from sda.stored import parse_stored, take_shape
 from sda.training.metrics import EpochMetrics, Event, MetricsHistory, StepMetrics, event_to_dict
 
 JOURNAL = "events.jsonl"
 """Name of the journal in the run's folder."""
 _CHECKSUM = ', "crc32": '
+
+
+class _Line(TypedDict):
+    event: str
+    time: float
+
+
+class _Step(_Line):
+    step: int
+    epoch: int
+
+
+class _Epoch(_Line):
+    epoch: int
+
+
+class _SecondPhase(_Line):
+    step: int
+
+
+_SHAPES: dict[str, type] = {"StepMetrics": _Step, "EpochMetrics": _Epoch, "SecondPhaseStarted": _SecondPhase}
+"""What is read of a line by its event, where that is more than of any."""
 _LENGTH_OF_CHECKSUM = len(_CHECKSUM) + len('"01234567"}')
 
 
@@ -82,12 +107,16 @@ def encode_line(values: dict[str, Any]) -> bytes:
 
 
 def decode_line(line: bytes) -> dict[str, Any] | None:
-    """What a line says, its checksum left out; nothing where it is damaged or torn."""
+    """What a line says, its checksum left out; nothing where it is damaged, torn, or tells of no event."""
     content, checksum = line[: -_LENGTH_OF_CHECKSUM - 1], line[-_LENGTH_OF_CHECKSUM - 1 :]
     if checksum != f'{_CHECKSUM}"{zlib.crc32(content):08x}"}}\n'.encode():
         return None
-    values: dict[str, Any] = json.loads(content + b"}")
-    return values
+    try:
+        values = parse_stored(content + b"}", dict[str, Any], "a line")
+        take_shape(values, _SHAPES.get(str(values.get("event")), _Line), "a line")
+    except DamagedError:  # a checksum is no seal: anybody can write a line that has a right one
+        return None
+    return values if math.isfinite(values["time"]) else None
 
 
 def read_lines(path: Path, offset: int = 0) -> Iterator[tuple[dict[str, Any] | None, int]]:
@@ -164,7 +193,8 @@ def _merge(kept: list[dict[str, Any]], missing: list[Event]) -> Iterator[dict[st
     waiting, moment = list(missing), 0.0
     for values in kept:
         if values["event"] in ("StepMetrics", "EpochMetrics"):
-            place = (values["epoch"], values["event"] == "EpochMetrics", values.get("step", 0))
+            is_epoch = values["event"] == "EpochMetrics"
+            place = (values["epoch"], is_epoch, 0 if is_epoch else values["step"])
             while waiting and _place(waiting[0]) < place:
                 yield {"time": moment or values["time"], **event_to_dict(waiting.pop(0))}
         moment = values["time"]

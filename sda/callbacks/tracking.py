@@ -29,6 +29,7 @@ from sda.callbacks.backlog import (
     write_settings,
     write_state,
 )
+from sda.callbacks.deadline import DEADLINE_S, answer_in_time
 from sda.callbacks.journal import JOURNAL, read_lines
 from sda.callbacks.records import EPOCH_METRICS, STEP_METRICS, Batch, Delivered, DeliveryState, collect
 from sda.callbacks.recovery import recover_experiment, recover_run
@@ -89,7 +90,7 @@ class MlflowTracking:
 
     def _deliver_until_closed(self) -> None:
         for run_dir in self._leftovers:
-            self._notices += try_to_deliver(run_dir).notices
+            self._notices += deliver_in_time(run_dir).notices
         while True:
             closing = self._closing.is_set()
             delivery = try_to_deliver(self._run_dir)
@@ -115,6 +116,12 @@ def try_to_deliver(run_dir: Path) -> Delivery:
         return Delivery("", deliver(run_dir))
     except Exception as error:
         return Delivery(_describe(error), [])
+
+
+def deliver_in_time(run_dir: Path, deadline_s: float = DEADLINE_S) -> Delivery:
+    """`try_to_deliver` for a command that waits for it: a server that draws it out is left after a deadline."""
+    late = Delivery(f"still delivering after {deadline_s:g} s", [])
+    return answer_in_time(lambda: try_to_deliver(run_dir), late, deadline_s)
 
 
 def _describe(error: Exception) -> str:
@@ -280,6 +287,7 @@ def _connect(uri: str) -> "MlflowClient":
     """A client; an embedded store is created under a lock and made to take readers beside a writer."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(HTTP_TIMEOUT_S))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")  # a server may ask for a day
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # else it announces every table it creates
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # the run prints its link itself, once
     from mlflow import MlflowClient

@@ -3,7 +3,8 @@
 A waveform is kept under the hash of its content, the rate, and the version of the way it is made; what was measured
 of it is kept under its file's path and the rate, and holds as long as that file's size, times and inode do. All is
 written under a temporary name and renamed, with a checksum; what does not match its checksum is dropped and made again.
-Nothing here need be durable, so nothing waits for the disk.
+Nothing here need be durable, so nothing waits for the disk. Files that do not bear the names that the cache gives are
+somebody else's: they are neither counted nor removed.
 
 The checksums tell of damage, not of malice: a folder that others can write to is not used.
 """
@@ -11,12 +12,13 @@ The checksums tell of damage, not of malice: a folder that others can write to i
 import hashlib
 import json
 import os
+import re
 import secrets
-import shutil
 import stat
 import time
 import zlib
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,7 +42,11 @@ CLOCK_TICK_NS = 20_000_000
 """File systems stamp changes by a clock of up to 10 ms; two changes within this may bear one stamp."""
 
 _CHECKED_AT_ONCE = 1 << 22
-_DRAFTS = f".{'[0-9a-f]' * 16}.tmp"
+_NOTES = re.compile(r"[0-9a-f]{64}-[0-9]+-v[0-9]+\.json")
+"""Names of what is noted of waveforms, each of which lies beside its own as `.f32`."""
+_SAMPLES = re.compile(r"[0-9a-f]{64}-[0-9]+-v[0-9]+\.f32")
+_RECORDS = re.compile(r"[0-9a-f]{40}-v[0-9]+\.(?:json|bits)")
+_DRAFTS = re.compile(r"\.[0-9a-f]{16}\.tmp")
 """Names of files that are being written."""
 
 
@@ -153,13 +159,13 @@ class SoundCache:
         """
         kept_names = {self._waveform(key).name for key in keep}
         entries = []
-        for notes in self._waveforms.glob("*.json"):
+        for notes in _list_named(self._waveforms, _NOTES):
             place = notes.with_suffix(".f32")
             try:
                 entries.append((notes.stat().st_mtime, place.stat().st_size, place))
             except OSError:
                 notes.unlink(missing_ok=True)
-        for draft in (path for folder in (self._waveforms, self._records) for path in folder.glob(_DRAFTS)):
+        for draft in (path for folder in (self._waveforms, self._records) for path in _list_named(folder, _DRAFTS)):
             if time.time() - draft.stat().st_mtime > ABANDONED_AFTER_S:
                 draft.unlink(missing_ok=True)
         excess = sum(size for _, size, _ in entries) - self.max_gb * 1e9
@@ -176,7 +182,15 @@ class SoundCache:
     def clear(self) -> None:
         """Remove everything that is cached, whatever its rate."""
         for folder in (self._waveforms, self._records):
-            shutil.rmtree(folder, ignore_errors=True)
+            for path in _list_named(folder, _NOTES, _SAMPLES, _RECORDS, _DRAFTS):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):  # there is something else in it, or no such folder
+                folder.rmdir()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where it writes; a link among them may lead elsewhere."""
+        return self.folder, self._waveforms, self._records
 
     @property
     def _records(self) -> Path:
@@ -198,7 +212,7 @@ class SoundCache:
             return  # looked at before
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.folder, self._waveforms, self._records):
+            for folder in self.folders:
                 folder.mkdir(mode=0o700, exist_ok=True)
                 self._refuse_shared(folder)
         except OSError as error:
@@ -279,6 +293,19 @@ class WaveformWriter:
         """Leave nothing behind of what was not kept."""
         self._file.close()
         self._draft.unlink(missing_ok=True)
+
+
+def _list_named(folder: Path, *patterns: re.Pattern[str]) -> list[Path]:
+    """Files of a folder that bear such names; links are not followed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                Path(entry.path)
+                for entry in entries
+                if entry.is_file(follow_symlinks=False) and any(pattern.fullmatch(entry.name) for pattern in patterns)
+            ]
+    except FileNotFoundError:
+        return []
 
 
 def sign_file(path: str | os.PathLike[str]) -> list[int]:

@@ -27,6 +27,8 @@ from sda.data.extent import Extent
 from sda.data.fingerprint import NO_FINGERPRINT, Fingerprint, Fingerprinter
 from sda.data.measure import Measured, Meter
 from sda.errors import CacheError, DataError
+from sda.places import lies_in
+from sda.printable import make_printable
 
 RUN_FOLDER_MARK = ".hydra"
 """A folder that holds this is a run's own output and never data."""
@@ -145,7 +147,7 @@ def scan_folder(
     if not folder.is_dir():
         raise DataError(f"data.root={root}: is a file. Give the folder that holds your sounds.")
     store = SoundCache() if cache is None else cache
-    if store.folder.is_relative_to(folder):
+    if any(lies_in(place, folder) for place in store.folders):
         raise DataError(f"data.cache_dir={store.folder} lies inside data.root, which is never written to.")
     entries = list(_walk(folder, with_generated))
     files: list[ScannedFile] = []
@@ -347,7 +349,7 @@ def _refuse_unread(path: Path) -> str:
     if not stat.S_ISREG(facts.st_mode):
         return "unreadable: not a regular file"
     if path.suffix.lower() not in SUPPORTED_SUFFIXES:
-        return f"unsupported format {path.suffix or 'without a suffix'}; convert it to WAV or FLAC"
+        return f"unsupported format {make_printable(path.suffix) or 'without a suffix'}; convert it to WAV or FLAC"
     return "" if facts.st_size else "empty: the file has no bytes"
 
 

@@ -193,6 +193,42 @@ def test_drafts_of_dead_processes_are_removed(root, cache):
     assert new.exists()  # may be another process's
 
 
+def test_what_is_not_the_caches_own_is_neither_counted_nor_removed(root, cache):
+    scan_folder(root, cache=cache)
+    files = [
+        cache.folder / folder / name
+        for folder, name in (
+            ("waveforms", "labels.json"),
+            ("waveforms", "notes.json"),
+            ("waveforms", "notes.f32"),
+            ("waveforms", f"{64 * 'a'}-{RATE_HZ}.json"),
+            ("records", "take.bits"),
+            ("records", ".draft.tmp"),
+            ("records", "inner/take.json"),
+        )
+    ]
+    for path in files:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(1000))
+        os.utime(path, (0, 0))
+    outside = cache.folder / "outside"
+    outside.write_text("{}")
+    (cache.folder / "waveforms" / f"{64 * 'b'}-{RATE_HZ}-v1.json").symlink_to(outside)
+    size = sum(path.stat().st_size for path in (cache.folder / "waveforms").glob(f"{64 * '?'}-*.f32"))
+    cache.max_gb = 0.0
+    assert cache.trim() == size
+    cache.clear()
+    assert [path.stat().st_size for path in files] == [1000] * len(files)
+    left = sorted(path for path in cache.folder.rglob("*") if path.is_file() and not path.is_symlink())
+    assert left == sorted([*files, outside])
+
+
+def test_a_cache_that_is_cleared_leaves_no_folders(root, cache):
+    scan_folder(root, cache=cache)
+    cache.clear()
+    assert list(cache.folder.iterdir()) == []
+
+
 def test_nothing_is_left_of_a_file_that_cannot_be_used(root, cache):
     soundfile.write(root / "nan.wav", np.array([0.1, np.nan] * 4000), RATE_HZ, subtype="FLOAT")
     (root / "fake.wav").write_text("no sound")
@@ -233,6 +269,27 @@ def test_a_full_disk_says_so_and_leaves_no_rubbish(root, cache, monkeypatch):
 def test_the_users_folder_is_no_cache(root):
     with pytest.raises(DataError, match=r"inside data\.root"):
         scan_folder(root, cache=SoundCache(root / "cache", RATE_HZ))
+
+
+@pytest.mark.parametrize("link", [".", "waveforms", "records"])
+def test_no_link_leads_the_cache_into_the_users_folder(root, tmp_path, link):
+    before = sorted(root.rglob("*"))
+    (root / "inner").mkdir()
+    place = tmp_path / "elsewhere"
+    if link == ".":
+        place.symlink_to(root / "inner")
+    else:
+        place.mkdir()
+        (place / link).symlink_to(root / "inner")
+    with pytest.raises(DataError, match=r"lies inside data\.root"):
+        scan_folder(root, cache=SoundCache(place, RATE_HZ))
+    assert sorted(root.rglob("*")) == sorted([*before, root / "inner"])
+
+
+def test_a_link_to_the_users_folder_is_that_folder(root, tmp_path):
+    (tmp_path / "link").symlink_to(root)
+    with pytest.raises(DataError, match=r"lies inside data\.root"):
+        scan_folder(tmp_path / "link", cache=SoundCache(root / "cache", RATE_HZ))
 
 
 def test_a_corpus_outlives_its_files(root, cache):
