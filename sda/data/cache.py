@@ -45,7 +45,7 @@ _CHECKED_AT_ONCE = 1 << 22
 _NOTES = re.compile(r"[0-9a-f]{64}-[0-9]+-v[0-9]+\.json")
 """Names of what is noted of waveforms, each of which lies beside its own as `.f32`."""
 _SAMPLES = re.compile(r"[0-9a-f]{64}-[0-9]+-v[0-9]+\.f32")
-_RECORDS = re.compile(r"[0-9a-f]{40}-v[0-9]+\.(?:json|bits)")
+_RECORDS = re.compile(r"[0-9a-f]{40}(?:-[0-9]+)?-v[0-9]+\.(?:json|bits)")
 _DRAFTS = re.compile(r"\.[0-9a-f]{16}\.tmp")
 """Names of files that are being written."""
 
