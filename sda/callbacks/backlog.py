@@ -7,6 +7,7 @@ are sent to, and are sealed: what another installation wrote there is not believ
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -72,14 +73,8 @@ def read_state(run_dir: Path) -> DeliveryState:
     Raises:
         DamagedError: the state of a run that was begun here is damaged.
     """
-    path = run_dir / STATE
-    values = read_sealed(path, name_purpose(STATE, run_dir))
-    if values is not None:
-        return take_shape(values, DeliveryState, str(path))
-    if os.path.lexists(path) and is_own(run_dir):
-        advice = f"Remove it and {SETTINGS}: the run then becomes another one in MLflow."
-        raise DamagedError(f"{path} is damaged, or was written by another installation. {advice}")
-    return DeliveryState()
+    values = _read_own(run_dir, STATE)
+    return DeliveryState() if values is None else take_shape(values, DeliveryState, str(run_dir / STATE))
 
 
 def rewind(run_dir: Path, step: int, epoch: int, history: MetricsHistory) -> int:
@@ -147,16 +142,25 @@ def read_settings(run_dir: Path) -> TrackingSettings:
         TrackingError: the run has no tracker, or was not begun here.
         DamagedError: the settings of a run that was begun here are damaged.
     """
-    path = run_dir / SETTINGS
-    values = read_sealed(path, name_purpose(SETTINGS, run_dir))
-    if values is not None:
-        return take_shape(values, TrackingSettings, str(path))
-    if os.path.lexists(path) and is_own(run_dir):
-        advice = f"Remove it and {STATE}: the run then becomes another one in MLflow."
-        raise DamagedError(f"{path} is damaged, or was written by another installation. {advice}")
-    raise TrackingError(f"{run_dir} was not begun here, or without a tracker: nothing of it goes to MLflow.")
+    values = _read_own(run_dir, SETTINGS)
+    if values is None:
+        raise TrackingError(f"{run_dir} was not begun here, or without a tracker: nothing of it goes to MLflow.")
+    return take_shape(values, TrackingSettings, str(run_dir / SETTINGS))
 
 
 def write_state(run_dir: Path, state: DeliveryState) -> None:
     """Remember how much was delivered."""
     write_sealed(run_dir / STATE, name_purpose(STATE, run_dir), asdict(state))
+
+
+def _read_own(run_dir: Path, name: str) -> dict[str, Any] | None:
+    """What this installation wrote into a file of a run; nothing where it did not, or the run was not begun here.
+
+    Raises:
+        DamagedError: in a run that was begun here, something else lies there.
+    """
+    values = read_sealed(run_dir / name, name_purpose(name, run_dir))
+    if values is None and os.path.lexists(run_dir / name) and is_own(run_dir):
+        advice = f"Remove {SETTINGS} and {STATE}: the run then becomes another one in MLflow."
+        raise DamagedError(f"{run_dir / name} is damaged, or was written by another installation. {advice}")
+    return values
