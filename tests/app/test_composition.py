@@ -36,8 +36,13 @@ def bring(command_line):
     return write
 
 
-@pytest.mark.parametrize("multirun", [[], ["-m"]])
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(
+    ("name", "multirun"),
+    [
+        *((name, []) for name in PROGRAMS),
+        *((name, ["-m"]) for name in ("callback", "log handler", "arguments of jobs")),
+    ],
+)
 def test_a_file_that_sets_what_hydra_runs_is_refused_before_anything_runs(command_line, sounds, bring, name, multirun):
     told = command_line.run("train", *multirun, *bring(PROGRAMS[name]), sounds, *TINY, code=1)
     assert "is set by a configuration file" in told or "brought" in told or "cannot be composed" in told

@@ -169,9 +169,12 @@ def test_a_copied_seal_does_not_hold_for_other_instructions(stranger, listener):
 
 
 @pytest.mark.parametrize(
-    "name", ["events.jsonl", "summary.json", "tracking_state.json", ".lock", "generated", "previews"]
+    ("name", "is_ours"),
+    [
+        *((name, True) for name in ("events.jsonl", "summary.json", "tracking_state.json", ".lock", "generated")),
+        *((name, False) for name in ("events.jsonl", "previews")),
+    ],
 )
-@pytest.mark.parametrize("is_ours", [False, True])
 def test_links_in_a_run_are_named_and_followed_by_no_one(stranger, command_line, use, name, is_ours):
     """Even where a stranger could give us our own run back, with links in it."""
     outside = command_line.folder.parent / "outside"
