@@ -201,7 +201,7 @@ def _find_tracking_faults(sweep: Sweep, finished: dict[int, Path], n_begun_anew:
     if len(rows) > len(finished) + n_begun_anew:
         yield f"MLflow has {len(rows)} runs: {rows}"
     for run_dir in finished.values():  # beside it are the others, and their parent
-        yield from find_delivery_faults(run_dir, database, n_restarts=len(finished) + n_begun_anew)
+        yield from find_delivery_faults(run_dir, database, n_others=len(finished) + n_begun_anew)
 
 
 def _list_workers(sweep: Sweep) -> list[int]:

@@ -101,6 +101,7 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
         "duration_s": config.duration_s,
         "source": str(absolute(config.source)) if config.source else "",
         "sample_rate_hz": run.config.audio.sample_rate_hz,
+        "device": str(run.features.window.device),
         "versions": list_versions(run.features.window.device),
     }
 

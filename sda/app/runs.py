@@ -100,7 +100,8 @@ def find_other_content(run_dir: Path) -> str:
         return ""
     if is_own(run_dir):
         return find_strange(run_dir)
-    names = sorted(set(os.listdir(run_dir)) - {LOCK, CONSOLE})
+    left = (name for name in os.listdir(run_dir) if not (name.startswith(".") and name.endswith(".tmp")))  # by a kill
+    names = sorted(set(left) - {LOCK, CONSOLE})
     return f"{run_dir / names[0]} is not a run's of yours" if names else find_strange(run_dir)
 
 

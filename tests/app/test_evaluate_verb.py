@@ -54,7 +54,8 @@ def test_silence_cannot_be_judged_and_that_is_said(command_line, make_textures, 
     silent = tmp_path / "silent"
     silent.mkdir()
     for number in range(3):
-        soundfile.write(silent / f"{number}.wav", np.full(RATE_HZ * 2, 1e-5), RATE_HZ, subtype="FLOAT")
+        hiss = 1e-5 * np.random.default_rng(number).standard_normal(RATE_HZ * 2)
+        soundfile.write(silent / f"{number}.wav", hiss, RATE_HZ, subtype="FLOAT")
     _, values = _evaluate(command_line, f"reference={make_textures('real', 6)}", f"generated={silent}")
     assert "near-silent" in values["memorisation"]["doubt"]
     assert values["verdict"]["label"] == "cannot tell"

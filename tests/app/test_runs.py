@@ -119,7 +119,7 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
     assert set(values["memorisation"]) == {
         *("replay_rate", "replay_rate_interval", "collage_rate", "collage_rate_interval", "threshold", "null_median"),
         *("n_null_windows", "n_null_files", "n_windows", "doubt", "controls", "collage_threshold", "collage_controls"),
-        *("correlations", "nearest"),
+        *("correlations", "nearest", "window_s"),
     }
     assert set(values["memorisation"]["controls"]) == {"copies", "augmented", "reconstructed"}
     assert values["memorisation"]["controls"]["copies"]["rate"] == 1.0
