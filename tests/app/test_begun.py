@@ -106,9 +106,9 @@ def test_the_journal_begins_anew_and_nothing_is_delivered_twice(begun):
 
 
 SETTINGS = (*TINY, "training.max_epochs=2", "training.checkpoint_interval=1", "deterministic=true", "seed=3")
-FROM_THE_BEGINNING = [{"place": "replace", "when": "before", "number": number} for number in (1, 7)]
+FROM_THE_BEGINNING = [{"place": "replace", "when": "before", "number": number} for number in (1, 8)]
 FROM_THE_CONFIGURATION = (
-    {"place": "replace", "when": "after", "number": 7},
+    {"place": "replace", "when": "after", "number": 8},
     {"place": "journal", "when": "torn", "number": 1},
     {"place": "write", "when": "torn", "number": 1},
     {"place": "rename", "when": "before", "number": 1},

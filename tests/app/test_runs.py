@@ -121,7 +121,7 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
         *("n_null_windows", "n_null_files", "n_windows", "doubt", "controls", "collage_threshold", "collage_controls"),
         *("correlations", "nearest", "window_s"),
     }
-    assert set(values["memorisation"]["controls"]) == {"copies", "augmented", "reconstructed"}
+    assert set(values["memorisation"]["controls"]) == {"copies", "augmented"}  # rebuilt chunks are shorter than windows
     assert values["memorisation"]["controls"]["copies"]["rate"] == 1.0
     assert set(values["distribution"]) == {"hand_made", "aisfx"}
     assert values["distribution"]["aisfx"]["too_few"].startswith("too few to tell")
