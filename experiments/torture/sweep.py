@@ -29,6 +29,7 @@ from experiments.torture.compare import find_delivery_faults, find_differences
 from experiments.torture.trial import N_EPOCHS, SETTINGS
 from sda.app.arguments import quote_value
 from sda.app.runs import CHECKPOINTS, IDENTITY, SUMMARY
+from sda.app.sweep import read_job_ends, read_session
 from sda.callbacks.journal import JOURNAL, read_journal
 from sda.callbacks.tracking import create_store
 from sda.training.checkpoint import list_checkpoints
@@ -38,6 +39,8 @@ FILE_S = 1.5
 N_JOBS = 5
 N_AT_ONCE = 2
 MOST_S = 1200.0
+MOST_DELAY_S = 15.0
+"""Workers have begun to train after this, or not yet on a busy machine."""
 LONGEST_END_S = 60.0
 """A worker that is an orphan has ended by then, however busy the machine is."""
 MARK = "SDA_TORTURED_SWEEP"
@@ -52,8 +55,8 @@ class Verdict:
     """What a trial came to."""
 
     number: int
-    kills_s: list[float] = field(default_factory=list)
-    """After how many seconds the sweep's process was killed, each time."""
+    kills: list[str] = field(default_factory=list)
+    """When the sweep's process was killed, in words."""
     n_orphans: int = 0
     """Workers that were left behind at a job."""
     n_waited: int = 0
@@ -100,6 +103,15 @@ class Sweep:
         """Start it or go on with it, and wait for its end; its exit code."""
         return self.start().wait(MOST_S)
 
+    def count_calls(self) -> int:
+        """How often it has begun or gone on."""
+        return 0 if self.sweep_dir is None else read_session(self.sweep_dir)
+
+    def count_steps(self) -> int:
+        """Steps that its jobs have taken together, as far as they are on disk."""
+        journals = [path.read_bytes() for path in self.folder.glob(f"runs/*/*/*/{JOURNAL}")]
+        return sum(journal.count(b'"event": "StepMetrics"') for journal in journals)
+
     def list_runs(self) -> list[Path]:
         """Folders of its runs."""
         return sorted(path.parent for path in self.folder.glob(f"runs/*/*/*/{SUMMARY}"))
@@ -117,24 +129,31 @@ class Sweep:
         return found
 
 
-def run_trial(sweep: Sweep, untouched: Sweep, number: int, seed: int, lasts_s: float) -> Verdict:
+def run_trial(sweep: Sweep, untouched: Sweep, number: int, seed: int) -> Verdict:
     """Kill it once or twice, go on at once each time, and compare it with the untouched one.
 
-    Args:
-        lasts_s: how long the untouched one took.
+    A moment is a number of steps that its jobs have taken together, so that a busy machine makes no difference, or an
+    instant while its workers are still beginning.
     """
     rng = random.Random(f"{seed}/{number}")
     verdict = Verdict(number)
+    total = untouched.count_steps()
     for _ in range(rng.choice((1, 1, 2))):
-        delay_s = rng.uniform(0.1, 0.95) * lasts_s
+        begun, taken = sweep.count_calls(), sweep.count_steps()
+        is_early, share, delay_s = rng.random() < 0.25, rng.uniform(0.0, 0.9), rng.uniform(0.0, MOST_DELAY_S)
+        least = taken if is_early else taken + round(share * (total - taken))
         process = sweep.start()
-        try:
-            process.wait(delay_s)
-        except subprocess.TimeoutExpired:
+        while process.poll() is None and (sweep.count_calls() == begun or sweep.count_steps() < least):
+            time.sleep(0.02)
+        if is_early:
+            time.sleep(delay_s)
+        if process.poll() is None:
             process.kill()
-            process.wait()
-            verdict.kills_s.append(round(delay_s, 1))
+            verdict.kills.append(f"step {sweep.count_steps()} of {total}")
             verdict.n_orphans += len(_list_workers(sweep))
+        process.wait()
+    if not verdict.kills:
+        verdict.faults.append("it was never killed")
     code = sweep.run()
     if code != 0:
         verdict.faults.append(f"going on ended with {code}:\n{sweep.log.read_text()[-3000:]}")
@@ -229,8 +248,6 @@ def _read_table(sweep: Sweep) -> list[tuple[str, ...]]:
 
 
 def _count_outcomes(sweep: Sweep) -> dict[str, int]:
-    from sda.app.sweep import read_job_ends, read_session
-
     assert sweep.sweep_dir is not None
     return dict(Counter(end.outcome for end in read_job_ends(sweep.sweep_dir, read_session(sweep.sweep_dir))))
 
@@ -247,17 +264,15 @@ def main() -> None:
     began = time.perf_counter()
     if untouched.run() != 0:
         sys.exit(f"the untouched sweep failed:\n{untouched.log.read_text()[-3000:]}")
-    lasts_s = time.perf_counter() - began
-    print(f"untouched: {options.jobs} jobs, {N_AT_ONCE} at once, in {lasts_s:.0f} s", flush=True)
+    print(f"untouched: {options.jobs} jobs, {N_AT_ONCE} at once, in {time.perf_counter() - began:.0f} s", flush=True)
     verdicts = []
     for number in range(options.n) if options.only is None else [options.only]:
         sweep = Sweep(folder / f"trial_{number:04d}", sounds, database, options.jobs)
-        verdict = run_trial(sweep, untouched, number, options.seed, lasts_s)
+        verdict = run_trial(sweep, untouched, number, options.seed)
         verdicts.append(verdict)
-        kills = " and ".join(f"{kill_s:g} s" for kill_s in verdict.kills_s) or "never, it was quicker"
         print(
-            f"trial {number}: killed after {kills}; {verdict.n_orphans} orphans, {verdict.n_waited} jobs waited, "
-            f"{verdict.n_begun_anew} begun anew; then {verdict.outcomes}",
+            f"trial {number}: killed at {' and '.join(verdict.kills)}; {verdict.n_orphans} orphans, "
+            f"{verdict.n_waited} jobs waited, {verdict.n_begun_anew} begun anew; then {verdict.outcomes}",
             flush=True,
         )
         for fault in verdict.faults:
@@ -265,7 +280,7 @@ def main() -> None:
         if not verdict.faults:
             shutil.rmtree(sweep.folder)
     n_whole = sum(not verdict.faults for verdict in verdicts)
-    n_kills = sum(len(verdict.kills_s) for verdict in verdicts)
+    n_kills = sum(len(verdict.kills) for verdict in verdicts)
     print(f"{n_whole} of {len(verdicts)} have one finished run a job ({n_kills} kills)")
     if n_whole < len(verdicts):
         sys.exit(f"what is left of the others lies in {folder}")
