@@ -22,6 +22,10 @@ def find_differences(run_dir: Path, untouched: Path, n_epochs: int) -> Iterator[
     summary = json.loads((run_dir / "summary.json").read_text())
     if summary["status"] != "finished":
         yield f"status {summary['status']}"
+    missing = sorted({f"epoch_{n_epochs:04d}", BEST} - {path.name for path in (run_dir / "checkpoints").glob("*")})
+    if missing:
+        yield f"no checkpoint {', '.join(missing)}"
+        return
     for name in (f"epoch_{n_epochs:04d}", BEST):
         ours, theirs = (open_checkpoint(folder / "checkpoints" / name) for folder in (run_dir, untouched))
         yield from (f"checkpoint {name}: {what}" for what in _compare_checkpoints(ours, theirs))

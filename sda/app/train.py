@@ -110,6 +110,8 @@ def run_training(
         finally:
             progress = session.state.progress
             record.checkpoints.try_again(progress.epoch)
+            if record.checkpoints.problem and status == "finished":
+                status = "stopped"  # what was learned is gone with this process: it goes on from what is on disk
             scores = [event for event in told if isinstance(event, ReconstructionScored)]
             evaluated = next((event for event in told if isinstance(event, Evaluated)), None)
             unsaved = _record_end(session, status, scores, evaluated)

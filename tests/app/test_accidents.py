@@ -15,9 +15,11 @@ from hydra import compose, initialize_config_dir
 from rich.console import Console
 
 from sda.app.arguments import quote_value
+from sda.app.begun import open_continuation
 from sda.app.command_line import CONFIG_DIR
 from sda.app.interrupt import SAVE_SIGNAL
 from sda.app.plan import plan_run
+from sda.app.runs import read_summary
 from sda.app.train import EXIT_STOPPED_AT_ONCE, EXIT_UNSAVED, run_training
 from sda.callbacks.journal import read_journal
 from sda.errors import TrainingError
@@ -128,6 +130,11 @@ def test_a_disk_that_refuses_checkpoints_costs_no_training_and_is_told(train, mo
     assert "! not on disk: the newest checkpoint (No space left on device)" in text
     assert [event["kind"] for event in _events(run_dir, "Warned")].count("checkpoint_failed") == 1
     assert _events(run_dir, "ReconstructionScored")  # of what is in memory
+    assert read_summary(run_dir)["status"] == "stopped"
+    assert f"try next: python train.py resume={run_dir}" in text
+    monkeypatch.undo()
+    checkpoint, _ = open_continuation(run_dir)
+    assert checkpoint.is_start
 
 
 def test_a_disk_that_has_room_again_has_all_of_it(train, monkeypatch):
