@@ -1,13 +1,15 @@
 """New, or a replay? How close generated sound comes to training sound, beside how close real new sound comes.
 
 A generated window counts as a replay when it correlates with some place of the training sound more than 99 % of the
-windows of real, unheard sound do (the null), and by no less than 0.3. Sound that is known to be a copy (the controls)
-says whether a replay would have been noticed at all. Windows of a second find whole passages; windows of a quarter of a
-second find collages, made of short pieces.
+windows of real, unheard sound do (the null), and by no less than 0.3. The limit is set by leaving one recording out: it
+is raised until no more than 1 % of the windows of recordings that it was not drawn from exceed it. Sound that is known
+to be a copy (the controls) says whether a replay would have been noticed at all. Windows of a second find whole
+passages; windows of a quarter of a second find collages, made of short pieces.
 
 Letters in the shapes: `Q` windows, `S` sounds.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sda.bootstrap import Estimate, draw_weights, enclose
+from sda.bootstrap import Estimate, FloatArray, draw_weights, enclose
 from sda.evaluation.search import Matches
 from sda.evaluation.sounds import Sound, Window
 
@@ -28,12 +30,16 @@ NULL_QUANTILE = 0.99
 LEAST_CORRELATION = 0.3
 """Windows that correlate less are not alike, however much less unheard sound does: a smooth model's sound is a little
 like all sounds of its corpus."""
+NARROWING = tuple(1.0 - 0.025 * step for step in range(33))
+"""Factors that are tried on the distance of the null's percentile from 1, see `calibrate`."""
 FEWEST_NULL_WINDOWS = 30
 FEWEST_NULL_FILES = 4
 """With fewer files, or windows, the null's 99th percentile means little."""
 LEAST_SENSITIVITY = 0.9
 """Share of plain copies that must be recognised for the test to say anything."""
 N_REPLICATES = 400
+Z_SQUARED = 1.96**2
+"""Of the standard normal, two-sided at 95 %."""
 
 
 class Similarity(NamedTuple):
@@ -70,7 +76,7 @@ class Replay:
     """Share of windows above the threshold, NaN where there is nothing to tell it by; its interval covers the choice of
     unheard files and of generated sounds."""
     threshold: float
-    """The null's 99th percentile, or 0.3 where that is lower."""
+    """The limit that the null sets, see `calibrate`."""
     null_median: float
     n_null_windows: int
     n_null_files: int
@@ -130,8 +136,7 @@ def measure_replay(null: Similarity, generated: Similarity, controls: dict[str, 
 
     Without unheard sound there is no rate (NaN), and `doubt` says why.
     """
-    quantile = float(np.quantile(null.correlation, NULL_QUANTILE)) if len(null.correlation) else 1.0
-    threshold = max(quantile, LEAST_CORRELATION)
+    threshold = calibrate(null)
     n_null_files = len(set(null.sound.tolist()))
     return Replay(
         rate=_estimate_rate(null, generated, threshold, seed),
@@ -152,24 +157,100 @@ def measure_replay(null: Similarity, generated: Similarity, controls: dict[str, 
     )
 
 
+def calibrate(null: Similarity, weights: FloatArray | None = None) -> float:
+    """The correlation above which a window is a replay; 1 where there is no unheard sound.
+
+    Windows of one recording are alike, so that the 99th percentile of a few recordings is exceeded by far more than
+    1 % of the windows of another. The distance of the percentile from 1 is therefore narrowed, by as little as will
+    do, until windows of a recording exceed what the other recordings set in no more than 1 % of all cases.
+
+    Args:
+        null: of unheard sound; `sound` tells its recordings apart.
+        weights: how often each recording counts `[K]`, once if not given.
+    """
+    if len(null.correlation) == 0:
+        return 1.0
+    recordings, place = np.unique(null.sound, return_inverse=True)
+    counts = np.ones(len(recordings)) if weights is None else weights
+    order = np.argsort(null.correlation)
+    ordered, owner = null.correlation[order], place[order]
+
+    def set_limit(of_recordings: FloatArray) -> float:
+        reached = np.cumsum(of_recordings[owner])
+        return float(ordered[np.searchsorted(reached, NULL_QUANTILE * reached[-1])])
+
+    limit = set_limit(counts)
+    present = np.flatnonzero(counts)
+    if len(present) < 2:
+        return max(limit, LEAST_CORRELATION)
+    others = np.ones(len(recordings))
+    for one in present:
+        others[one] = set_limit(np.where(np.arange(len(recordings)) == one, 0.0, counts))
+    for factor in NARROWING:
+        exceeded = ordered > np.maximum(1.0 - factor * (1.0 - others), LEAST_CORRELATION)[owner]
+        if np.average(exceeded, weights=counts[owner]) <= 1.0 - NULL_QUANTILE:
+            break
+    return max(1.0 - factor * (1.0 - limit), LEAST_CORRELATION)
+
+
 def _estimate_rate(null: Similarity, generated: Similarity, threshold: float, seed: int) -> Estimate:
-    """The share of generated windows above the threshold, over draws of unheard files and of generated sounds."""
+    """The share of generated windows above the threshold, over draws of unheard recordings and of generated sounds.
+
+    Where no window is above it, or all are, draws of the same sounds say nothing of others: the interval is never
+    tighter than one of a share among so many independent windows.
+    """
     if len(generated.correlation) == 0 or len(null.correlation) == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
     rate = float((generated.correlation > threshold).mean())
-    null_files, null_place = np.unique(null.sound, return_inverse=True)
+    n_recordings = len(np.unique(null.sound))
     sounds, place = np.unique(generated.sound, return_inverse=True)
-    order = np.argsort(null.correlation)
-    null_weights = draw_weights(len(null_files), seed, N_REPLICATES)[:, null_place[order]]
+    if min(n_recordings, len(sounds)) < 2:
+        return Estimate(rate, float("nan"), float("nan"))
+    limits = [calibrate(null, drawn) for drawn in draw_weights(n_recordings, seed, N_REPLICATES)]
     weights = draw_weights(len(sounds), seed + 1, N_REPLICATES)[:, place]
-    replicates = np.zeros(N_REPLICATES)
-    for row in range(N_REPLICATES):
-        reached = np.cumsum(null_weights[row])
-        limit = null.correlation[order][np.searchsorted(reached, NULL_QUANTILE * reached[-1])]
-        limit = max(limit, LEAST_CORRELATION)
-        replicates[row] = np.average(generated.correlation > limit, weights=weights[row])
-    found = enclose(rate, replicates, min(len(null_files), len(sounds)))
-    return Estimate(rate, max(0.0, found.low), min(1.0, found.high))
+    replicates = np.array(
+        [np.average(generated.correlation > limit, weights=drawn) for limit, drawn in zip(limits, weights, strict=True)]
+    )
+    found = enclose(rate, replicates, min(n_recordings, len(sounds)))
+    low, high = enclose_share(rate, count_independent(generated))
+    return Estimate(rate, max(0.0, min(low, found.low)), min(1.0, max(high, found.high)))
+
+
+def count_independent(similarity: Similarity) -> float:
+    """How many independent windows say as much as these, of which those of one sound are alike.
+
+    It is their number over the design effect `1 + (n − 1) · ρ`, with `n` windows a sound and the correlation `ρ` of the
+    windows of one sound, found by the analysis of variance of their ranks. At least one a sound.
+
+    Reference:
+        Kish, "Survey Sampling", 1965, section 5.4; Donner & Koval, "The estimation of intraclass correlation in the
+        analysis of family data", Biometrics 1980.
+    """
+    _, place, counts = np.unique(similarity.sound, return_inverse=True, return_counts=True)
+    n_windows, n_sounds = len(place), len(counts)
+    if n_sounds == n_windows or n_sounds < 2:
+        return float(n_sounds)
+    ranks = similarity.correlation.argsort().argsort().astype(np.float64)
+    means = np.bincount(place, ranks) / counts
+    between = float((counts * np.square(means - ranks.mean())).sum()) / (n_sounds - 1)
+    within = float(np.square(ranks - means[place]).sum()) / (n_windows - n_sounds)
+    usual = (n_windows - float(np.square(counts).sum()) / n_windows) / (n_sounds - 1)
+    alike = (between - within) / (between + (usual - 1) * within) if between > 0 else 0.0
+    return n_windows / (1 + (n_windows / n_sounds - 1) * min(1.0, max(0.0, alike)))
+
+
+def enclose_share(share: float, n: float) -> tuple[float, float]:
+    """The interval of a share that was found among `n` independent things, 95 %.
+
+    >>> [round(bound, 3) for bound in enclose_share(0.0, 16)]
+    [0.0, 0.194]
+
+    Reference:
+        Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 1927.
+    """
+    centre = (share + Z_SQUARED / (2 * n)) / (1 + Z_SQUARED / n)
+    half = math.sqrt(Z_SQUARED * (share * (1 - share) + Z_SQUARED / (4 * n)) / n) / (1 + Z_SQUARED / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def cut_match(sound: Sound, start_s: float, n_samples: int, sample_rate_hz: int) -> Tensor:

@@ -1,9 +1,11 @@
 """Where in hours of sound a short sound occurs: normalised correlation of log-mel patches at every lag.
 
-A patch is the log-mel spectrogram of a window, its bands decorrelated over the corpus (whitened), its mean taken away:
-a louder or quieter copy has the same patch. The correlation of two patches is 1 for a copy and near 0 for unrelated
-sounds. Without whitening, what all sounds of a corpus share would dominate it, and their smooth average would seem
-closer to each of them than any real sound is to another.
+A patch is the log-mel spectrogram of a window, its bands decorrelated over the corpus (whitened), and of every band its
+mean over the window taken away: what is left is what moves. A louder, quieter or otherwise coloured copy has the same
+patch, and two recordings of rain have nothing in common but their colour, which no longer makes them alike. The
+correlation of two patches is 1 for a copy and near 0 for unrelated sounds. Without whitening, what all sounds of a
+corpus share would dominate it, and their smooth average would seem closer to each of them than any real sound is to
+another. A sound in which nothing moves cannot be told from another: it matches nothing.
 
 Cost for `Q` patches of `F` frames and `M` bands against `N` frames of sound: transforms of blocks of `L` frames turn
 the `Q · N · M · F` products of the plain sum into `Q · N · M · L / (L − F)` complex ones and one inverse transform a
@@ -108,7 +110,7 @@ class PatchFeatures:
         deviation = covariance.diagonal().clamp(min=0.01).sqrt()
         values, vectors = torch.linalg.eigh(covariance / torch.outer(deviation, deviation))
         scales = (values.clamp(min=0.0) + RIDGE * values.mean()).rsqrt()
-        self.whitening = _level_out(vectors @ torch.diag(scales) @ vectors.T / deviation)
+        self.whitening = vectors @ torch.diag(scales) @ vectors.T / deviation
         return self
 
     def count_frames(self, n_samples: int) -> int:
@@ -123,7 +125,7 @@ class PatchFeatures:
 
     @torch.no_grad()
     def patches(self, clips: Tensor) -> Tensor:
-        """Patches of windows, of mean 0 and length 1. `[Q, T]` → `[Q, M, F]`.
+        """Patches of windows, every band of mean 0, all of length 1. `[Q, T]` → `[Q, M, F]`.
 
         Raises:
             ValueError: the windows are too short for a single frame.
@@ -133,7 +135,7 @@ class PatchFeatures:
         if len(clips) == 0:
             return torch.zeros(0, N_MELS, self.count_frames(clips.shape[1]))
         frames = torch.stack([self.whitened(clip)[:, self.n_edge : -self.n_edge] for clip in clips])
-        frames = frames - frames.mean(dim=(1, 2), keepdim=True)
+        frames = frames - frames.mean(dim=2, keepdim=True)
         patches: Tensor = frames / frames.flatten(1).norm(dim=1).clamp(min=1e-6)[:, None, None]
         return patches
 
@@ -174,7 +176,7 @@ def find_nearest(
     """Search for patches of one or several lengths in all sounds, at every lag.
 
     Args:
-        patches: for each length, patches of mean 0 and length 1, `[Q, M, F]`.
+        patches: for each length, patches as `PatchFeatures.patches` makes them, `[Q, M, F]`.
         advance: told how many seconds of sound have been gone through since it was last told.
     """
     found = [(torch.zeros(len(group), len(sounds)), torch.zeros(len(group), len(sounds))) for group in patches]
@@ -204,20 +206,6 @@ def find_nearest(
             advance(len(waveform) / features.sample_rate_hz)
     starts = torch.tensor([sound.start_s for sound in sounds])
     return [Matches(best, place + starts) for best, place in found]
-
-
-def _level_out(whitening: Tensor) -> Tensor:
-    """Turn whitened frames so that a change of level adds one number to all bands, and so is taken away with the mean.
-
-    `[M, M]` → `[M, M]`, the same up to a reflection.
-    """
-    level = whitening.sum(dim=1)
-    even = torch.full_like(level, len(level) ** -0.5)
-    normal = level / level.norm() - even
-    if normal.norm() < 1e-6:
-        return whitening
-    turned: Tensor = whitening - torch.outer(normal, normal @ whitening) * (2.0 / normal.square().sum())
-    return turned
 
 
 def _find_loud(waveform: Tensor, n_frames: int, features: PatchFeatures) -> Tensor:
@@ -267,10 +255,9 @@ def _correlate(frames: Tensor, is_loud: Tensor, spectra: Tensor, n_frames: int) 
 
 
 def _norm_of_windows(frames: Tensor, n_frames: int) -> Tensor:
-    """Length of every window of `n_frames` frames after its mean is taken away. `[M, N]` → `[N − n_frames + 1]`."""
-    n_cells = frames.shape[0] * n_frames
-    columns = torch.stack([frames.double().sum(dim=0), frames.double().square().sum(dim=0)])
-    sums = nn.functional.pad(columns.cumsum(dim=1), (1, 0))
-    total, square = sums[:, n_frames:] - sums[:, :-n_frames]
-    norm: Tensor = (square - total.square() / n_cells).clamp(min=0.0).sqrt().float()
+    """Length of every window after each band's mean is taken away. `[M, N]` → `[N − n_frames + 1]`."""
+    columns = torch.stack([frames.double(), frames.double().square()])
+    sums = nn.functional.pad(columns.cumsum(dim=2), (1, 0))
+    total, square = sums[..., n_frames:] - sums[..., :-n_frames]
+    norm: Tensor = (square - total.square() / n_frames).sum(dim=0).clamp(min=0.0).sqrt().float()
     return norm

@@ -94,12 +94,12 @@ def assess_memorisation(
         "held_out": material.held_out,
         "others": material.train if len(set(groups)) > 1 else [],
         # Cut off the grid that sound is searched on by half a hop: as bad as it gets.
-        "copies": _shift(material.train, round(features.hop_s / 2 * rate_hz)),
+        "copies": shift(material.train, round(features.hop_s / 2 * rate_hz)),
         **material.controls,
     }
     lengths = [round(window_s * rate_hz), round(min(PIECE_S, window_s) * rate_hz)]
     windows = [
-        {name: _choose_windows(features, name, sounds, n, lengths[0]) for name, sounds in sets.items()} for n in lengths
+        {name: choose_windows(features, name, sounds, n, lengths[0]) for name, sounds in sets.items()} for n in lengths
     ]
     patches = [
         torch.cat([features.patches(cut(sets[name], chosen, n)) for name, chosen in of_length.items()])
@@ -113,7 +113,10 @@ def assess_memorisation(
             first += len(chosen)
             own = [groups[window.sound] for window in chosen] if name == "others" else []
             part = Matches(matches.correlation[rows], matches.start_s[rows])
-            similarities[name] = summarise_matches(part, chosen, groups, own)
+            similarity = summarise_matches(part, chosen, groups, own)
+            if own:  # takes of one recording are one
+                similarity = similarity._replace(sound=np.unique(own, return_inverse=True)[1].astype(np.intp))
+            similarities[name] = similarity
         similarities["unheard"] = join(similarities.pop("held_out"), similarities.pop("others"))
         found.append(similarities)
     replays = []
@@ -170,7 +173,7 @@ def embed(sounds: Sequence[Sound], sample_rate_hz: int, embedding: Embedding) ->
     return embedding(cut(sounds, windows, n_samples)), np.array([window.sound for window in windows], dtype=np.intp)
 
 
-def _choose_windows(
+def choose_windows(
     features: PatchFeatures, name: str, sounds: Sequence[Sound], n_samples: int, longest: int
 ) -> list[Window]:
     """Windows of a set: overlapping by half where they are whole seconds, end to end where they are pieces.
@@ -187,6 +190,6 @@ def _choose_windows(
     return spread(windows, most)
 
 
-def _shift(sounds: Sequence[Sound], n_samples: int) -> list[Sound]:
+def shift(sounds: Sequence[Sound], n_samples: int) -> list[Sound]:
     """The same sounds from a little later on."""
     return [Sound(sound.name, sound.waveform[n_samples:], sound.start_s) for sound in sounds]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sda.evaluation.memorisation import Similarity, measure_replay, summarise_matches
+from sda.evaluation.memorisation import Similarity, calibrate, count_independent, measure_replay, summarise_matches
 from sda.evaluation.search import Matches
 from sda.evaluation.sounds import Window
 
@@ -23,7 +23,8 @@ def null():
 
 def test_copies_are_replays_and_unheard_sound_is_not(null):
     replay = measure_replay(null, _similarity(np.full(40, 0.95), 20), {"copies": _similarity(np.full(30, 0.97), 10)})
-    assert replay.rate.value == replay.rate.low == 1.0
+    assert (replay.rate.value, replay.rate.high) == (1.0, 1.0)
+    assert 0.8 < replay.rate.low < 1.0, "twenty sounds do not say that none could be new"
     assert replay.controls["copies"].rate == 1.0
     assert replay.doubt == ""
     fresh = measure_replay(null, _similarity(np.random.default_rng(1).uniform(0.1, 0.5, 400), 20), {})
@@ -37,6 +38,42 @@ def test_one_odd_file_among_few_makes_the_rate_uncertain():
     replay = measure_replay(null, _similarity(np.full(40, 0.5), 20), {})
     assert replay.rate.value == 0.0
     assert replay.rate.high > 0.5
+
+
+@pytest.mark.parametrize(("true_rate", "spread"), [(0.02, 0.0), (0.1, 0.5), (0.5, 0.5), (0.3, 1.0)])
+def test_intervals_hold_the_true_rate_nineteen_times_in_twenty(true_rate, spread):
+    """Sounds of eight windows; `spread` is how much of a window's fate is its sound's."""
+    rng, holds = np.random.default_rng(0), []
+    null = _similarity(np.full(120, 0.1), n_sounds=12)
+    for _ in range(50):
+        of_sound = np.repeat(rng.random(16), 8)
+        fate = np.where(rng.random(128) < spread, of_sound, rng.random(128))
+        rate = measure_replay(null, _similarity(np.where(fate < true_rate, 0.9, 0.2 * fate), 16), {}).rate
+        holds.append(rate.low <= true_rate <= rate.high)
+    assert np.mean(holds) >= 0.9
+
+
+def test_recordings_that_differ_among_themselves_set_a_higher_limit():
+    """Some recordings come closer than others: the percentile of 16 is often exceeded by all windows of another."""
+    rng, rates, plain = np.random.default_rng(0), [], []
+    for _ in range(60):
+        closeness = np.repeat(rng.uniform(0.2, 0.8, 24), 10) + rng.uniform(-0.05, 0.05, 240)
+        null, new = _similarity(closeness[:160], 16), closeness[160:]
+        limit = calibrate(null)
+        rates.append((new > limit).mean())
+        plain.append((new > np.quantile(null.correlation, 0.99)).mean())
+    assert np.mean(rates) < 0.012
+    assert np.mean(plain) > 0.02
+    even = _similarity(rng.uniform(0.3, 0.6, 400), 16)
+    assert calibrate(even) < 0.65, "where recordings are all alike, the percentile is nearly enough"
+
+
+def test_windows_of_one_sound_count_as_one_where_they_are_alike():
+    rng = np.random.default_rng(0)
+    assert count_independent(_similarity(rng.random(160), 16)) == pytest.approx(160, rel=0.35)
+    assert count_independent(_similarity(np.repeat(rng.random(16), 10), 16)) == pytest.approx(16, rel=0.01)
+    assert count_independent(_similarity(rng.random(16), 16)) == 16
+    assert count_independent(_similarity(np.full(160, 0.5), 1)) == 1
 
 
 def test_too_little_to_compare_with_is_said(null):

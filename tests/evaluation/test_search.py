@@ -74,7 +74,7 @@ def test_blocks_and_stretches_leave_no_lag_out(sounds, features):
     other = features.patches(torch.stack([sound.waveform[:RATE_HZ] for sound in sounds]))
     frames = features.whitened(long.waveform)
     windows = frames.unfold(1, other.shape[2], 1).permute(1, 0, 2)
-    windows = windows - windows.mean(dim=(1, 2), keepdim=True)
+    windows = windows - windows.mean(dim=2, keepdim=True)
     plain = (other.flatten(1) @ (windows.flatten(1) / windows.flatten(1).norm(dim=1, keepdim=True)).T).amax(dim=1)
     found = find_nearest([other], [long], features)[0].correlation[:, 0]
     assert found.tolist() == pytest.approx(plain.tolist(), abs=0.01)

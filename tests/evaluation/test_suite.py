@@ -78,6 +78,38 @@ def test_hits_are_recognised_as_themselves_and_not_as_others():
     assert others.replay.rate.value < 0.25
 
 
+def _showers(n_showers):
+    """Noise of different colours and nothing else, as of rain on different roofs."""
+    showers = []
+    for number in range(n_showers):
+        rng = np.random.default_rng(number)
+        spectrum = np.fft.rfft(rng.standard_normal(3 * RATE_HZ))
+        hz = np.linspace(0.0, 1.0, len(spectrum))
+        tilt, hump = rng.uniform(-4, 0), rng.uniform(0.1, 0.9)
+        shape = 10 ** (tilt * hz + rng.uniform(0, 1) * np.exp(-np.square((hz - hump) / 0.1)))
+        sound = np.fft.irfft(spectrum * shape)
+        showers.append(Sound(f"shower {number}", torch.from_numpy((0.1 * sound / sound.std()).astype(np.float32))))
+    return showers
+
+
+def test_rain_of_the_same_colour_is_no_replay_and_a_copy_is():
+    showers = _showers(24)
+    rainy = [*showers, *_showers(3)]
+    twins = [Sound("twin", other.waveform.flip(0)) for other in showers[:6]]  # of the very same colour
+    found = assess_memorisation(Material(RATE_HZ, rainy[:24], [], twins))
+    assert found.replay.rate.value == 0.0
+    assert found.replay.rate.high > 0.05, "six sounds do not say that none could be one"
+    assert found.replay.controls["copies"].rate == 1.0
+    assert assess_memorisation(Material(RATE_HZ, rainy[:24], [], rainy[24:])).replay.rate.value == 1.0
+
+
+def test_where_nothing_moves_a_copy_cannot_be_told():
+    time_s = torch.arange(2 * RATE_HZ) / RATE_HZ
+    tones = [Sound(f"tone {n}", 0.1 * torch.sin(2 * torch.pi * (200 + 37 * n) * time_s)) for n in range(12)]
+    doubt = assess_memorisation(Material(RATE_HZ, tones, [], tones)).replay.doubt
+    assert "of plain copies of training sound would be noticed" in doubt
+
+
 def test_of_sounds_that_are_too_short_there_is_no_rate_and_a_reason():
     found = assess_memorisation(Material(RATE_HZ, _hits(20), [], _hits(20, 0.01, 0.02)))
     assert math.isnan(found.replay.rate.value)
