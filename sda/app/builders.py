@@ -170,7 +170,8 @@ def build_mask(config: TrainRunConfig) -> SpectrogramMask:
 def build_loaders(plan: Plan, device: torch.device) -> tuple[TrainLoader, DataLoader[Tensor]]:
     """Training and held-out chunks, every file mapped or on the device."""
     config = plan.config
-    corpus = Corpus(build_cache(config), {file.path: file.sha256 for file in plan.scan.usable})
+    known = {file.path: file.sha256 for file in plan.scan.usable}
+    corpus = Corpus(build_cache(config), known, config.data.gain_db)
     used = [*plan.split.train_paths, *plan.split.val_paths]
     corpus.preload(list(dict.fromkeys(used)), device if config.training.num_workers == 0 else torch.device("cpu"))
     return create_data_loaders(

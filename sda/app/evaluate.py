@@ -88,7 +88,7 @@ def evaluate_run(
     known = run.checkpoint.facts["files"]
     cache = build_cache(run.config)
     _refuse_changed([*split.train_paths, *split.val_paths], known, cache)
-    corpus, groups = Corpus(cache, known), read_groups(run.run_dir)
+    corpus, groups = Corpus(cache, known, run.config.data.gain_db), read_groups(run.run_dir)
     subject = Subject(run.voice, run.features, run.config, split, corpus, groups)
     effort = Effort(config.max_clips, config.n_generated, config.generated_s)
     assessment = assess_model(subject, effort, config.seed, stage)
@@ -118,7 +118,7 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
         assert reference is not None
         assert generated is not None
         hash_of = {file.path: file.sha256 for scan in scans.values() if scan is not None for file in scan.usable}
-        corpus = Corpus(cache, hash_of)
+        corpus = Corpus(cache, hash_of, reference.gain_db)
         groups = group_files(reference, cache, AUTO)
         material = Material(
             config.sample_rate_hz,

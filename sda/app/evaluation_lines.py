@@ -83,12 +83,15 @@ def _format_reconstruction(values: dict[str, Any] | None) -> list[str]:
         columns["training, model"] = values["train"]["model"]
     columns |= {"mean mel": values["held_out"]["mean_mel"], "mel and back": values["held_out"]["ceiling"]}
     title = f"  reconstruction of {values['n_clips']['held_out']} held-out chunks"
+    edge_hz = values.get("edge_hz")
     lines = [f"{title:<42}" + "".join(f"{name:>24}" for name in columns)]
     for key in columns["held-out, model"]:
         if not key.endswith("_interval"):
             measure = MEASURES.get(key, Wording(key, key, ""))
             cells = "".join(f"{_format_cell(column, key, measure.digits):>24}" for column in columns.values())
             lines.append(f"    {measure.term:<38}{cells}")
+    if edge_hz:
+        lines.append(f"    spectra are judged up to {edge_hz / 1000:.3g} kHz, where these sounds end")
     return lines
 
 

@@ -124,6 +124,7 @@ def _list_reconstruction(reconstruction: Reconstruction) -> dict[str, Any]:
                 for source, measures in sources.items()
             }
     values |= {"n_clips": reconstruction.n_clips, "n_files": reconstruction.n_files}
+    values["edge_hz"] = reconstruction.edge_hz if math.isfinite(reconstruction.edge_hz) else None
     for side, skill in reconstruction.skill.items():
         values |= _spell(f"skill_{side}", skill)
     if reconstruction.error_ratio is not None:

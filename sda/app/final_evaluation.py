@@ -38,7 +38,8 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
     epoch, plan = _load_best(session), session.plan
     config = plan.config.evaluation
     # Mapped from the cache: the session's own waveforms may lie on a GPU.
-    corpus = Corpus(build_cache(plan.config), {file.path: file.sha256 for file in plan.scan.usable})
+    known = {file.path: file.sha256 for file in plan.scan.usable}
+    corpus = Corpus(build_cache(plan.config), known, plan.config.data.gain_db)
     subject = Subject(session.voice, session.features, plan.config, plan.split, corpus, plan.groups.key_of)
     if config.at_end is Suite.none:
         return [*_describe_reconstruction(reconstruct(subject, config.max_clips, sides=("held_out",))[0], epoch)]

@@ -27,6 +27,7 @@ from sda.app.survey import build_cache, scan_given
 from sda.app.versions import list_versions
 from sda.audio.io import read_mono
 from sda.config.schema import GenerateConfig, GenerateMode
+from sda.data.corpus import to_amplitude
 from sda.data.scan import GENERATED_RECORD
 from sda.data.split import split_from_facts
 from sda.errors import DataError
@@ -61,9 +62,10 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     call = Call(folder, _describe_call(run, config), n)
     try:
         call.record()
-        sounds = _MAKERS[config.mode](run.voice, sources, n_samples, config)
+        gain = to_amplitude(run.config.data.gain_db)
+        sounds = _MAKERS[config.mode](run.voice, sources, n_samples, config, gain)
         for made in track(sounds, "generating", total=n, console=console):
-            call.write(made, rate_hz)
+            call.write(made, rate_hz, 1.0 / gain)
     except BaseException:
         call.give_back(is_users)
         raise
@@ -142,18 +144,22 @@ def _list_sources(run: TrainedRun, config: GenerateConfig) -> list[str]:
     return sources
 
 
-def _sample(voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig) -> Iterator[Made]:
+def _sample(voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig, gain: float) -> Iterator[Made]:
     for number in range(1, config.n + 1):
         yield Made(generate_stretches(voice, n_samples, seed=config.seed, number=number), [])
 
 
-def _reconstruct(voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig) -> Iterator[Made]:
+def _reconstruct(
+    voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig, gain: float
+) -> Iterator[Made]:
     for source in sources[: config.n]:
-        n_heard = sum(len(block) for block in _read(voice, source, n_samples))
-        yield Made(reconstruct_stretches(voice, _read(voice, source, n_samples), n_heard), [source])
+        n_heard = sum(len(block) for block in _read(voice, source, n_samples, gain))
+        yield Made(reconstruct_stretches(voice, _read(voice, source, n_samples, gain), n_heard), [source])
 
 
-def _interpolate(voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig) -> Iterator[Made]:
+def _interpolate(
+    voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig, gain: float
+) -> Iterator[Made]:
     """From one source to the next, each for the whole length; the last one goes back to the first.
 
     The two paths are held, as they may be gone along backwards: for an hour, some 40 MB.
@@ -161,7 +167,7 @@ def _interpolate(voice: Voice, sources: list[str], n_samples: int, config: Gener
     n_points = voice.count_points(n_samples)
     for number in range(config.n):
         pair = [sources[(number + place) % len(sources)] for place in (0, 1)]
-        start, end = (encode_path(voice, _read(voice, path, n_samples), n_points) for path in pair)
+        start, end = (encode_path(voice, _read(voice, path, n_samples, gain), n_points) for path in pair)
         yield Made(voice.render_stretches(morph_stretches(start, end, n_points), n_samples), pair)
 
 
@@ -172,8 +178,8 @@ _MAKERS = {
 }
 
 
-def _read(voice: Voice, path: str, n_samples: int) -> Iterator[Tensor]:
-    """The beginning of a file, block by block.
+def _read(voice: Voice, path: str, n_samples: int, gain: float) -> Iterator[Tensor]:
+    """The beginning of a file, block by block, as loud as the model knows it.
 
     Raises:
         DataError: it cannot be decoded, or has less sound than a spectrogram's first frame needs.
@@ -183,7 +189,7 @@ def _read(voice: Voice, path: str, n_samples: int) -> Iterator[Tensor]:
     for block in read_mono(path, voice.features.sample_rate_hz):
         own = torch.from_numpy(block[:n_left])
         n_left -= len(own)
-        yield own
+        yield gain * own
         if n_left == 0:
             break
     if n_samples - n_left < least:

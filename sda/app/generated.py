@@ -35,15 +35,15 @@ class Call:
     source_sha256: dict[str, str] = field(default_factory=dict)
     """Of the source files' content, by path."""
 
-    def write(self, made: Made, sample_rate_hz: int) -> None:
-        """Write the next sound, and into the record that it is there."""
+    def write(self, made: Made, sample_rate_hz: int, gain: float) -> None:
+        """Write the next sound, turned down or up as its corpus was not, and into the record that it is there."""
         number = len(self.files) + 1
         path = self.folder / f"sound_{number:03d}.wav"
         self.files.append({"file": path.name, "number": number, "sources": made.sources})
         try:
             for source in made.sources:
                 self.source_sha256.setdefault(source, hash_file(Path(source)))
-            n_samples = write_wav(path, (block.numpy() for block in made.stretches), sample_rate_hz)
+            n_samples = write_wav(path, ((gain * block).numpy() for block in made.stretches), sample_rate_hz)
             self.files[-1] |= {"n_samples": n_samples, "sha256": hash_file(path)}
         except BaseException:
             if not path.exists():

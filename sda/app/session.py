@@ -29,6 +29,7 @@ from sda.app.second_phase import build_adversary, settle_adversarial
 from sda.app.versions import describe_changes, list_versions
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
+from sda.data.corpus import to_amplitude
 from sda.errors import CheckpointError, DivergedError, TrainingError
 from sda.generation.previews import PreviewRenderer
 from sda.generation.voice import Voice
@@ -200,6 +201,7 @@ class Session:
             training=self.fixed.training,
             n_samples=preview.n_samples,
             variations=self._vary_one_chunk(preview.n_variations).to(self.device),
+            gain=to_amplitude(-self.plan.config.data.gain_db),
         )
 
     def _vary_one_chunk(self, n_variations: int) -> Tensor:

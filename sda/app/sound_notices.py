@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from sda.app.listing import QUIETEST_DBFS, show_name
 from sda.audio.mono import COMPLETE_LOSS_DB, DEAD_DB, HIGH_PASS_HZ, MOST_LOST_DB
-from sda.data.measure import Measured, to_dbfs
+from sda.data.measure import Measured
 from sda.data.scan import Scan, ScannedFile
 
 MOST_NAMES = 5
@@ -57,11 +57,10 @@ def describe_sounds(scan: Scan, sample_rate_hz: int, n_fft: int, hop_length: int
             f"a higher audio.sample_rate_hz keeps it: {name(ultrasonic, lambda found: f'{found.rate_loss_db:.0f} dB')}"
         )
     if quiet:
-        headroom_db = max(0.0, -to_dbfs(max(file.measured.peak for file in usable)))
         notices.append(
             f"quieter than {QUIETEST_DBFS:g} dBFS: {_count(quiet, usable)}, "
             f"{name(quiet, lambda found: f'{found.level_dbfs:.1f}')}; "
-            f"all sounds together could be turned up by {headroom_db:.0f} dB"
+            f"{_say_gain(scan.gain_db)}"
         )
     notices += _describe_bandwidth(usable, sample_rate_hz, n_fft, hop_length, name)
     return notices
@@ -94,6 +93,11 @@ def _describe_bandwidth(
             keys = f"audio.sample_rate_hz={rate_hz} audio.n_fft={window} audio.hop_length={hop}"
             return [f"{words}. To have all bands where the sound is: {keys}"]
     return [words]
+
+
+def _say_gain(gain_db: float) -> str:
+    direction = "up" if gain_db > 0 else "down"
+    return f"all sounds are turned {direction} by {abs(gain_db):.0f} dB while they are learned; what is made is not"
 
 
 def _count(files: Sequence[ScannedFile], usable: Sequence[ScannedFile]) -> str:

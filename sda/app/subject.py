@@ -16,6 +16,7 @@ from sda.audio.mel import MIN_MAGNITUDE, LogMel
 from sda.audio.span import find_sound
 from sda.bootstrap import Estimate, FloatArray, estimate_mean, estimate_ratio, estimate_ratio_of_means
 from sda.config.schema import TrainRunConfig
+from sda.data.bandwidth import Spectrometer
 from sda.data.corpus import Corpus
 from sda.data.split import Piece, Split
 from sda.evaluation.reconstruction import measure_reconstruction
@@ -66,6 +67,8 @@ class Reconstruction:
     """Held-out files by path: the model's measures, means over the file's `n_clips`."""
     examples: list[tuple[str, Tensor, Tensor, Tensor]] = field(default_factory=list)
     """Name, original, reconstruction and ceiling of held-out clips to listen to."""
+    edge_hz: float = math.inf
+    """Where the corpus ends: above, its spectrum is empty, and nothing is judged."""
 
 
 def collect_pieces(pieces: Sequence[Piece], corpus: Corpus) -> list[Sound]:
@@ -91,8 +94,9 @@ def reconstruct(
     Returns:
         the judgement, and training clips as the model gives them back.
     """
+    edge_hz = _find_edge_hz(subject)
     rebuilt = {
-        side: _rebuild(subject, side, max_clips, _within(advance, number, len(sides)))
+        side: _rebuild(subject, side, max_clips, edge_hz, _within(advance, number, len(sides)))
         for number, side in enumerate(sides)
     }
     held_out, train = rebuilt["held_out"], rebuilt.get("train")
@@ -105,6 +109,7 @@ def reconstruct(
         error_ratio=estimate_ratio_of_means(held_out.errors, train.errors) if train else None,
         by_file=held_out.list_by_file(),
         examples=held_out.examples,
+        edge_hz=edge_hz,
     )
     return reconstruction, train.sounds if train else []
 
@@ -156,7 +161,7 @@ class _Rebuilt:
 
 
 @torch.no_grad()
-def _rebuild(subject: Subject, side: str, max_clips: int, advance: Advance) -> _Rebuilt:
+def _rebuild(subject: Subject, side: str, max_clips: int, edge_hz: float, advance: Advance) -> _Rebuilt:
     voice, features = subject.voice, subject.features
     n_samples = count_chunk_samples(subject.config)
     pieces = subject.split.val if side == "held_out" else subject.split.train
@@ -181,7 +186,9 @@ def _rebuild(subject: Subject, side: str, max_clips: int, advance: Advance) -> _
     on_cpu = deepcopy(features).cpu()
     shown = spread(range(len(clips)), N_EXAMPLES) if side == "held_out" else []
     return _Rebuilt(
-        measures={name: measure_reconstruction(clips, source, on_cpu, sound) for name, source in sources.items()},
+        measures={
+            name: measure_reconstruction(clips, source, on_cpu, sound, edge_hz) for name, source in sources.items()
+        },
         files=number_files(dataset, chosen),
         paths=[str(dataset.chunks[index].path) for index in chosen],
         sounds=[
@@ -190,6 +197,17 @@ def _rebuild(subject: Subject, side: str, max_clips: int, advance: Advance) -> _
         ],
         examples=[(names[i], clips[i], sources["model"][i], sources["ceiling"][i]) for i in shown],
     )
+
+
+def _find_edge_hz(subject: Subject) -> float:
+    """Where the sounds that were trained on and held out end."""
+    rate_hz = subject.features.sample_rate_hz
+    spectrometer, n_samples = Spectrometer(rate_hz), count_chunk_samples(subject.config)
+    for pieces in (subject.split.train, subject.split.val):
+        dataset = AudioTrainingDataset(pieces, n_samples, rate_hz, corpus=subject.corpus)
+        for index in spread(dataset.judged, MOST_AVERAGED_CHUNKS):
+            spectrometer.add(dataset.grid_chunk(index)[0].numpy())
+    return spectrometer.find_edge_hz() or math.inf
 
 
 @torch.no_grad()

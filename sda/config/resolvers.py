@@ -17,6 +17,10 @@ class FolderSize(Protocol):
     def file_count(self) -> int:
         """Usable files."""
 
+    @property
+    def gain_db(self) -> float:
+        """By how much they are turned up, or down, while they are learned."""
+
     def count_chunks(self, chunk_duration_s: float) -> int:
         """Chunks they hold, the last of each file counted whole."""
 
@@ -33,6 +37,7 @@ def register_resolvers(measure: Measure) -> None:
     - `${batch_size:N,MOST}`: batch size for N chunks, at most MOST.
     - `${count_files:ROOT,MIN_DURATION_S,SILENCE_DBFS,CACHE_DIR,SAMPLE_RATE_HZ}`: usable files in ROOT.
     - `${count_chunks:…the same…,CHUNK_DURATION_S}`: chunks in them.
+    - `${find_gain:…the same as count_files…}`: decibels by which they are turned up while they are learned.
     - `${jobs_at_once:}`, `${gpus_a_job:}`: how a sweep's jobs share this machine.
     - `${short_id:}`: eight random hexadecimal digits, the same throughout one composition.
 
@@ -51,12 +56,16 @@ def register_resolvers(measure: Measure) -> None:
         *folder, chunk_duration_s = folder_and_duration
         return measure(*folder).count_chunks(chunk_duration_s)
 
+    def find_gain(*folder: Any) -> float:
+        return measure(*folder).gain_db
+
     resolvers: dict[str, Callable[..., Any]] = {
         "adaptive": adaptive,
         "val_fraction": choose_val_fraction,
         "batch_size": choose_batch_size,
         "count_files": count_files,
         "count_chunks": count_chunks,
+        "find_gain": find_gain,
         "jobs_at_once": lambda: share_cores(*measure_machine())[0],
         "gpus_a_job": lambda: min(1, count_gpus()),
     }

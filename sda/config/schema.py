@@ -61,7 +61,14 @@ class DataConfig:
     )
     file_count: int = setting(0, "Usable files; counted in root unless you give it.", unit="files", at_least=0)
     n_chunks: int = setting(0, "Chunks in them; counted in root unless you give it.", unit="chunks", at_least=0)
-
+    gain_db: float = setting(
+        0.0,
+        "All sounds are turned up by this while they are learned and judged, and what is made is turned down again; "
+        "chosen so that they come to -20 dBFS together unless you give it.",
+        unit="dB",
+        at_least=-60,
+        at_most=120,
+    )
     group_by: str = setting(
         "auto",
         "Regular expression on each file's path below root: files in which it finds the same text are never split "

@@ -75,6 +75,7 @@ def layered_config(preset: Preset) -> TrainRunConfig:
         data=_linked(
             DataConfig,
             file_count=f"${{count_files:{_SCAN}}}",
+            gain_db=f"${{find_gain:{_SCAN}}}",
             n_chunks=f"${{count_chunks:{_SCAN},${{training.chunk_duration_s}}}}",
         ),
         preset=preset,

@@ -25,10 +25,12 @@ class Corpus:
     Args:
         cache: where the waveforms are kept, and their rate.
         known: content hash by path, of files that were scanned before; others are scanned when they are asked for.
+        gain_db: all waveforms are turned up by this.
     """
 
-    def __init__(self, cache: SoundCache | None = None, known: Mapping[str, str] | None = None):
+    def __init__(self, cache: SoundCache | None = None, known: Mapping[str, str] | None = None, gain_db: float = 0.0):
         self.cache = SoundCache() if cache is None else cache
+        self.gain_db = gain_db
         self._known = dict(known or {})
         self._waveforms: dict[str, Tensor] = {}
 
@@ -43,9 +45,8 @@ class Corpus:
         Raises:
             DataError: the file cannot be used, or its sound is no longer what it was when it was scanned.
         """
-        if path not in self._waveforms:
-            self._waveforms[path] = self._open(path)
-        return self._waveforms[path]
+        waveform = self._get_unchanged(path)
+        return waveform * to_amplitude(self.gain_db) if self.gain_db else waveform
 
     def preload(self, paths: Sequence[str], device: torch.device) -> bool:
         """Open files ahead and, where they fit, move them to the device; on the CPU they stay mapped.
@@ -56,7 +57,7 @@ class Corpus:
         Raises:
             DataError: as `get`.
         """
-        waveforms = {path: self.get(path) for path in paths}
+        waveforms = {path: self._get_unchanged(path) for path in paths}
         if device.type != "cuda":
             # What the CPU maps is its own memory already; on Apple's chips the two share one.
             return device.type == "cpu"
@@ -77,13 +78,29 @@ class Corpus:
             output `[B, n_samples]`, on the device where the waveforms are.
         """
         pieces = [
-            self.get(path)[start : min(end, start + n_samples)] for (path, start), end in zip(places, ends, strict=True)
+            self._get_unchanged(path)[start : min(end, start + n_samples)]
+            for (path, start), end in zip(places, ends, strict=True)
         ]
-        return torch.stack([piece if len(piece) == n_samples else _fill_up(piece, n_samples) for piece in pieces])
+        read = torch.stack([piece if len(piece) == n_samples else _fill_up(piece, n_samples) for piece in pieces])
+        return read * to_amplitude(self.gain_db) if self.gain_db else read
+
+    def count_samples(self, path: str) -> int:
+        """Length of the file's waveform.
+
+        Raises:
+            DataError: as `get`.
+        """
+        return len(self._get_unchanged(path))
 
     def __getstate__(self) -> dict[str, object]:
         """What another process needs: it opens the waveforms by itself."""
         return {**self.__dict__, "_waveforms": {}}
+
+    def _get_unchanged(self, path: str) -> Tensor:
+        """The waveform as it lies in the cache, mapped: nothing of it is in memory that is not read."""
+        if path not in self._waveforms:
+            self._waveforms[path] = self._open(path)
+        return self._waveforms[path]
 
     def _open(self, path: str) -> Tensor:
         key = self._known.get(path, "")
@@ -96,6 +113,15 @@ class Corpus:
             waveform = self.cache.open_waveform(file.sha256)
             assert waveform is not None, "it was just put there"
         return torch.from_numpy(waveform)
+
+
+def to_amplitude(gain_db: float) -> float:
+    """The factor of a gain.
+
+    >>> to_amplitude(20.0)
+    10.0
+    """
+    return float(10 ** (gain_db / 20))
 
 
 def _fill_up(waveform: Tensor, n_samples: int) -> Tensor:

@@ -10,6 +10,8 @@ Reference:
 Letters in the shapes: `N` frames, `T` samples.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,6 +82,11 @@ class Fingerprinter:
 def bits_of(fingerprint: Fingerprint) -> NDArray[np.uint32]:
     """The 32 bits of each frame, `[N]`."""
     return (fingerprint & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+
+
+def count_frames(duration_s: float) -> int:
+    """Frames that lie in a sound with all of their window."""
+    return max(0, (math.floor(duration_s * RATE_HZ) - WINDOW_SAMPLES) // HOP_SAMPLES)
 
 
 def is_audible(fingerprint: Fingerprint) -> NDArray[np.bool_]:

@@ -42,6 +42,10 @@ EVALUATION_PAGE = "report.html"
 OWN_OUTPUT = ((GENERATED_RECORD,), (EVALUATION_RECORD, EVALUATION_PAGE))
 """Files by which a folder says that a call of sda made it, and that nothing in it is data."""
 
+LEARNED_DBFS = -20.0
+"""Level of a corpus where it sounds, as it is learned and judged: every floor below which nothing counts lies as far
+below a quiet recording as below a loud one."""
+
 Progress = Callable[[int, int], None]
 """`(files looked at, files in all)`, called from several threads."""
 
@@ -97,6 +101,14 @@ class Scan:
     def fingerprint(self) -> str:
         """SHA-256 over the decoded sounds of all usable files, whatever their names."""
         return hashlib.sha256("\n".join(sorted(file.sha256 for file in self.usable)).encode()).hexdigest()
+
+    @property
+    def gain_db(self) -> float:
+        """By how much all usable sounds together are turned up, or down, to come to `LEARNED_DBFS`; 0 without any."""
+        sounding = [(file.duration_s * (1.0 - file.measured.quiet_fraction), file.measured) for file in self.usable]
+        power = sum(seconds * 10 ** (measured.level_dbfs / 10) for seconds, measured in sounding)
+        total_s = sum(seconds for seconds, _ in sounding)
+        return round(LEARNED_DBFS - 10 * math.log10(power / total_s), 2) if power > 0 and total_s > 0 else 0.0
 
     def count_chunks(self, chunk_duration_s: float) -> int:
         """Chunks in all usable files from the first sound to the last, cut ones counted whole."""

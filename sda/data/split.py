@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sda.data.fingerprint import Fingerprint, bits_of, count_frames, is_audible
 from sda.data.groups import FEWEST_GROUPS, Groups
-from sda.data.scan import Scan
+from sda.data.scan import Scan, ScannedFile
 from sda.errors import ConfigError, DataError
 
 N_DRAWS = 256
@@ -152,9 +153,9 @@ def split_scan(
     fold: int = 0,
 ) -> Split:
     """`split_files` for what was found in a folder."""
-    first_of: dict[str, str] = {}  # by group, the smallest hash of its sound: silence at its ends changes no draw
+    first_of: dict[str, str] = {}  # by group, the first of its sounds
     for file in scan.usable:
-        key, sound = groups.key_of[file.path], file.measured.sound_sha256 or file.sha256
+        key, sound = groups.key_of[file.path], _name_sound(file, scan.acoustic[file.path])
         first_of[key] = min(first_of.get(key, sound), sound)
     files = {
         file.path: SplitFile(
@@ -165,6 +166,20 @@ def split_scan(
         for file in scan.usable
     }
     return split_files(files, val_fraction, seed, chunk_duration_s=chunk_duration_s, folds=folds, fold=fold)
+
+
+def _name_sound(file: ScannedFile, fingerprint: Fingerprint) -> str:
+    """What sounds are ordered by before a draw: how long they are, then what they are like, then their content.
+
+    A louder or quieter copy of a folder, or one with silence at the ends of its sounds, is drawn alike.
+    """
+    measured = file.measured
+    length_s = measured.sound_end_s - measured.sound_start_s
+    audible = np.flatnonzero(is_audible(fingerprint))
+    first = int(audible[0]) if len(audible) else 0
+    inside = bits_of(fingerprint)[first : first + max(1, count_frames(length_s))]
+    likeness = int(inside.mean()) if len(inside) else 0
+    return f"{round(1000 * length_s):012d} {likeness:010d} {measured.sound_sha256 or file.sha256}"
 
 
 def _draw_alike(
@@ -210,7 +225,7 @@ def _measure_difference(parts: Sequence[Sequence[NDArray[np.float64]]], wanted: 
         difference += float((np.abs(side.mean(axis=0) - mean) / spread).sum())
         # A part that is as varied as the whole represents it; one that has only its middle does not.
         difference += float((np.abs(side.std(axis=0) - spread) / spread).sum())
-    return difference
+    return round(difference, 6)  # of draws that differ by rounding alone, the first is taken
 
 
 def _split_in_time(

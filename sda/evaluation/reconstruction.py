@@ -4,12 +4,16 @@ Log-mel L1 hears timbre but forgives a loss of level; the multi-resolution STFT 
 log-spectral distance says in which part of the spectrum something is wrong; the loudness error hears level alone;
 Zimtohrli hears as people do. A model is only as good as all of them.
 
+Where the sounds of a corpus end below half of the sample rate, nothing is judged above: empty bands are easy, and would
+flatter whatever came out. Loudness, spectral convergence and Zimtohrli hear all there is, and so any sound put there.
+
 Every measure is a function from two batches of clips to one number a clip, so that intervals can be taken over files.
 
 Letters in the shapes: `B` clips, `T` samples.
 """
 
 import importlib.util
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -42,14 +46,17 @@ Measure = Callable[[Tensor, Tensor], Tensor]
 """Originals and reconstructions, both `[B, T]`, to distances `[B]`; 0 is perfect."""
 
 
-def log_mel_l1_db(original: Tensor, reconstruction: Tensor, features: LogMel) -> Tensor:
-    """Mean absolute difference of log-mel spectrograms in dB. Two `[B, T]` → `[B]`."""
-    difference = features(original) - features(reconstruction)
+def log_mel_l1_db(original: Tensor, reconstruction: Tensor, features: LogMel, edge_hz: float = math.inf) -> Tensor:
+    """Mean absolute difference of log-mel spectrograms in dB, over bands below an edge. Two `[B, T]` → `[B]`."""
+    inside = _find_bands(features.filters, features.sample_rate_hz, edge_hz)
+    difference = (features(original) - features(reconstruction))[:, inside]
     return log_to_db(difference.abs()).mean(dim=(1, 2))
 
 
-def multi_scale_mel_l1_db(original: Tensor, reconstruction: Tensor, sample_rate_hz: int) -> Tensor:
-    """Mean absolute difference of log-mel spectrograms in dB, averaged over seven windows. → `[B]`.
+def multi_scale_mel_l1_db(
+    original: Tensor, reconstruction: Tensor, sample_rate_hz: int, edge_hz: float = math.inf
+) -> Tensor:
+    """Mean absolute difference of log-mel spectrograms in dB, averaged over seven windows, below an edge. → `[B]`.
 
     Reference:
         Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN", NeurIPS 2023, section 3.4.
@@ -59,14 +66,15 @@ def multi_scale_mel_l1_db(original: Tensor, reconstruction: Tensor, sample_rate_
         window = torch.hann_window(n_fft, device=original.device)
         pair = torch.cat([original, reconstruction])
         spectrum = torch.stft(pair, n_fft, n_fft // 4, window=window, pad_mode="constant", return_complex=True)
-        mel = build_filters(sample_rate_hz, n_fft, original.device) @ spectrum.abs()
+        filters = build_filters(sample_rate_hz, n_fft, original.device)
+        mel = filters[_find_bands(filters, sample_rate_hz, edge_hz)] @ spectrum.abs()
         log_mel = mel.clamp(min=MIN_STFT_MAGNITUDE).log()
         reference, estimate = log_mel.chunk(2)
         distances.append(log_to_db((reference - estimate).abs()).mean(dim=(1, 2)))
     return torch.stack(distances).mean(dim=0)
 
 
-def mr_stft_distance(original: Tensor, reconstruction: Tensor) -> Tensor:
+def mr_stft_distance(original: Tensor, reconstruction: Tensor, share: float = 1.0) -> Tensor:
     """Spectral convergence plus mean log-magnitude difference, averaged over three resolutions. → `[B]`.
 
     As published, both terms explode where the original is near-silent. Here they are bounded, by √2 and by 9.2: the
@@ -74,6 +82,9 @@ def mr_stft_distance(original: Tensor, reconstruction: Tensor) -> Tensor:
     reconstruction is no louder than the original; and both magnitudes are raised to a floor 80 dB below the loudest
     cell of the two before their logarithms are compared, so that it does not matter how loud a recording is. A
     reconstruction of silence scores 1 in convergence for every original that is not silent.
+
+    Args:
+        share: of half the sample rate, that the logarithms are compared up to.
 
     Reference:
         Yamamoto, Song & Kim, "Parallel WaveGAN", ICASSP 2020, equations 4–6, but for the denominator and the floor.
@@ -83,7 +94,8 @@ def mr_stft_distance(original: Tensor, reconstruction: Tensor) -> Tensor:
         loudest = torch.maximum(reference, estimate).amax(dim=(1, 2), keepdim=True)
         floor = (loudest / STFT_RANGE).clamp(min=NO_MAGNITUDE)
         logs = [torch.maximum(magnitude, floor).log() for magnitude in (reference, estimate)]
-        distances.append(_converge(reference, estimate) + (logs[0] - logs[1]).abs().mean(dim=(1, 2)))
+        inside = slice(0, max(1, math.ceil(share * reference.shape[1])))
+        distances.append(_converge(reference, estimate) + (logs[0] - logs[1])[:, inside].abs().mean(dim=(1, 2)))
     return torch.stack(distances).mean(dim=0)
 
 
@@ -99,6 +111,14 @@ def _converge(reference: Tensor, estimate: Tensor) -> Tensor:
     louder = torch.maximum(reference.norm(dim=(1, 2)), estimate.norm(dim=(1, 2))).clamp(min=NO_MAGNITUDE)
     distance: Tensor = (reference - estimate).norm(dim=(1, 2)) / louder
     return distance
+
+
+def _find_bands(filters: Tensor, sample_rate_hz: int, edge_hz: float) -> Tensor:
+    """Which mel bands have their peak below an edge; the lowest always. `[M, N]` → `[M]`, bool."""
+    peaks_hz = filters.argmax(dim=1) * sample_rate_hz / 2 / (filters.shape[1] - 1)
+    inside = peaks_hz < edge_hz
+    inside[0] = True
+    return inside
 
 
 def _compare_magnitudes(original: Tensor, reconstruction: Tensor) -> Iterator[tuple[Tensor, ...]]:
@@ -183,17 +203,19 @@ def has_zimtohrli() -> bool:
     return importlib.util.find_spec("zimtohrli") is not None
 
 
-def list_measures(features: LogMel) -> dict[str, Measure]:
-    """Every measure that can be taken at the features' sample rate, by name."""
+def list_measures(features: LogMel, edge_hz: float = math.inf) -> dict[str, Measure]:
+    """Every measure that can be taken at the features' sample rate, by name, for sounds that end at an edge."""
     rate_hz = features.sample_rate_hz
+    edge_hz = min(edge_hz, rate_hz / 2)
     measures: dict[str, Measure] = {
-        "log_mel_l1_db": partial(log_mel_l1_db, features=features),
-        "multi_scale_mel_l1_db": partial(multi_scale_mel_l1_db, sample_rate_hz=rate_hz),
-        "mr_stft": mr_stft_distance,
+        "log_mel_l1_db": partial(log_mel_l1_db, features=features, edge_hz=edge_hz),
+        "multi_scale_mel_l1_db": partial(multi_scale_mel_l1_db, sample_rate_hz=rate_hz, edge_hz=edge_hz),
+        "mr_stft": partial(mr_stft_distance, share=2 * edge_hz / rate_hz),
         "spectral_convergence": spectral_convergence,
     }
-    for name, band_hz in BANDS_HZ.items():
-        if band_hz[0] < rate_hz / 2:
+    for name, (low_hz, high_hz) in BANDS_HZ.items():
+        if low_hz < edge_hz:
+            band_hz = (low_hz, min(high_hz, edge_hz) if edge_hz < rate_hz / 2 else high_hz)
             measures[f"lsd_{name}_db"] = partial(log_spectral_distance_db, sample_rate_hz=rate_hz, band_hz=band_hz)
     measures["loudness_error_db"] = loudness_error_db
     if has_zimtohrli():
@@ -203,13 +225,18 @@ def list_measures(features: LogMel) -> dict[str, Measure]:
 
 @torch.no_grad()
 def measure_reconstruction(
-    original: Tensor, reconstruction: Tensor, features: LogMel, samples: Tensor | None = None
+    original: Tensor,
+    reconstruction: Tensor,
+    features: LogMel,
+    samples: Tensor | None = None,
+    edge_hz: float = math.inf,
 ) -> dict[str, Tensor]:
     """All measures of `list_measures`, one number a clip. Two `[B, T]` → `[B]` each.
 
     Args:
         samples: where in each clip its sound lies, `[B, 2]`: the rest is cut off before anything is measured. All of
             it is taken if not given.
+        edge_hz: the frequency at which the corpus ends.
 
     Raises:
         ValueError: the two differ in shape, or there is no clip.
@@ -219,7 +246,7 @@ def measure_reconstruction(
     alike: dict[tuple[int, int], list[int]] = {}
     for clip, (first, last) in enumerate((take_whole(original) if samples is None else samples).tolist()):
         alike.setdefault((first, last), []).append(clip)
-    measures = list_measures(features)
+    measures = list_measures(features, edge_hz)
     values = {name: torch.zeros(len(original)) for name in measures}
     for (first, last), clips in alike.items():
         for rows in torch.split(torch.tensor(clips), CLIPS_AT_ONCE):

@@ -43,6 +43,7 @@ class PreviewRenderer:
         training: what the latent density is fitted to before sampling.
         n_samples: new sounds to draw.
         variations: a training chunk as it is, then as training shows it, `[B, T]`.
+        gain: what is written is louder by this factor than what the voice gives.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class PreviewRenderer:
         training: Sequence[Heard],
         n_samples: int,
         variations: Tensor,
+        gain: float = 1.0,
     ):
         self.folder = folder
         self.voice = voice
@@ -62,6 +64,7 @@ class PreviewRenderer:
         self.training = training
         self.n_samples = n_samples
         self.variations = variations
+        self.gain = gain
 
     @torch.no_grad()
     def render(self, epoch: int) -> list[Preview]:
@@ -72,7 +75,7 @@ class PreviewRenderer:
         rebuilt = list(self.voice.reconstruct(self.held_out).numpy())
         for number, (original, reconstruction) in enumerate(zip(self._originals(), rebuilt, strict=True), start=1):
             source = folder / f"original_{number}.wav"
-            save_wav(source, original, self.features.sample_rate_hz)
+            self._write(source, original)
             previews.append(Preview("original", source, None))
             panels = [("held-out original", original), (f"reconstruction, epoch {epoch}", reconstruction)]
             previews.append(self._save(folder, "reconstruction", number, reconstruction, panels))
@@ -115,9 +118,12 @@ class PreviewRenderer:
         titles = ["training original", *(f"variation {number}" for number in range(1, len(sounds)))]
         folder = self.folder / "augmentation"
         audio, picture = folder / "preview_augmentation.wav", folder / "preview_augmentation.png"
-        save_wav(audio, row, rate_hz)
+        self._write(audio, row)
         draw_spectrograms(picture, list(zip(titles, sounds, strict=True)), self.features)
         return [Preview("augmentation", audio, picture)]
+
+    def _write(self, path: Path, waveform: FloatArray) -> None:
+        save_wav(path, self.gain * waveform, self.features.sample_rate_hz)
 
     def _originals(self) -> list[FloatArray]:
         return list(self.held_out.cpu().numpy())
@@ -126,6 +132,6 @@ class PreviewRenderer:
         self, folder: Path, kind: str, number: int, waveform: FloatArray, panels: list[tuple[str, FloatArray]]
     ) -> Preview:
         audio, picture = folder / f"{kind}_{number}.wav", folder / f"{kind}_{number}.png"
-        save_wav(audio, waveform, self.features.sample_rate_hz)
+        self._write(audio, waveform)
         draw_spectrograms(picture, panels, self.features)
         return Preview(kind, audio, picture)

@@ -264,7 +264,7 @@ class AudioTrainingDataset(Dataset[Tensor]):
 
     def _add(self, piece: Piece) -> None:
         """Put a piece's chunks on the grid."""
-        n_samples, size = len(self.corpus.get(piece.path)), self.chunk_samples
+        n_samples, size = self.corpus.count_samples(piece.path), self.chunk_samples
         first = round(piece.start_s * self.sample_rate)
         end = n_samples if piece.end_s is None else min(n_samples, round(piece.end_s * self.sample_rate))
         starts = range(first, first + math.ceil((end - first) / size) * size, size)

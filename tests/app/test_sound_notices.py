@@ -83,12 +83,12 @@ def test_quiet_sound_is_said_with_what_it_lacks(tmp_path, write):
     (line,) = _describe(tmp_path)
     assert line == (
         "quieter than -45 dBFS: all 3 files, 0.wav (-63.5), 1.wav (-63.5), 2.wav (-63.5); "
-        "all sounds together could be turned up by 60 dB"
+        "all sounds are turned up by 43 dB while they are learned; what is made is not"
     )
     write("loud.wav", _sweep(4))
     (line,) = _describe(tmp_path)
     assert line.startswith("quieter than -45 dBFS: 3 of 4 files")
-    assert line.endswith("by 10 dB")
+    assert line.endswith("all sounds are turned down by 1 dB while they are learned; what is made is not")
 
 
 @pytest.mark.parametrize("upsampled", [False, True])

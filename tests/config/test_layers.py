@@ -26,6 +26,7 @@ PROJECT = Path(__file__).parents[2]
 class _Folder:
     file_count: int
     n_chunks: int
+    gain_db: float = -2.5
 
     def count_chunks(self, chunk_duration_s: float) -> int:
         return round(self.n_chunks / chunk_duration_s)

@@ -95,6 +95,23 @@ def test_at_a_low_rate_the_upper_bands_are_left_out():
         log_spectral_distance_db(torch.zeros(1, 8000), torch.zeros(1, 8000), 16000, (12000.0, 24000.0))
 
 
+def test_empty_bands_flatter_nobody(noise, features):
+    """The same sounds and the same mistakes score alike at a rate that leaves most of the spectrum empty."""
+    spectrum = torch.fft.rfft(noise)
+    hz = torch.fft.rfftfreq(noise.shape[1], 1 / RATE_HZ)
+    narrow = torch.fft.irfft(torch.where(hz < 4000, spectrum, 0.0 * spectrum), noise.shape[1])
+    full = measure_reconstruction(noise, 0.5 * noise, features)
+    blind = measure_reconstruction(narrow, 0.5 * narrow, features)
+    seeing = measure_reconstruction(narrow, 0.5 * narrow, features, edge_hz=4000.0)
+    for name in ("log_mel_l1_db", "multi_scale_mel_l1_db", "mr_stft"):
+        assert seeing[name].tolist() == pytest.approx(full[name].tolist(), rel=0.06), name
+        assert blind[name].mean() < 0.8 * full[name].mean(), name
+    assert set(full) - set(seeing) == {"lsd_4_12k_db", "lsd_12_24k_db"}
+    hiss = narrow + 0.1 * (noise - narrow)
+    heard = measure_reconstruction(narrow, hiss, features, edge_hz=4000.0)
+    assert heard["spectral_convergence"].min() > 0.1, "what is put there is heard"
+
+
 def test_zimtohrli_hears_the_same_at_another_rate(tones):
     at_48k = zimtohrli_distance(tones[:1], tones[1:2], 48000)
     assert zimtohrli_distance(tones[:1, ::2], tones[1:2, ::2], 24000).item() == pytest.approx(at_48k.item(), rel=0.1)
