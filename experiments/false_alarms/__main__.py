@@ -8,11 +8,13 @@ once, for windows of all its recordings in all its recordings; a division only c
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from sda.audio.augmentation import SPEED_RATIOS, change_speed
 from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
 from sda.data.groups import AUTO, group_files
@@ -26,8 +28,13 @@ from sda.evaluation.memorisation import (
 )
 from sda.evaluation.search import Matches, PatchFeatures, find_nearest
 from sda.evaluation.sounds import Sound, Window, cut, trim
+from sda.evaluation.speeds import list_patches, take_best
 from sda.evaluation.suite import choose_windows, shift
 
+COLUMNS = (
+    "sounds", "window", "false alarms", "in one of twenty", "copies found", "at other speeds", "limit",
+    "intervals that hold",
+)  # fmt: skip
 MOST_NEW, NEW_SHARE = 10, 0.25
 """Of the recordings, those that play what a model made."""
 
@@ -53,6 +60,8 @@ class Folder:
     groups: list[str]
     own: Searched
     copies: Searched
+    transposed: Searched
+    """The sounds at other speeds, a different one for each of eight."""
 
     def divide(self, rng: np.random.Generator) -> Replay:
         """One division, judged as an evaluation would."""
@@ -70,8 +79,11 @@ class Folder:
         null = summarise_matches(part, windows, groups, own)
         null = null._replace(sound=np.unique(own, return_inverse=True)[1].astype(np.intp))
         generated = summarise_matches(*self.own.select(choose(self.own, new), train))
-        copies = summarise_matches(*self.copies.select(choose(self.copies, train), train))
-        return measure_replay(null, generated, {"copies": copies})
+        controls = {
+            name: summarise_matches(*searched.select(choose(searched, train), train))
+            for name, searched in (("copies", self.copies), ("transposed", self.transposed))
+        }
+        return measure_replay(null, generated, controls)
 
 
 def search_folder(root: Path, window_s: float, rate_hz: int) -> Folder:
@@ -84,25 +96,35 @@ def search_folder(root: Path, window_s: float, rate_hz: int) -> Folder:
     features = PatchFeatures(rate_hz).fit(sounds)
     n, longest = round(window_s * rate_hz), round(WINDOW_S * rate_hz)
     shifted = shift(sounds, round(features.hop_s / 2 * rate_hz))
-    chosen = [choose_windows(features, name, own, n, longest) for name, own in (("all", sounds), ("copies", shifted))]
-    clips = [cut(own, windows, n) for own, windows in zip((sounds, shifted), chosen, strict=True)]
-    matches = find_nearest([torch.cat([features.patches(some) for some in clips])], sounds, features)[0]
-    parts = (slice(0, len(chosen[0])), slice(len(chosen[0]), None))
+    transposed = [transpose(sound, number % len(SPEED_RATIOS)) for number, sound in enumerate(sounds)]
+    sets = {"all": sounds, "copies": shifted, "transposed": transposed}
+    chosen = [choose_windows(features, name, own, n, longest) for name, own in sets.items()]
+    clips = [cut(own, windows, n) for own, windows in zip(sets.values(), chosen, strict=True)]
+    matches = take_best(find_nearest(list_patches(features, torch.cat(clips)), sounds, features))
+    ends = list(accumulate(len(windows) for windows in chosen))
     searched = [
-        Searched(windows, Matches(*(values[part] for values in matches)))
-        for windows, part in zip(chosen, parts, strict=True)
+        Searched(windows, Matches(*(values[end - len(windows) : end] for values in matches)))
+        for windows, end in zip(chosen, ends, strict=True)
     ]
     return Folder([key_of[file.path] for file in scan.usable], *searched)
 
 
+def transpose(sound: Sound, speed: int) -> Sound:
+    """A sound at another speed."""
+    n_out, n_in = SPEED_RATIOS[speed]
+    n_samples = len(sound.waveform) * n_out // n_in
+    return Sound(sound.name, change_speed(sound.waveform[None], np.array([speed]), n_samples)[0])
+
+
 def judge(folder: Folder, n_divisions: int) -> Iterator[float]:
-    """Rate of false alarms, its highest in twenty, copies recognised, threshold, share of intervals that hold."""
+    """Rate of false alarms, its highest in twenty, copies found, those at other speeds, limit, intervals that hold."""
     rng = np.random.default_rng(0)
     replays = [folder.divide(rng) for _ in range(n_divisions)]
     rates = np.array([one.rate.value for one in replays])
     yield float(rates.mean())
     yield float(np.quantile(rates, 0.95))
-    yield float(np.mean([one.controls["copies"].rate for one in replays]))
+    for name in ("copies", "transposed"):
+        yield float(np.mean([one.controls[name].rate for one in replays]))
     yield float(np.mean([one.threshold for one in replays]))
     yield float(np.mean([one.rate.low <= rates.mean() <= one.rate.high for one in replays]))
 
@@ -113,8 +135,7 @@ def main() -> None:
     parser.add_argument("--divisions", type=int, default=100)
     parser.add_argument("--rate-hz", type=int, default=48000)
     arguments = parser.parse_args()
-    print("| sounds | window | false alarms | in one of twenty | copies found | threshold | intervals that hold |")
-    print("|---|---|---|---|---|---|---|")
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for root in arguments.folders:
         for window_s in (WINDOW_S, PIECE_S):
             figures = list(judge(search_folder(root, window_s, arguments.rate_hz), arguments.divisions))

@@ -21,6 +21,7 @@ from sda.evaluation.memorisation import (
 )
 from sda.evaluation.search import Matches, PatchFeatures, find_nearest
 from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread
+from sda.evaluation.speeds import list_patches, take_best
 
 MOST_WINDOWS = 240
 """Windows of a set that are looked at, spread evenly."""
@@ -102,11 +103,13 @@ def assess_memorisation(
         {name: choose_windows(features, name, sounds, n, lengths[0]) for name, sounds in sets.items()} for n in lengths
     ]
     patches = [
-        torch.cat([features.patches(cut(sets[name], chosen, n)) for name, chosen in of_length.items()])
+        list_patches(features, torch.cat([cut(sets[name], chosen, n) for name, chosen in of_length.items()]))
         for of_length, n in zip(windows, lengths, strict=True)
     ]
+    matched = iter(find_nearest([one for some in patches for one in some], material.train, features, advance))
     found = []
-    for matches, of_length in zip(find_nearest(patches, material.train, features, advance), windows, strict=True):
+    for some, of_length in zip(patches, windows, strict=True):
+        matches = take_best([next(matched) for _ in some])
         first, similarities = 0, {}
         for name, chosen in of_length.items():
             rows = slice(first, first + len(chosen))

@@ -5,6 +5,7 @@ import pytest
 import soundfile
 import torch
 
+from sda.audio.augmentation import SPEED_RATIOS, change_speed
 from sda.evaluation.sounds import Sound
 from sda.evaluation.suite import Material, assess_memorisation, choose_window_s
 from tests.conftest import RATE_HZ
@@ -101,6 +102,20 @@ def test_rain_of_the_same_colour_is_no_replay_and_a_copy_is():
     assert found.replay.rate.high > 0.05, "six sounds do not say that none could be one"
     assert found.replay.controls["copies"].rate == 1.0
     assert assess_memorisation(Material(RATE_HZ, rainy[:24], [], rainy[24:])).replay.rate.value == 1.0
+
+
+@pytest.mark.parametrize("speed", range(len(SPEED_RATIOS)))
+def test_a_replay_at_another_speed_is_a_replay(make_textures, speed):
+    sounds = _read(make_textures("textures", 9))
+    n_out, n_in = SPEED_RATIOS[speed]
+    n_samples = len(sounds[0].waveform) * n_out // n_in
+    clips = torch.stack([sound.waveform for sound in sounds[:4]])
+    replays = [Sound("replay", clip) for clip in change_speed(clips, np.full(4, speed), n_samples)]
+    found = assess_memorisation(Material(RATE_HZ, sounds[:8], [], replays)).similarities["generated"]
+    assert (found.correlation > 0.7).mean() >= 0.9
+    assert found.source.tolist() == found.sound.tolist()
+    fresh = assess_memorisation(Material(RATE_HZ, sounds[:8], [], sounds[8:])).similarities["generated"]
+    assert fresh.correlation.max() < 0.6
 
 
 def test_where_nothing_moves_a_copy_cannot_be_told():
