@@ -111,11 +111,9 @@ def test_a_replay_at_another_speed_is_a_replay(make_textures, speed):
     n_samples = len(sounds[0].waveform) * n_out // n_in
     clips = torch.stack([sound.waveform for sound in sounds[:4]])
     replays = [Sound("replay", clip) for clip in change_speed(clips, np.full(4, speed), n_samples)]
-    found = assess_memorisation(Material(RATE_HZ, sounds[:8], [], replays)).similarities["generated"]
-    assert (found.correlation > 0.7).mean() >= 0.9
-    assert found.source.tolist() == found.sound.tolist()
-    fresh = assess_memorisation(Material(RATE_HZ, sounds[:8], [], sounds[8:])).similarities["generated"]
-    assert fresh.correlation.max() < 0.6
+    found = assess_memorisation(Material(RATE_HZ, sounds[:8], sounds[8:], replays))
+    assert found.replay.rate.value >= 0.9
+    assert found.similarities["generated"].source.tolist() == found.similarities["generated"].sound.tolist()
 
 
 def test_where_nothing_moves_a_copy_cannot_be_told():
