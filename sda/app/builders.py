@@ -1,7 +1,9 @@
 """Builders: from configuration sections to objects. A table maps each name to its class."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,17 +14,22 @@ from sda.app.survey import build_cache
 from sda.audio.augmentation import Augmentation
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import Heard, LogMel
-from sda.config.schema import ModelName, ModelSize, TrainRunConfig
+from sda.audio.span import find_sound
+from sda.config.schema import ModelName, ModelSize, PriorName, TrainRunConfig
 from sda.data.corpus import Corpus
+from sda.data.split import Split
 from sda.evaluation.sounds import spread
 from sda.generation.mel_voice import MelVoice
 from sda.generation.spectral_voice import SpectralVoice
-from sda.generation.voice import Voice
+from sda.generation.voice import TrainingSound, Voice
 from sda.losses.elbo import Elbo
 from sda.losses.objective import Objective
 from sda.losses.spectral import SpectralObjective
 from sda.models.autoencoder import Autoencoder
 from sda.models.mel_vae import MelVAE
+from sda.models.priors.density import Density
+from sda.models.priors.mosaic import Mosaic
+from sda.models.priors.prior import Manner, Prior
 from sda.models.spectral_vae import SpectralVAE
 from sda.training.checkpoint import Checkpoint
 from sda.training.dataset import AudioTrainingDataset, create_data_loaders
@@ -47,7 +54,7 @@ MOST_JUDGED_CHUNKS = 1024
 """Held-out chunks judged every epoch, spread over all of them: seventeen minutes of sound, 250 MB."""
 
 MOST_TRAINING_CHUNKS = 4096
-"""Training chunks that statistics and the latent density are fitted to, spread over all of them."""
+"""Training chunks that statistics are fitted to, spread over all of them."""
 
 N_VARIED = 2
 """Variations of each that principal components are fitted to besides."""
@@ -128,12 +135,64 @@ def build_objective(config: TrainRunConfig, model: Autoencoder) -> Objective:
     )
 
 
-def build_voice(model: Autoencoder, features: LogMel) -> Voice:
+PRIORS: dict[PriorName, type[Prior]] = {PriorName.mosaic: Mosaic, PriorName.density: Density}
+"""Priors by the name that `prior.name` gives them."""
+
+
+def build_prior(config: TrainRunConfig, name: PriorName | None = None) -> Prior:
+    """Where new paths come from, before it is fitted.
+
+    Args:
+        name: that of a prior that was stored, in place of the one that is configured.
+    """
+    name = config.prior.name if name is None else name
+    if name is PriorName.auto:
+        name = PriorName.mosaic if config.model.name is ModelName.spectral_vae else PriorName.density
+    return PRIORS[name](config.training.latent_dim)
+
+
+def build_voice(config: TrainRunConfig, model: Autoencoder, features: LogMel, prior: Prior) -> Voice:
     """The network put to use."""
+    voice: Voice
     if isinstance(model, MelVAE):
-        return MelVoice(model, features)
-    assert isinstance(model, SpectralVAE)
-    return SpectralVoice(model, features)
+        voice = MelVoice(model, features, prior)
+    else:
+        assert isinstance(model, SpectralVAE)
+        voice = SpectralVoice(model, features, prior)
+    voice.manner = choose_manner(config, voice)
+    return voice
+
+
+def choose_manner(
+    config: TrainRunConfig,
+    voice: Voice,
+    *,
+    novelty: float | None = None,
+    memory_s: float | None = None,
+    temperature: float | None = None,
+) -> Manner:
+    """How new sounds are drawn: as the run was configured, but for what is given."""
+    prior = config.prior
+    memory_s = prior.memory_s if memory_s is None else memory_s
+    return Manner(
+        novelty=prior.novelty if novelty is None else novelty,
+        memory=max(1, round(memory_s * voice.features.sample_rate_hz / voice.hop_samples)),
+        temperature=prior.temperature if temperature is None else temperature,
+    )
+
+
+def list_training_sounds(split: Split, corpus: Corpus, root: str) -> list[TrainingSound]:
+    """What a prior is fitted to: the sound of every piece that was trained on, by its path below `root`."""
+    rate_hz, sounds = corpus.sample_rate_hz, []
+    for piece in split.train:
+        waveform = corpus.get(piece.path)
+        first = round(piece.start_s * rate_hz)
+        stretch = waveform[first : None if piece.end_s is None else round(piece.end_s * rate_hz)]
+        begin, end = find_sound(stretch[None])[0].tolist()
+        if end > 0:
+            name = os.path.relpath(piece.path, Path(root).expanduser())
+            sounds.append(TrainingSound(name, stretch[begin:end], (first + begin) / rate_hz))
+    return sounds or [TrainingSound("silence", torch.zeros(round(rate_hz)))]
 
 
 def build_augmentation(config: TrainRunConfig) -> Augmentation:

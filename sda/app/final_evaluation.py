@@ -6,7 +6,7 @@ from sda.app.assessment import Effort, assess_model
 from sda.app.evaluation_report import write_assessment
 from sda.app.evaluation_values import PAGE, describe_evaluation, describe_subject
 from sda.app.outputs import EVALUATION, claim_next
-from sda.app.restoring import load_model
+from sda.app.restoring import load_model, load_prior
 from sda.app.session import Session
 from sda.app.subject import Reconstruction, Subject, reconstruct
 from sda.app.survey import build_cache
@@ -77,6 +77,7 @@ def _load_best(session: Session) -> int:
             raise
         return session.state.progress.epoch
     load_model(session.state.average, checkpoint)
+    session.voice.prior = load_prior(session.plan.config, checkpoint)
     epoch: int = checkpoint.progress["epoch"]
     return epoch
 

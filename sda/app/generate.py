@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from sda.app.builders import choose_manner
 from sda.app.generated import Call, Made
 from sda.app.loading import TrainedRun, open_run
 from sda.app.outputs import (
@@ -26,11 +27,12 @@ from sda.app.report import print_lines
 from sda.app.survey import build_cache, scan_given
 from sda.app.versions import list_versions
 from sda.audio.io import read_mono
-from sda.config.schema import GenerateConfig, GenerateMode
+from sda.config.schema import GenerateConfig, GenerateMode, TrainRunConfig
 from sda.data.corpus import to_amplitude
 from sda.data.scan import GENERATED_RECORD
 from sda.data.split import split_from_facts
 from sda.errors import DataError
+from sda.generation.provenance import Provenance
 from sda.generation.voice import Voice, encode_path, generate_stretches, morph_stretches, reconstruct_stretches
 from sda.training.checkpoint import TENSORS, hash_file
 from sda.training.metrics import Generated
@@ -52,6 +54,13 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     if config.source and config.mode is GenerateMode.sample:
         raise DataError(f"source={config.source} has no use with mode=sample: use mode=reconstruct or interpolate.")
     run = open_run(config.run, config.device, config.checkpoint)
+    run.voice.manner = choose_manner(
+        run.config,
+        run.voice,
+        novelty=config.novelty,
+        memory_s=config.memory_s,
+        temperature=config.temperature,
+    )
     output, default = _choose_place(run, config)
     rate_hz = run.config.audio.sample_rate_hz
     n_samples = max(1, round(config.duration_s * rate_hz))
@@ -101,11 +110,19 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
         "seed": config.seed,
         "n": config.n,
         "duration_s": config.duration_s,
+        "prior": {"name": run.voice.prior.name, **_describe_manner(run.config, config)},
         "source": str(absolute(config.source)) if config.source else "",
         "sample_rate_hz": run.config.audio.sample_rate_hz,
         "device": str(run.features.window.device),
         "versions": list_versions(run.features.window.device),
     }
+
+
+def _describe_manner(run: TrainRunConfig, config: GenerateConfig) -> dict[str, float]:
+    """What new sounds are drawn with: what was given, else what the run was configured with."""
+    given = {"novelty": config.novelty, "memory_s": config.memory_s, "temperature": config.temperature}
+    own = {"novelty": run.prior.novelty, "memory_s": run.prior.memory_s, "temperature": run.prior.temperature}
+    return {key: own[key] if value is None else value for key, value in given.items()}
 
 
 def _describe_event(call: Call, config: GenerateConfig, is_numbered: bool) -> Generated:
@@ -146,7 +163,9 @@ def _list_sources(run: TrainedRun, config: GenerateConfig) -> list[str]:
 
 def _sample(voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig, gain: float) -> Iterator[Made]:
     for number in range(1, config.n + 1):
-        yield Made(generate_stretches(voice, n_samples, seed=config.seed, number=number), [])
+        provenance = Provenance(voice.prior.names, voice.hop_samples / voice.features.sample_rate_hz)
+        sound = generate_stretches(voice, n_samples, seed=config.seed, number=number, note=provenance.add)
+        yield Made(sound, [], provenance)
 
 
 def _reconstruct(

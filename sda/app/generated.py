@@ -11,6 +11,7 @@ from sda.app.outputs import is_empty_folder
 from sda.audio.wav import write_wav
 from sda.data.scan import GENERATED_RECORD
 from sda.durable import write_json
+from sda.generation.provenance import Provenance
 from sda.training.checkpoint import hash_file
 
 
@@ -21,6 +22,8 @@ class Made:
     stretches: Iterator[Tensor]
     sources: list[str]
     """Paths; empty for a new sound."""
+    provenance: Provenance | None = None
+    """Collects what a new sound is made of while it is made."""
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Call:
                 self.source_sha256.setdefault(source, hash_file(Path(source)))
             n_samples = write_wav(path, ((gain * block).numpy() for block in made.stretches), sample_rate_hz)
             self.files[-1] |= {"n_samples": n_samples, "sha256": hash_file(path)}
+            if made.provenance is not None:
+                self.files[-1]["provenance"] = made.provenance.describe()
         except BaseException:
             if not path.exists():
                 self.files.pop()

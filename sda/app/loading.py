@@ -7,7 +7,7 @@ import torch
 
 from sda.app.builders import build_features, build_model, build_voice, check_fit
 from sda.app.plan import to_schema
-from sda.app.restoring import load_model
+from sda.app.restoring import load_model, load_prior
 from sda.app.runs import CHECKPOINTS, find_run
 from sda.audio.mel import LogMel
 from sda.config.plain import compose_plain
@@ -54,4 +54,5 @@ def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoi
     check_fit(config, features, checkpoint)
     model = build_model(config, features, device)
     load_model(model, checkpoint)
-    return TrainedRun(run_dir, checkpoint, config, features, build_voice(model, features))
+    voice = build_voice(config, model, features, load_prior(config, checkpoint))
+    return TrainedRun(run_dir, checkpoint, config, features, voice)

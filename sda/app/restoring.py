@@ -1,9 +1,16 @@
-"""From a checkpoint back into a model, or into a run in progress."""
+"""From a checkpoint back into a model and its prior, or into a run in progress."""
 
+from typing import Any
+
+import torch
+
+from sda.app.builders import build_prior
+from sda.config.schema import PriorName, TrainRunConfig
 from sda.errors import CheckpointError
 from sda.models.autoencoder import Autoencoder
-from sda.training.checkpoint import Checkpoint
-from sda.training.state import Progress, TrainState, select_model
+from sda.models.priors.prior import Prior
+from sda.training.checkpoint import PRIOR, Checkpoint
+from sda.training.state import AVERAGE_PREFIX, FORMER_PRIOR, Progress, TrainState, select_model
 
 
 def load_model(model: Autoencoder, checkpoint: Checkpoint) -> None:
@@ -16,6 +23,30 @@ def load_model(model: Autoencoder, checkpoint: Checkpoint) -> None:
         model.load_state_dict(select_model(checkpoint.load_tensors()))
     except RuntimeError as error:  # it holds more than the model has
         raise CheckpointError(f"{checkpoint.folder} does not fit its own configuration: {error}") from error
+
+
+def load_prior(config: TrainRunConfig, checkpoint: Checkpoint) -> Prior:
+    """The prior that was stored with a model.
+
+    Raises:
+        CheckpointError: there is none, or it is none of this model.
+    """
+    named = checkpoint.load_tensors()
+    facts: dict[str, Any] = checkpoint.facts.get(PRIOR) or {"name": PriorName.density.name, "names": ["training sound"]}
+    tensors = {key.removeprefix(f"{PRIOR}/"): one for key, one in named.items() if key.startswith(f"{PRIOR}/")}
+    if PRIOR not in checkpoint.facts:
+        former = AVERAGE_PREFIX + FORMER_PRIOR
+        tensors = {key.removeprefix(former): one for key, one in named.items() if key.startswith(former)}
+        tensors["lengths"] = torch.ones(1, dtype=torch.int64)
+    try:
+        prior = build_prior(config, PriorName[facts["name"]])
+        prior.restore(tensors, facts)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{checkpoint.folder} holds no prior that new sound could be drawn from ({type(error).__name__}: {error}). "
+            f"Train on, and it is fitted anew: python train.py resume={checkpoint.folder.parent.parent}"
+        ) from error
+    return prior
 
 
 def load_state(state: TrainState, checkpoint: Checkpoint) -> None:

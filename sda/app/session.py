@@ -16,10 +16,12 @@ from sda.app.builders import (
     build_mask,
     build_model,
     build_objective,
+    build_prior,
     build_voice,
     check_fit,
     compute_fixed_chunks,
     hear_varied,
+    list_training_sounds,
 )
 from sda.app.plan import Plan
 from sda.app.precision import AUTOCAST, settle_precision
@@ -32,10 +34,10 @@ from sda.audio.mel import LogMel
 from sda.data.corpus import to_amplitude
 from sda.errors import CheckpointError, DivergedError, TrainingError
 from sda.generation.previews import PreviewRenderer
-from sda.generation.voice import Voice
+from sda.generation.voice import TrainingSound, Voice
 from sda.losses.objective import Objective
 from sda.models.spectral_vae import SpectralVAE
-from sda.training.checkpoint import BEST, open_checkpoint, open_to_go_back_to
+from sda.training.checkpoint import BEST, PRIOR, open_checkpoint, open_to_go_back_to
 from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
@@ -71,6 +73,8 @@ class Session:
     train_loader: TrainLoader
     held_out: AudioTrainingDataset
     fixed: FixedChunks
+    training_sounds: list[TrainingSound]
+    """What the prior is fitted to."""
 
     @property
     def autocast(self) -> torch.dtype | None:
@@ -105,9 +109,11 @@ class Session:
 
     def save(self, best: bool) -> Path:
         """Write the state durably, as the best or as a recent checkpoint."""
-        if self.state.progress.step:  # before, there is nothing to draw from
-            self.voice.fit(self.fixed.training)
-        return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, self.list_facts(), best=best))
+        self.voice.fit(self.training_sounds)
+        facts, prior = self.list_facts(), self.voice.prior
+        facts[PRIOR] = {"name": prior.name, **prior.facts()}
+        tensors = prior.tensors()
+        return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, facts, tensors, best=best))
 
     def take_over(self) -> None:
         """Save another installation's run as one of this one's, from where it stands, with its best epoch.
@@ -198,7 +204,7 @@ class Session:
             self.plan.run_dir / PREVIEWS,
             self.voice,
             held_out=choose_loudest_chunks(self.held_out, preview.n_reconstructions).to(self.device),
-            training=self.fixed.training,
+            training=self.training_sounds,
             n_samples=preview.n_samples,
             variations=self._vary_one_chunk(preview.n_variations).to(self.device),
             gain=to_amplitude(-self.plan.config.data.gain_db),
@@ -254,11 +260,12 @@ def build_session(plan: Plan) -> Session:
         mask=build_mask(config),
         objective=build_objective(config, model),
         state=state,
-        voice=build_voice(state.average, features),
+        voice=build_voice(config, state.average, features, build_prior(config)),
         writer=writer,
         train_loader=train_loader,
         held_out=held_out,
         fixed=fixed,
+        training_sounds=list_training_sounds(plan.split, train_loader.dataset.corpus, config.data.root),
     )
 
 

@@ -41,6 +41,17 @@ class ModelSize(Enum):
     """13 million; for a GPU."""
 
 
+class PriorName(Enum):
+    """Where new paths through the latent space come from."""
+
+    auto = "auto"
+    """mosaic for spectral_vae, density for mel_vae."""
+    mosaic = "mosaic"
+    """Put together from places of training sound whose surroundings fit; it knows its sources."""
+    density = "density"
+    """A mixture of Gaussians that remembers four latents."""
+
+
 class Adversarial(Enum):
     """When a training ends with discriminators."""
 
@@ -201,6 +212,37 @@ MODELS = {
 
 
 @dataclass
+class PriorConfig:
+    """Where new sounds come from; `generate.py` can choose all but the name anew."""
+
+    name: PriorName = setting(
+        PriorName.auto,
+        "mosaic puts training sound together anew and knows its sources; density is a mixture of Gaussians; auto takes "
+        "mosaic for spectral_vae, density for mel_vae.",
+    )
+    novelty: float = setting(
+        0.5,
+        "mosaic: 0 stays with one recording at a time, 1 mixes five in every moment; more is newer, and less like the "
+        "corpus.",
+        at_least=0,
+        at_most=1,
+    )
+    memory_s: float = setting(
+        2.7,
+        "mosaic: over how long a time what comes fits what was; more makes longer events, and longer quotations.",
+        unit="s",
+        at_least=0.1,
+        at_most=10,
+    )
+    temperature: float = setting(
+        1.0, "Scales what is left to chance; less keeps closer to what is likeliest.", at_least=0, at_most=2
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self, "prior")
+
+
+@dataclass
 class AugmentationConfig:
     """How the sound of a training chunk is varied; held-out chunks never are.
 
@@ -356,6 +398,7 @@ class TrainRunConfig:
     regularization: RegularizationConfig = setting(RegularizationConfig, "")
     audio: AudioConfig = setting(AudioConfig, "")
     model: ModelConfig = setting(ModelConfig, "")
+    prior: PriorConfig = setting(PriorConfig, "")
     augmentation: AugmentationConfig = setting(AugmentationConfig, "")
     preview: PreviewConfig = setting(PreviewConfig, "")
     checkpoint: CheckpointConfig = setting(CheckpointConfig, "")
@@ -457,6 +500,23 @@ class GenerateConfig:
         4.0, "Length of each; reconstruct takes no more than so much of each source.", unit="s", above=0, at_most=3600
     )
     seed: int = setting(0, "The same seed gives the same sounds.", at_least=0)
+    novelty: float | None = setting(
+        None,
+        "sample: how new, from 0, one recording at a time, to 1, five in every moment; the run's prior.novelty if not "
+        "given.",
+        at_least=0,
+        at_most=1,
+    )
+    memory_s: float | None = setting(
+        None,
+        "sample: over how long a time what comes fits what was; the run's prior.memory_s if not given.",
+        unit="s",
+        at_least=0.1,
+        at_most=10,
+    )
+    temperature: float | None = setting(
+        None, "sample: scales what is left to chance; the run's prior.temperature if not given.", at_least=0, at_most=2
+    )
     source: str = setting(
         "", "For reconstruct and interpolate: a sound file, or a folder of them; empty for what the run held out."
     )

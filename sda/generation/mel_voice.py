@@ -3,7 +3,7 @@
 Letters in the shapes: `B` batch, `T` samples, `K` points, `D` latent dimensions, `M` mel bands, `F` frames of a chunk.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -15,13 +15,12 @@ from sda.audio.stretches import cut_stretches
 from sda.generation.voice import Voice
 from sda.models.latents import Posterior
 from sda.models.mel_vae import MelVAE
+from sda.models.priors.density import Density
+from sda.models.priors.prior import Manner, Prior
 
 BATCH_POINTS = 16
 """Chunks computed once more beside each stretch: in a batch of a few a processor rounds otherwise than in a large one,
 and Griffin-Lim makes much of it."""
-
-HOPS_BETWEEN_DRAWS = 4
-"""A generated sound moves from one drawn latent to the next over this many half chunks."""
 
 STRETCH_POINTS = 32
 """Chunks encoded or decoded at a time: sixteen seconds, about 100 MB."""
@@ -32,12 +31,22 @@ class MelVoice(Voice):
     into a waveform as one spectrogram, so that there are no seams.
 
     Args:
+        prior: where new paths come from; a density if not given.
         stretch_points: chunks encoded or decoded at a time; more take more memory.
     """
 
-    def __init__(self, model: MelVAE, features: LogMel, stretch_points: int = STRETCH_POINTS):
+    def __init__(
+        self,
+        model: MelVAE,
+        features: LogMel,
+        prior: Prior | None = None,
+        manner: Manner | None = None,
+        stretch_points: int = STRETCH_POINTS,
+    ):
         self.model = model
         self.features = features
+        self.prior = Density(model.latent_dim) if prior is None else prior
+        self.manner = Manner() if manner is None else manner
         self.hop_samples = model.n_frames // 2 * features.hop_length
         self.stretch_points = stretch_points
 
@@ -107,27 +116,8 @@ class MelVoice(Voice):
         n_missing = self.features.n_frames(n_samples) - self.model.n_frames
         return 1 + max(0, -(-n_missing // hop))
 
-    @torch.no_grad()
-    def fit(self, training: Sequence[Heard]) -> None:
-        posteriors = [self.model.eval().encode(batch) for batch in training]
-        self.model.density.fit(Posterior(*(torch.cat(parts) for parts in zip(*posteriors, strict=True))))
-
-    @torch.no_grad()
-    def draw_stretches(self, n_points: int, seed: int) -> Iterator[Tensor]:
-        """A random walk through the latent density.
-
-        Between two independent draws of noise the path follows the circle `cos·a + sin·b`, whose every point is
-        itself standard normal, so that the sounds on the way are as likely as those drawn.
-        """
-        generator = torch.Generator().manual_seed(seed)
-        n_draws = 2 + (n_points - 1) // HOPS_BETWEEN_DRAWS
-        draws = torch.randn(n_draws, self.model.latent_dim, generator=generator)
-        position = torch.arange(n_points) / HOPS_BETWEEN_DRAWS
-        left = position.floor().long()
-        angle = (position - left)[:, None] * (torch.pi / 2)
-        noise = angle.cos() * draws[left] + angle.sin() * draws[left + 1]
-        latents: Tensor = self.model.density(noise.to(self.model.density.mean.device))
-        yield latents.T.cpu()
+    def weigh_dimensions(self) -> None:
+        """Nothing is known of them."""
 
     def _hear(self, waveforms: Tensor) -> Heard:
         return self.features.hear(waveforms.to(self.features.window.device))

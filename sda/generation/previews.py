@@ -10,10 +10,9 @@ from torch import Tensor
 
 from sda.audio.inversion import log_mel_to_waveform
 from sda.audio.io import FloatArray
-from sda.audio.mel import Heard
 from sda.audio.wav import save_wav
 from sda.generation.picture import draw_spectrograms
-from sda.generation.voice import Voice, generate_sound, morph
+from sda.generation.voice import TrainingSound, Voice, generate_sound, morph
 
 INTERPOLATION_CHUNKS = 4
 """Length of the way from one held-out sound to another, in chunks."""
@@ -40,7 +39,7 @@ class PreviewRenderer:
 
     Args:
         held_out: waveforms of held-out chunks to reconstruct, `[B, T]`; the first two are interpolated.
-        training: what the latent density is fitted to before sampling.
+        training: what the prior is fitted to before sampling.
         n_samples: new sounds to draw.
         variations: a training chunk as it is, then as training shows it, `[B, T]`.
         gain: what is written is louder by this factor than what the voice gives.
@@ -52,7 +51,7 @@ class PreviewRenderer:
         voice: Voice,
         *,
         held_out: Tensor,
-        training: Sequence[Heard],
+        training: Sequence[TrainingSound],
         n_samples: int,
         variations: Tensor,
         gain: float = 1.0,

@@ -6,20 +6,20 @@ put together is the same, to rounding, as what the network gives for the whole.
 Letters in the shapes: `B` batch, `T` samples, `K` points, `D` latent dimensions.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 from sda.audio.mel import Heard, LogMel
-from sda.audio.span import find_latents, find_sound, silence_outside, take_span
+from sda.audio.span import find_sound, silence_outside, take_span
 from sda.audio.stretches import cut_stretches, hear_stretches
 from sda.generation.voice import Voice
 from sda.models.latents import Posterior
+from sda.models.priors.mosaic import Mosaic
+from sda.models.priors.prior import Manner, Prior
 from sda.models.spectral_vae import SpectralVAE
 
-FOLLOWING_POINTS = 2
-"""Latents behind the end of a sound that belong to its path, 85 ms: new sound ends, too, but is not mostly silence."""
 STRETCH_POINTS = 256
 """Latents computed at a time: eleven seconds, about 100 MB."""
 
@@ -28,12 +28,22 @@ class SpectralVoice(Voice):
     """A path has a point for every latent.
 
     Args:
+        prior: where new paths come from; a mosaic if not given.
         stretch_points: latents computed at a time; more take more memory.
     """
 
-    def __init__(self, model: SpectralVAE, features: LogMel, stretch_points: int = STRETCH_POINTS):
+    def __init__(
+        self,
+        model: SpectralVAE,
+        features: LogMel,
+        prior: Prior | None = None,
+        manner: Manner | None = None,
+        stretch_points: int = STRETCH_POINTS,
+    ):
         self.model = model
         self.features = features
+        self.prior = Mosaic(model.latent_dim) if prior is None else prior
+        self.manner = Manner() if manner is None else manner
         self.hop_samples = model.hop_of_latents
         self.stretch_points = stretch_points
 
@@ -67,19 +77,13 @@ class SpectralVoice(Voice):
         return -(-self.features.n_frames(n_samples) // self.model.stride)
 
     @torch.no_grad()
-    def fit(self, training: Sequence[Heard]) -> None:
-        paths = []
-        for batch in training:
-            latents = self.model.eval().encode(batch).mean.cpu()
-            inside = find_latents(batch.frames, self.model.stride).cpu()
-            for path, heard in zip(latents, inside, strict=True):
-                places = heard.nonzero()[:, 0]
-                paths.append(path[:, int(places[0]) : int(places[-1]) + 1 + FOLLOWING_POINTS])
-        self.model.density.fit(paths)
-
-    def draw_stretches(self, n_points: int, seed: int) -> Iterator[Tensor]:
-        for points in self.model.density.walk(n_points, torch.Generator().manual_seed(seed)):
-            yield points.cpu()
+    def weigh_dimensions(self) -> Tensor:
+        """Log-mel spectrograms change by so much, as a root mean square over bands and the frames of a latent."""
+        model = self.model
+        of_band = model.standardise.deviation[:, 0].repeat_interleave(model.stride)  # bands before frames, as patches
+        timbre = (model.synthesis.weight * of_band[:, None]).square().mean(dim=0).sqrt()
+        loudness = model.standardise_level.deviation[0, 0] / model.stride**0.5
+        return torch.cat([loudness.expand(model.stride), timbre]).cpu()
 
     def _hear(self, waveforms: Tensor) -> Heard:
         return self.features.hear(waveforms.to(self.features.window.device))

@@ -6,19 +6,40 @@ Letters in the shapes: `B` batch, `T` samples, `D` latent dimensions, `K` points
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from sda.audio.mel import Heard, LogMel
+from sda.audio.mel import LogMel
 from sda.models.latents import Posterior
+from sda.models.priors.prior import Drawn, Manner, Prior, Recording, choose_passages
 
 SEEDS_APART = 100_003
 """A prime: sound 2 of seed 1 is not sound 1 of seed 2."""
 
 POINTS_AT_ONCE = 1024
 """Points of a morph that are computed together."""
+
+
+LEAD_POINTS, TAIL_POINTS = 2, 4
+"""Points of silence that the prior is shown before a sound that begins, and behind one that ends."""
+
+EDGE_S = 0.02
+"""Length of the pieces whose level says whether a sound begins or ends."""
+END_DB = -30.0
+"""A sound whose last pieces lie this far below its loudest ends; one that is louder there is cut off."""
+
+
+class TrainingSound(NamedTuple):
+    """A sound that a prior is fitted to."""
+
+    name: str
+    waveform: Tensor
+    """`[T]`, mono, without digital silence at its ends."""
+    start_s: float = 0.0
+    """Where it begins in the file of that name."""
 
 
 class Voice(ABC):
@@ -30,6 +51,10 @@ class Voice(ABC):
     features: LogMel
     hop_samples: int
     """Samples of sound from one point of a path to the next."""
+    prior: Prior
+    """Where new paths come from."""
+    manner: Manner
+    """How they are drawn, unless it is said otherwise."""
 
     @abstractmethod
     def reconstruct(self, waveforms: Tensor) -> Tensor:
@@ -55,16 +80,35 @@ class Voice(ABC):
         """
 
     @abstractmethod
-    def draw_stretches(self, n_points: int, seed: int) -> Iterator[Tensor]:
-        """A new path, the same for the same seed. → blocks `[D, K]` of `n_points` in all."""
-
-    @abstractmethod
     def count_points(self, n_samples: int) -> int:
         """Points of a path for `n_samples` of sound."""
 
     @abstractmethod
-    def fit(self, training: Sequence[Heard]) -> None:
-        """Fit the density that new paths are drawn from to batches of training chunks."""
+    def weigh_dimensions(self) -> Tensor | None:
+        """How much a unit of each dimension of a latent is heard, `[D]`; nothing where all of them count alike."""
+
+    @torch.no_grad()
+    def fit(self, sounds: Iterable[TrainingSound]) -> None:
+        """Fit the prior to training sound; of very much of it, passages from all recordings are taken."""
+        listed = list(sounds)
+        lengths = [self.count_points(len(sound.waveform)) for sound in listed]
+        passages = choose_passages(lengths, self.prior.most_latents)
+        recordings = [
+            self._listen(sound, first, last, length)
+            for sound, length, taken in zip(listed, lengths, passages, strict=True)
+            for first, last in taken
+        ]
+        self.prior.fit(recordings, emphasis=self.weigh_dimensions())
+
+    def _listen(self, sound: TrainingSound, first: int, last: int, length: int) -> Recording:
+        """The path of a passage, with silence before it where it begins, and behind it where it ends."""
+        rate_hz, hop = self.features.sample_rate_hz, self.hop_samples
+        begins, ends = find_edges(sound.waveform, round(EDGE_S * rate_hz))
+        lead = LEAD_POINTS if begins and first == 0 else 0
+        tail = TAIL_POINTS if ends and last == length else 0
+        piece = sound.waveform[first * hop : last * hop if last < length else None].cpu()
+        latents = self.encode(torch.cat([torch.zeros(lead * hop), piece, torch.zeros(tail * hop)]))
+        return Recording(sound.name, latents, lead, tail, start=first - lead + round(sound.start_s * rate_hz / hop))
 
     def encode(self, waveform: Tensor) -> Tensor:
         """The path that a sound takes. `[T]` → `[D, K]`."""
@@ -74,15 +118,55 @@ class Voice(ABC):
         """One sound along a path. `[D, K]` → `[n_samples]`."""
         return torch.cat(list(self.render_stretches([path], n_samples)))
 
+    def draw_stretches(self, n_points: int, seed: int, *, whole: bool = False) -> Iterator[Drawn]:
+        """A new path, the same for the same seed, with its sources. → stretches of `n_points` in all.
+
+        Args:
+            whole: it begins and ends as training sounds do.
+        """
+        return self.prior.sample(n_points, seed, self.manner, whole=whole)
+
     def draw(self, n_points: int, seed: int) -> Tensor:
         """A new path. → `[D, n_points]`."""
-        return torch.cat(list(self.draw_stretches(n_points, seed)), dim=1)
+        return torch.cat([drawn.path for drawn in self.draw_stretches(n_points, seed)], dim=1)
 
 
-def generate_stretches(voice: Voice, n_samples: int, *, seed: int, number: int) -> Iterator[Tensor]:
-    """New sound: number `number`, from 1, of those that a seed gives. → blocks of `n_samples` in all, on the CPU."""
-    path = voice.draw_stretches(voice.count_points(n_samples), seed * SEEDS_APART + number)
-    return voice.render_stretches(path, n_samples)
+def find_edges(waveform: Tensor, n_piece: int) -> tuple[bool, bool]:
+    """Whether a sound begins, and whether it ends, and is not cut out of something longer.
+
+    What fades away at its end is taken to begin with its first sample, however loud that is: it was trimmed.
+
+    Args:
+        waveform: `[T]`.
+        n_piece: samples over which its level is taken.
+    """
+    n_pieces = len(waveform) // n_piece
+    if n_pieces < 4:
+        return True, True
+    power = waveform[: n_pieces * n_piece].view(n_pieces, n_piece).square().mean(dim=1)
+    quiet = float(power.max()) * 10 ** (END_DB / 10)
+    ends = float(power[-2:].max()) <= quiet
+    return ends or float(power[0]) <= quiet, ends
+
+
+def note_sources(stretches: Iterable[Drawn], note: Callable[[Drawn], None] | None = None) -> Iterator[Tensor]:
+    """The path alone, while somebody is told where it is from."""
+    for drawn in stretches:
+        if note is not None:
+            note(drawn)
+        yield drawn.path
+
+
+def generate_stretches(
+    voice: Voice, n_samples: int, *, seed: int, number: int, note: Callable[[Drawn], None] | None = None
+) -> Iterator[Tensor]:
+    """New sound: number `number`, from 1, of those that a seed gives. → blocks of `n_samples` in all, on the CPU.
+
+    Args:
+        note: told of every stretch of its path, where that is from.
+    """
+    drawn = voice.draw_stretches(voice.count_points(n_samples), seed * SEEDS_APART + number)
+    return voice.render_stretches(note_sources(drawn, note), n_samples)
 
 
 def generate_sound(voice: Voice, n_samples: int, *, seed: int, number: int) -> Tensor:

@@ -6,7 +6,6 @@ Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `D` latent dimensio
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from sda.audio.mel import Heard
@@ -16,36 +15,6 @@ from sda.models.standardise import Standardise
 
 CHANNELS = (16, 32, 64, 192, 320)
 """Feature maps after each halving of both axes."""
-
-
-class LatentDensity(nn.Module):
-    """A Gaussian over latents, fitted after the fact to where the training sounds lie; samples belong to them.
-
-    Samples from N(0, I) would sound worse than the model is, because the aggregate posterior is not N(0, I).
-
-    Reference:
-        Ghosh et al., "From Variational to Deterministic Autoencoders", ICLR 2020 (ex-post density estimation).
-    """
-
-    def __init__(self, latent_dim: int):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(latent_dim))
-        self.register_buffer("factor", torch.zeros(latent_dim, latent_dim).fill_diagonal_(1.0))
-        self.mean: Tensor
-        self.factor: Tensor
-
-    def fit(self, posterior: Posterior) -> None:
-        """Match mean and covariance of the aggregate posterior, the mixture of all chunks' posteriors."""
-        means = posterior.mean.cpu().double()
-        centred = means - means.mean(dim=0)
-        variance = posterior.log_variance.cpu().double().exp().mean(dim=0)
-        covariance = centred.T @ centred / len(means) + torch.diag(variance)
-        self.mean.copy_(means.mean(dim=0))
-        self.factor.copy_(torch.linalg.cholesky(covariance))
-
-    def forward(self, noise: Tensor) -> Tensor:
-        """Standard normal noise `[B, D]` → latents `[B, D]`."""
-        return self.mean + noise @ self.factor.T
 
 
 class Encoder(nn.Module):
@@ -110,7 +79,6 @@ class MelVAE(Autoencoder):
         grid = (n_mels // stride, -(-n_frames // stride))
         self.n_padding_frames = grid[1] * stride - n_frames
         self.standardise = Standardise(n_mels)
-        self.density = LatentDensity(latent_dim)
         self.encoder = Encoder(CHANNELS[-1] * grid[0] * grid[1], latent_dim, dropout)
         self.decoder = Decoder(grid, latent_dim)
 

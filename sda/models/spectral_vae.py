@@ -20,7 +20,6 @@ from sda.audio.overlap_add import inverse_stft
 from sda.errors import ConfigError
 from sda.models.autoencoder import Autoencoder
 from sda.models.latents import Posterior, Reconstruction, bound_log_variance
-from sda.models.sequence_density import SequenceDensity
 from sda.models.standardise import Standardise
 
 KERNEL = 7
@@ -136,7 +135,6 @@ class SpectralVAE(Autoencoder):
 
         self.standardise = Standardise(features.n_mels)
         self.standardise_level = Standardise(1, MIN_LEVEL_DEVIATION)
-        self.density = SequenceDensity(latent_dim)
 
         self.listen = nn.Conv1d(features.n_mels + 1, channels, KERNEL, padding=KERNEL // 2)
         self.encoder = _stack(channels, n_encoder_blocks)

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
 BEST = "best"
 """Name of the folder with the best epoch's checkpoint, beside those named by epoch."""
+PRIOR = "prior"
+"""Among the facts, what there is to say of the stored prior; `prior/…` are its tensors."""
 MOST_STATE_BYTES = 1 << 30
 """Size of `state.json` beyond which it is not read; a million steps take a fifth of this."""
 
@@ -227,6 +229,8 @@ def _migrate(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     if version == 2:  # before the best epoch was chosen by draws of the held-out files
         content["progress"]["best_replicates"] = []
         version = 3
+    if version == 3:  # before the prior was a thing of its own; its tensors were the model's `density`
+        version = 4
     if version != SCHEMA_VERSION:
         raise CheckpointError(f"{folder} has schema version {version}; this sda reads versions up to {SCHEMA_VERSION}.")
     progress = content["progress"]

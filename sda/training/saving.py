@@ -5,6 +5,7 @@ What a checkpoint replaces is renamed away first and removed last, so that a cra
 
 import secrets
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from sda.seal import write_sealed
 from sda.training.checkpoint import (
     BEST,
     MANIFEST,
+    PRIOR,
     SCHEMA_VERSION,
     STATE,
     TENSORS,
@@ -55,10 +57,18 @@ class Draft:
         return replace(self, tensors={name: tensor.clone() for name, tensor in self.tensors.items()})
 
 
-def draft_checkpoint(state: "TrainState", config: dict[str, Any], facts: dict[str, Any], *, best: bool) -> Draft:
+def draft_checkpoint(
+    state: "TrainState",
+    config: dict[str, Any],
+    facts: dict[str, Any],
+    prior: "Mapping[str, Tensor] | None" = None,
+    *,
+    best: bool,
+) -> Draft:
     """The state as it is now; it may share memory with it.
 
     Args:
+        prior: tensors of the prior that goes with the model.
         best: as the best epoch's; others are named by epoch, and by batch when the epoch is not over.
 
     Raises:
@@ -66,7 +76,8 @@ def draft_checkpoint(state: "TrainState", config: dict[str, Any], facts: dict[st
     """
     progress = state.progress
     name = f"epoch_{progress.epoch:04d}" + (f"_batch_{progress.batch:05d}" if progress.batch else "")
-    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.tensors().items()}
+    named = state.tensors() | {f"{PRIOR}/{key}": tensor for key, tensor in (prior or {}).items()}
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in named.items()}
     damaged = find_not_finite(tensors)
     if damaged:
         raise DivergedError(f"the state at step {progress.step} is not saved: {damaged} is not finite")
@@ -80,6 +91,8 @@ def draft_copy(checkpoint: Checkpoint, config: dict[str, Any], facts: dict[str, 
     Raises:
         CheckpointError: its tensors cannot be read.
     """
+    if PRIOR in checkpoint.facts:
+        facts = {**facts, PRIOR: checkpoint.facts[PRIOR]}
     content = _list_content(checkpoint.progress, checkpoint.history, config, facts)
     return Draft(checkpoint.folder.name, checkpoint.load_tensors(), content)
 

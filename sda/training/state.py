@@ -16,6 +16,8 @@ MODEL_PREFIX = "model/"
 """What the names of the model's tensors begin with among those of the whole state."""
 AVERAGE_PREFIX = "average/"
 """The same for the average of the model."""
+FORMER_PRIOR = "density."
+"""What the names of a model's tensors began with that are now its prior's."""
 ADVERSARY_PREFIX = "adversary/"
 """The same for the discriminators and all that belongs to them."""
 
@@ -120,4 +122,6 @@ def select_model(named: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _select(named: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
+    """What has the prefix, without it; but for the density that models had before priors were things of their own."""
+    found = {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
+    return {name: tensor for name, tensor in found.items() if not name.startswith(FORMER_PRIOR)}

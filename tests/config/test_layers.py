@@ -144,7 +144,7 @@ def test_the_keys_are_these():
     sections = {key.partition(".")[0] for key, _, _ in describe_settings(TrainRunConfig)}
     assert sections == {
         "data", "preset", "training", "regularization", "audio", "model", "augmentation", "preview", "evaluation",
-        "checkpoint", "tracking", "sweep", "seed", "deterministic", "resume", "verbose",
+        "prior", "checkpoint", "tracking", "sweep", "seed", "deterministic", "resume", "verbose",
     }  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def test_the_state_holds_all_that_a_continuation_depends_on(run):
     n_parameters = len(list(run.model.parameters()))
     assert sum(name.endswith("/exp_avg") for name in names) == n_parameters
     assert sum(name.endswith("/step") for name in names) == n_parameters
-    assert {"rng/cpu", "model/standardise.mean", "model/density.factor"} <= names
+    assert {"rng/cpu", "model/standardise.mean", "average/standardise.mean"} <= names
 
 
 def test_three_recent_ones_and_the_best_are_kept(run, tmp_path):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from sda.models.sequence_density import SequenceDensity
+from sda.models.priors.gaussians import SequenceDensity
 
 D = 3
 
@@ -37,7 +37,7 @@ def density():
 @pytest.mark.parametrize("n_points", [1, 3, 4, 5, 64, 65, 200])
 def test_a_path_is_told_a_few_points_at_a_time(density, monkeypatch, n_points):
     whole = _draw(density, 300)[:, :n_points]
-    monkeypatch.setattr("sda.models.sequence_density.POINTS_AT_ONCE", 64)
+    monkeypatch.setattr("sda.models.priors.gaussians.POINTS_AT_ONCE", 64)
     blocks = list(density.walk(n_points, torch.Generator().manual_seed(0)))
     assert max(block.shape[1] for block in blocks) <= 64
     assert torch.equal(torch.cat(blocks, dim=1), whole)

@@ -107,8 +107,14 @@ class SequenceDensity(nn.Module):
         return torch.cat(list(self.walk(n_points, generator, temperature=temperature)), dim=1)
 
     @torch.no_grad()
-    def walk(self, n_points: int, generator: torch.Generator, *, temperature: float = 1.0) -> Iterator[Tensor]:
-        """The same path a few points at a time, `[D, …]`; nothing is kept of where it has been."""
+    def walk(
+        self, n_points: int, generator: torch.Generator, *, temperature: float = 1.0, past: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        """The same path a few points at a time, `[D, …]`; nothing is kept of where it has been.
+
+        Args:
+            past: what the path goes on from, `[D, …]`; its last `window - 1` points are looked at.
+        """
         used = self.weights > 0
         weights = self.weights[used].cpu().double()
         means, covariances = self.means[used].cpu().double(), self.covariances[used].cpu().double()
@@ -127,9 +133,12 @@ class SequenceDensity(nn.Module):
         start = means[chosen] + temperature * first_root[chosen] @ drawn
         latest = list(start.view(self.window, self.latent_dim).clamp(low, high))
         untold = latest[:n_points]
-        for _ in range(n_points - self.window):
-            past = torch.cat(latest[1:]) if self.window > 1 else start[:0]
-            whitened = whiten @ (past - means[:, :known])[:, :, None]
+        if past is not None and past.shape[1]:
+            held = torch.cat([past[:, :1].expand(-1, self.window), past], dim=1)[:, -self.window :]
+            latest, untold = list(held.T.cpu().double()), []
+        for _ in range(n_points - len(untold)):
+            before = torch.cat(latest[1:]) if self.window > 1 else start[:0]
+            whitened = whiten @ (before - means[:, :known])[:, :, None]
             log_likelihood = log_scale - 0.5 * whitened.square().sum(dim=(1, 2))
             chosen = int(torch.multinomial(log_likelihood.softmax(dim=0), 1, generator=generator))
             drawn = torch.randn(self.latent_dim, dtype=torch.float64, generator=generator)

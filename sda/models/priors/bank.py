@@ -1,0 +1,104 @@
+"""The memory of a mosaic: the paths of training sound in rows, at one rate of latents or another.
+
+Letters in the shapes: `N` latents of the bank, `M` places of a level, `W` latents of a window, `D` dimensions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sda.models.priors.prior import Recording
+
+LARGEST_RADIUS = 6
+"""Latents on either side that a place is compared with, at most; so many empty places are between rows."""
+N_PHASES = 2
+"""Of the blocks of a coarser level: places where the first of them begins."""
+MOST_WRAPPED = 64
+"""Latents of its other end that a row of sounds is continued with, so that its last sound has a successor."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The paths of training sound, one after the other in rows; what ends is followed by something that begins."""
+
+    latents: Tensor
+    """`[N, D]`."""
+    owner: Tensor
+    """The recording of each, `[N]`."""
+    place: Tensor
+    """Where in its recording, latents, `[N]`."""
+    row: Tensor
+    """The row of each, from 0, `[N]`; neighbours in a row are neighbours in time."""
+
+
+def chain(recordings: Sequence[Recording], owners: Sequence[int], seed: int) -> Rows:
+    """Put recordings into rows.
+
+    Silence that nothing follows would go on for ever: it is as likely as any silence, and nothing speaks against it.
+    So every end is followed by a beginning, drawn by chance, and by the pause that the two bring along.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    beginners = [number for number, one in enumerate(recordings) if one.lead]
+    waiting = [beginners[place] for place in torch.randperm(len(beginners), generator=generator).tolist()]
+    chains = [_follow([number], waiting, recordings) for number, one in enumerate(recordings) if not one.lead]
+    while waiting:
+        chains.append(_follow([waiting.pop()], waiting, recordings))
+    parts: list[tuple[Tensor, ...]] = []
+    for row, members in enumerate(chains):
+        lengths = [recordings[number].latents.shape[1] for number in members]
+        columns = (
+            torch.cat([recordings[number].latents.T for number in members]),
+            torch.cat([torch.full((n,), owners[number]) for number, n in zip(members, lengths, strict=True)]),
+            torch.cat([recordings[number].start + torch.arange(n) for number, n in zip(members, lengths, strict=True)]),
+            torch.full((sum(lengths),), row),
+        )
+        is_wrapped = recordings[members[-1]].tail and recordings[members[0]].lead
+        n_wrapped = min(MOST_WRAPPED, sum(lengths)) if is_wrapped else 0
+        parts.append(tuple(torch.cat([one[len(one) - n_wrapped :], one, one[:n_wrapped]]) for one in columns))
+    return Rows(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+
+
+def _follow(members: list[int], waiting: list[int], recordings: Sequence[Recording]) -> list[int]:
+    """What follows the last member, for as long as there is an end to be followed and a beginning to follow it."""
+    while recordings[members[-1]].tail and waiting:
+        members.append(waiting.pop())
+    return members
+
+
+@dataclass(frozen=True)
+class Level:
+    """The rows at a coarser rate: means of `factor` neighbours each, beginning at two phases of a block."""
+
+    factor: int
+    bank: Tensor
+    """`[M, D]`; zeros where there is nothing, which is between rows."""
+    owner: Tensor
+    """−1 where there is nothing, `[M]`, int32."""
+    place: Tensor
+    """Of the middle of a block, `[M]`."""
+    squares: Tensor
+    """The sum of squares of each place, `[M]`."""
+
+
+def coarsen(rows: Rows, factor: int) -> Level:
+    """The rows at a rate `factor` times lower."""
+    n_dims = rows.latents.shape[1]
+    nothing = (torch.zeros(LARGEST_RADIUS, n_dims), torch.full((LARGEST_RADIUS,), -1), torch.zeros(LARGEST_RADIUS))
+    parts = [nothing]
+    starts = torch.cat([torch.tensor([0]), 1 + rows.row.diff().nonzero()[:, 0], torch.tensor([len(rows.row)])])
+    for first, last in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        for phase in range(0, factor, max(1, factor // N_PHASES)):
+            n_blocks = (last - first - phase) // factor
+            if n_blocks < 1 and phase == 0:  # shorter than a block
+                middle = (first + last) // 2
+                block = (rows.latents[first:last].mean(dim=0, keepdim=True), rows.owner[middle][None])
+                parts += [(*block, rows.place[middle][None]), nothing]
+            elif n_blocks >= 1:
+                inside = slice(first + phase, first + phase + n_blocks * factor)
+                middles = torch.arange(n_blocks) * factor + factor // 2 + first + phase
+                means = rows.latents[inside].view(n_blocks, factor, n_dims).mean(dim=1)
+                parts += [(means, rows.owner[middles], rows.place[middles]), nothing]
+    bank, owner, place = (torch.cat(columns) for columns in zip(*parts, strict=True))
+    return Level(factor, bank, owner.int(), place.long(), bank.square().sum(dim=1))

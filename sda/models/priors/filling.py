@@ -1,0 +1,164 @@
+"""One window of a mosaic, from noise to latents.
+
+It is drawn at a coarse rate first, where a few latents span seconds, then finer and finer.
+
+Letters in the shapes: `D` latent dimensions, `W` latents of a window, `R` recordings.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sda.models.priors.matching import Matcher, Noise, Slots, deal_nothing
+
+RADIUS = 4
+"""Latents of a level on either side that a place is compared with."""
+LAST_RADIUS = 1
+"""The same at the end of the finest level."""
+WINDOW_BLOCKS = 8
+"""Latents of the coarsest level that are drawn at a time, and as many before them are looked back on."""
+AHEAD_BLOCKS = 2
+"""The same that are drawn behind them and dropped: what is kept has something that it goes on to."""
+FEWEST_NEW = 32
+"""Latents that are drawn at a time at least."""
+
+FIRST_SIGMA = 10.0
+"""Deviation of the noise that a path starts from, where that of the bank is about 1."""
+COARSE_SIGMA = 0.3
+"""The same where the coarsest level ends."""
+ADDED_SIGMA = 0.9
+"""Of the noise that is added where a finer level begins, for what it has to add to the coarser one."""
+FINER_SIGMA = 0.25
+"""The same where a level ends that is neither the coarsest nor the finest."""
+LAST_SIGMA = 0.02
+"""The same at the end."""
+COARSE_STEPS, FINER_STEPS, LAST_STEPS = 12, 6, 10
+"""Steps of denoising at the coarsest level, at those between, and at the finest."""
+
+KEPT = 16
+"""Latents of a level around what is free that are looked at."""
+
+
+class Stage(NamedTuple):
+    """One level on the way from noise to a path."""
+
+    factor: int
+    radii: list[int]
+    sigmas: list[float]
+    """Deviation of the noise before each step."""
+
+
+class Filled(NamedTuple):
+    """A window that was drawn."""
+
+    values: Tensor
+    """`[W, D]`."""
+    shares: Tensor
+    """`[W, R]`, see `Drawn`."""
+    places: Tensor
+    """`[W]`, see `Drawn`."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the windows of one path have in common."""
+
+    stages: list[Stage]
+    matchers: Callable[[int], Matcher]
+    """The denoiser of a level, by its factor."""
+    n_recordings: int
+    slots: Slots
+    generator: torch.Generator
+    temperature: float
+    strength: float = 1.0
+    """How far what is varied is left behind."""
+
+    def fill(self, values: Tensor, fixed: Tensor, given: Tensor | None = None) -> Filled:
+        """Draw what is not fixed of a window.
+
+        Args:
+            values: what is known of it, `[W, D]`.
+            fixed: which of its latents are known, `[W]`.
+            given: what is varied, `[W, D]`: so many of the first steps are left out that `strength` of all remain.
+        """
+        n_steps = sum(len(stage.sigmas) for stage in self.stages)
+        n_skipped = 0 if given is None else n_steps - max(1, round(self.strength * n_steps))
+        drawn = torch.zeros(0)
+        for stage in self.stages:
+            known, is_known = _take_means(values, stage.factor), fixed.view(-1, stage.factor).all(dim=1)
+            noise = self.temperature * torch.randn(known.shape, generator=self.generator)
+            if n_skipped >= len(stage.sigmas):
+                n_skipped -= len(stage.sigmas)
+                continue
+            base = torch.zeros_like(known)
+            if len(drawn):
+                base = drawn.repeat_interleave(len(known) // len(drawn), dim=0)
+            elif given is not None:
+                base = _take_means(given, stage.factor)
+            drawn = torch.where(is_known[:, None], known, base + stage.sigmas[n_skipped] * noise)
+            self._descend(stage, n_skipped, drawn, is_known)
+            n_skipped = 0
+        seen = _find_seen(fixed)
+        last = self.stages[-1]
+        matcher = self.matchers(1)
+        noise_left = Noise(last.sigmas[-1], fixed[seen], last.radii[-1])
+        clean, shares, places = matcher.finish(drawn[seen], noise_left, self.slots, self.n_recordings)
+        drawn[seen] = torch.where(fixed[seen, None], drawn[seen], clean)
+        if given is not None and self.strength < 1.0:  # what the bank does not know of it is kept in part
+            known_of_it = matcher.denoise(given[seen], noise_left, deal_nothing(given.shape[1]))
+            drawn[seen] += (1.0 - self.strength) * (~fixed[seen, None]) * (given[seen] - known_of_it)
+        whence, where = torch.zeros(len(values), self.n_recordings), torch.full((len(values),), -1)
+        whence[seen], where[seen] = shares, places
+        return Filled(drawn, whence, where)
+
+    def _descend(self, stage: Stage, first: int, noisy: Tensor, is_known: Tensor) -> None:
+        """Take the steps of a level from one on, in place; of the finest level, all but the last."""
+        seen, matcher = _find_seen(is_known), self.matchers(stage.factor)
+        n_steps = len(stage.sigmas)
+        for step in range(first, n_steps - 1 if stage.factor == 1 else n_steps):
+            sigma, window = stage.sigmas[step], noisy[seen]
+            clean = matcher.denoise(window, Noise(sigma, is_known[seen], stage.radii[step]), self.slots)
+            following = stage.sigmas[step + 1] if step + 1 < n_steps else 0.0
+            moved = clean + following / sigma * (window - clean)
+            noisy[seen] = torch.where(is_known[seen, None], window, moved)
+
+
+def _take_means(values: Tensor, factor: int) -> Tensor:
+    """`[W, D]` → `[W / factor, D]`."""
+    return values.view(-1, factor, values.shape[1]).mean(dim=1)
+
+
+def _find_seen(is_known: Tensor) -> slice:
+    """What is looked at of a window: what is to be drawn, and a little around it."""
+    free = (~is_known).nonzero()[:, 0]
+    return slice(max(0, int(free[0]) - KEPT), int(free[-1]) + 1 + KEPT)
+
+
+def plan(memory: int) -> list[Stage]:
+    """The levels from noise to a path, the coarsest of which compares places `memory` latents long or so."""
+    factor = 1
+    while memory / (2 * factor) > RADIUS:
+        factor *= 2
+    widest = max(LAST_RADIUS, round(memory / (2 * factor)))
+    if factor == 1:
+        n_steps = COARSE_STEPS + LAST_STEPS
+        return [Stage(1, _fall_whole(widest, n_steps), _fall(FIRST_SIGMA, LAST_SIGMA, n_steps))]
+    stages = [Stage(factor, [widest] * COARSE_STEPS, _fall(FIRST_SIGMA, COARSE_SIGMA, COARSE_STEPS))]
+    while factor > 2:
+        factor //= 2
+        stages.append(Stage(factor, [RADIUS] * FINER_STEPS, _fall(ADDED_SIGMA, FINER_SIGMA, FINER_STEPS)))
+    stages.append(Stage(1, _fall_whole(RADIUS - 1, LAST_STEPS), _fall(ADDED_SIGMA, LAST_SIGMA, LAST_STEPS)))
+    return stages
+
+
+def _fall(first: float, last: float, n_steps: int) -> list[float]:
+    """By the same factor from step to step."""
+    return [first * (last / first) ** (step / (n_steps - 1)) for step in range(n_steps)]
+
+
+def _fall_whole(first: int, n_steps: int) -> list[int]:
+    """By the same amount from step to step, down to `LAST_RADIUS`."""
+    return [round(first + (LAST_RADIUS - first) * step / (n_steps - 1)) for step in range(n_steps)]

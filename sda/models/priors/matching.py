@@ -1,0 +1,170 @@
+"""The local denoiser of a mosaic: what a noisy path was, if it was put together from places of a bank.
+
+Each latent becomes the mean of the bank's latents, weighted by how likely it is that their surroundings, with noise,
+look like its own.
+
+Letters in the shapes: `W` latents of a window, `M` places of a level, `D` dimensions, `S` slots.
+
+Reference:
+    Kamb & Ganguli, "An analytic theory of creativity in convolutional diffusion models", ICML 2025 (2412.20292).
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sda.models.priors.bank import Level
+
+KNOWN_VARIANCE = 0.5
+"""Of what is known of a window, as if it were noisy: what comes has to fit it well, not to the last digit."""
+VARIANCE_FLOOR = 0.05
+"""Added to the variance of the noise: two places that are closer than this are the same."""
+
+
+@dataclass(frozen=True)
+class Slots:
+    """How the dimensions of a latent are dealt out to recordings: none may have more than its part."""
+
+    slot: Tensor
+    """The slot of each dimension, from 0, `[D]`; the recording that fits best has slot 0, the next has 1, and so on."""
+    part: Tensor
+    """What part of a latent each slot is, `[S]`."""
+
+    @property
+    def most(self) -> float:
+        """The largest part."""
+        return float(self.part.max())
+
+
+def deal(loudness: Tensor, most: float, n_recordings: int, generator: torch.Generator) -> Slots:
+    """Deal the dimensions out by chance, so that each slot but the last has `most` of what is heard of a latent.
+
+    Args:
+        loudness: how much is heard of each dimension, `[D]`.
+        n_recordings: there are no more slots than that.
+    """
+    order = torch.randperm(len(loudness), generator=generator)
+    n_slots = min(n_recordings, max(1, math.ceil(1.0 / most - 1e-6)))
+    if n_slots == 1:
+        return deal_nothing(len(loudness))
+    energy = loudness.square()
+    energy = energy / energy.sum() if energy.sum() > 0 else torch.full_like(energy, 1.0 / len(energy))
+    left = [most] * (n_slots - 1)
+    left.append(1.0 - sum(left))
+    slot = torch.zeros(len(loudness), dtype=torch.int64)
+    for dim in order.tolist():
+        chosen = max(range(n_slots), key=lambda number: left[number])
+        slot[dim] = chosen
+        left[chosen] -= float(energy[dim])
+    part = torch.zeros(n_slots).index_add_(0, slot, energy.float())
+    return Slots(slot, part)
+
+
+def deal_nothing(n_dims: int) -> Slots:
+    """One slot for all: a recording may have all of a latent."""
+    return Slots(torch.zeros(n_dims, dtype=torch.int64), torch.ones(1))
+
+
+class Noise(NamedTuple):
+    """What there is to know of a noisy window."""
+
+    sigma: float
+    """Deviation of the noise in what is not known."""
+    is_known: Tensor
+    """Which latents are known, `[W]`."""
+    radius: int
+    """Latents on either side of a place that it is compared with."""
+
+
+@dataclass
+class Matcher:
+    """Denoises windows by one level of a bank."""
+
+    level: Level
+    _scales: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+
+    def denoise(self, window: Tensor, noise: Noise, slots: Slots) -> Tensor:
+        """The most that can be said of a window `[W, D]` with noise in it. → `[W, D]`."""
+        return self._mix(self._score(window, noise), slots)[0]
+
+    def finish(self, window: Tensor, noise: Noise, slots: Slots, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, with the share of each of `n` recordings in every latent `[W, n]`, and the places `[W]` in the
+        largest source."""
+        score = self._score(window, noise)
+        values, weights = self._mix(score, slots)
+        shares = torch.zeros(len(window), n).index_add_(1, self.level.owner.clamp(min=0), weights)
+        return values, shares, self.level.place[weights.argmax(dim=1)]
+
+    def _score(self, window: Tensor, noise: Noise) -> Tensor:
+        """Log-likelihood of every place of the bank at every latent, up to a constant. → `[W, M]`."""
+        level = self.level
+        squares = level.squares + window.square().sum(dim=1)[:, None]
+        distances = torch.addmm(squares, window, level.bank.T, alpha=-2.0).clamp_(min=0.0)
+        distances.masked_fill_(level.owner < 0, 0.0)
+        variance = torch.full((len(window), 1), noise.sigma**2 + VARIANCE_FLOOR)
+        variance[noise.is_known] = min(float(variance[0]), KNOWN_VARIANCE)
+        distances *= -0.5 / variance
+        score = sum_diagonals(distances, noise.radius).mul_(self._scale(len(window), noise.radius))
+        return score.masked_fill_(level.owner < 0, -torch.inf)
+
+    def _scale(self, n_latents: int, radius: int) -> Tensor:
+        """What a sum of distances is multiplied by, so that what lies beyond the end of a row counts as the rest does.
+        `[W, M]`."""
+        key = n_latents, radius
+        if key not in self._scales:
+            valid = (self.level.owner >= 0).float()
+            n_compared = sum_diagonals(valid.expand(n_latents, -1).contiguous(), radius)
+            most = sum_diagonals(torch.ones(n_latents, 3 * radius + 1), radius)[:, radius : radius + 1]
+            self._scales[key] = most / n_compared.clamp(min=1.0)
+        return self._scales[key]
+
+    def _mix(self, score: Tensor, slots: Slots) -> tuple[Tensor, Tensor]:
+        """Values `[W, D]`, and the weight of every place in them `[W, M]`."""
+        level, n_slots = self.level, len(slots.part)
+        weights = score.softmax(dim=1)
+        if n_slots == 1:
+            return weights @ level.bank, weights
+        best = level.owner[score.argmax(dim=1)]
+        mass = weights.masked_fill(level.owner != best[:, None], 0.0).sum(dim=1)
+        over = mass > slots.most
+        values = weights @ level.bank
+        if not over.any():
+            return values, weights
+        left, dealt = score[over], torch.zeros_like(weights[over])
+        chosen = values[over]
+        for number in range(n_slots):
+            part = left
+            if number < n_slots - 1:
+                own = level.owner == level.owner[left.argmax(dim=1)][:, None]
+                part, left = left.masked_fill(~own, -torch.inf), left.masked_fill(own, -torch.inf)
+            of_slot = part.softmax(dim=1)
+            dealt += slots.part[number] * of_slot
+            dims = (slots.slot == number).nonzero()[:, 0]
+            chosen[:, dims] = of_slot @ level.bank[:, dims]
+        values[over], weights[over] = chosen, dealt
+        return values, weights
+
+
+def sum_diagonals(values: Tensor, radius: int) -> Tensor:
+    """The sum of up to `2 · radius + 1` neighbours along every diagonal; beyond the edges is nothing.
+
+    Shape:
+        `[W, M]` → `[W, M]`.
+
+    >>> sum_diagonals(torch.tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]), 1)
+    tensor([[21., 32.,  3.],
+            [10., 21., 32.]])
+    """
+    n_rows, n_columns = values.shape
+    n_sheared = n_columns + n_rows
+    room = values.new_zeros(n_rows, n_columns + 2 * n_rows)
+    room[:, n_rows : n_rows + n_columns] = values
+    # Each row starts one place later than the one before: what was a diagonal is a column.
+    totals = room.as_strided((n_rows, n_sheared), (n_columns + 2 * n_rows + 1, 1)).cumsum(dim=0)
+    sums = totals[torch.arange(n_rows).add(radius).clamp(max=n_rows - 1)]
+    if n_rows > radius + 1:
+        sums[radius + 1 :] -= totals[: n_rows - radius - 1]
+    return sums.as_strided((n_rows, n_columns), (n_sheared - 1, 1), n_rows).clone()

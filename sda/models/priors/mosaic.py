@@ -1,0 +1,221 @@
+"""A prior that remembers: new paths are put together from places of training sound whose surroundings fit.
+
+A path starts as noise and is denoised by a bank of training paths, see `filling` and `matching`. Nothing is trained,
+and of everything that comes out it is known where it is from. Long paths are made window by window, each beginning
+with what was drawn last.
+
+Letters in the shapes: `D` latent dimensions, `W` latents of a window, `K` latents of a path, `N` latents of the bank,
+`R` recordings.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sda.models.priors.bank import MOST_WRAPPED, Rows, chain, coarsen
+from sda.models.priors.filling import AHEAD_BLOCKS, FEWEST_NEW, WINDOW_BLOCKS, Course, plan
+from sda.models.priors.matching import Matcher, deal
+from sda.models.priors.prior import Drawn, Manner, Prior, Recording, check_names, choose_passages
+
+MOST_LATENTS = 32_768
+"""Latents of the bank, 23 minutes at 23.4 a second: what a step costs grows with it, and a checkpoint by 8 MB."""
+
+LEAST_DEVIATION = 1e-3
+"""Of a dimension: one that never changes is not looked at."""
+LEAST_PART = 0.2
+"""What a recording may have of a latent at the greatest novelty."""
+
+
+class Mosaic(Prior):
+    """A bank of training paths, and the local denoiser on it.
+
+    `Manner.novelty` decides what part of a latent one recording may have at most: all of it at 0, 0.6 at 0.5, 0.2 at 1.
+    What is over is left to the recordings that fit next best, dimension by dimension: one has the loudness, say, and
+    another what is heard of its partials. A mean of two would be a blur, and less lively than either.
+    """
+
+    name = "mosaic"
+    most_latents = MOST_LATENTS
+
+    def __init__(self, latent_dim: int):
+        super().__init__(latent_dim)
+        nothing = torch.zeros(0, dtype=torch.int64)
+        self.emphasis = torch.ones(latent_dim)
+        """What a unit of each dimension counts in a distance, `[D]`."""
+        self.mean = torch.zeros(latent_dim)
+        self.rows = Rows(torch.zeros(0, latent_dim), nothing, nothing, nothing)
+        self.edges = torch.zeros(len(self.names), 2, dtype=torch.int64)
+        """Latents of silence before and behind each recording, `[R, 2]`."""
+        self._matchers: dict[int, Matcher] = {}
+
+    @torch.no_grad()
+    def fit(self, recordings: Sequence[Recording], *, emphasis: Tensor | None = None, seed: int = 0) -> None:
+        if not recordings:
+            raise ValueError("a prior needs at least one recording")
+        self.note_recordings(recordings)
+        taken = _take(recordings, self.most_latents)
+        every = torch.cat([one.latents for one in taken], dim=1).double()
+        deviation = every.std(dim=1, correction=0)
+        heard = 1.0 / deviation.clamp(min=LEAST_DEVIATION) if emphasis is None else emphasis.cpu().double()
+        loud = (heard * deviation).square().mean().sqrt().clamp(min=LEAST_DEVIATION)
+        self.emphasis = torch.where(deviation > LEAST_DEVIATION, heard / loud, 0.0).float()
+        self.mean = every.mean(dim=1).float()
+        self.rows = chain(taken, [self.names.index(one.name) for one in taken], seed)
+        self.edges = torch.zeros(len(self.names), 2, dtype=torch.int64)
+        for one in taken:
+            edges = self.edges[self.names.index(one.name)]
+            edges.copy_(torch.maximum(edges, torch.tensor([one.lead, one.tail])))
+        self._matchers = {}
+
+    @torch.no_grad()
+    def sample(self, n_latents: int, seed: int, manner: Manner, *, whole: bool = False) -> Iterator[Drawn]:
+        generator = torch.Generator().manual_seed(seed)
+        chosen = (torch.rand(3, generator=generator) * (1 - 1e-6)).tolist()
+        beginners, enders = (self.edges[:, side].nonzero()[:, 0].tolist() for side in (0, 1))
+        past = future = self.mean[:, None][:, :0]
+        if chosen[0] < len(beginners) / max(1, len(self.names)):
+            past = self._find_edge(beginners[int(chosen[1] * len(beginners))], 0)
+            if whole and enders:
+                future = self._find_edge(enders[int(chosen[2] * len(enders))], 1)
+        return self._walk(self._set_out(generator, manner), n_latents, past, future)
+
+    @torch.no_grad()
+    def continue_(
+        self, past: Tensor, n_latents: int, seed: int, manner: Manner, *, future: Tensor | None = None
+    ) -> Iterator[Drawn]:
+        generator = torch.Generator().manual_seed(seed)
+        future = past[:, :0] if future is None else future
+        return self._walk(self._set_out(generator, manner), n_latents, past, future)
+
+    @torch.no_grad()
+    def vary(self, path: Tensor, strength: float, seed: int, manner: Manner) -> Iterator[Drawn]:
+        generator = torch.Generator().manual_seed(seed)
+        course = self._set_out(generator, manner, strength)
+        return self._walk(course, path.shape[1], path[:, :0], path[:, :0], path)
+
+    def tensors(self) -> dict[str, Tensor]:
+        rows = {"latents": self.rows.latents, "owner": self.rows.owner, "place": self.rows.place, "row": self.rows.row}
+        statistics = {"emphasis": self.emphasis, "mean": self.mean, "edges": self.edges, "lengths": self.lengths}
+        return rows | statistics
+
+    def facts(self) -> dict[str, Any]:
+        return {"names": self.names}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        names, rows = check_names(facts["names"]), Rows(*(tensors[key] for key in ("latents", "owner", "place", "row")))
+        n_latents, n_dims = rows.latents.shape
+        emphasis, mean, edges, lengths = (tensors[key] for key in ("emphasis", "mean", "edges", "lengths"))
+        whole = {torch.int64}
+        if (
+            not 0 < n_latents <= 2 * self.most_latents + len(names) * (1 + 2 * MOST_WRAPPED)
+            or n_dims != self.latent_dim
+            or any(one.shape != (n_latents,) or one.dtype not in whole for one in (rows.owner, rows.place, rows.row))
+            or any(one.shape != (n_dims,) or not one.isfinite().all() for one in (emphasis, mean))
+            or edges.shape != (len(names), 2)
+            or lengths.shape != (len(names),)
+            or {edges.dtype, lengths.dtype} != whole
+            or not rows.latents.isfinite().all()
+        ):
+            raise ValueError("its bank has not the form of one")
+        if (
+            int(rows.owner.min()) < 0
+            or int(rows.owner.max()) >= len(names)
+            or int(rows.row.diff().amin() if n_latents > 1 else 0) < 0
+            or bool((emphasis < 0).any())
+            or bool((edges < 0).any())
+            or int(lengths.min()) < 1
+        ):
+            raise ValueError("its bank holds what cannot be")
+        self.names, self.rows, self.edges, self.lengths = names, rows, edges, lengths
+        self.emphasis, self.mean = emphasis.float(), mean.float()
+        self._matchers = {}
+
+    def _find_edge(self, recording: int, side: int) -> Tensor:
+        """The silence before or behind a recording, `[D, …]`, as it is in the bank."""
+        n_latents, own = int(self.edges[recording, side]), (self.rows.owner == recording).nonzero()[:, 0]
+        order = self.rows.place[own].argsort(stable=True)
+        places = self.rows.place[own][order]
+        first = order[places.diff(prepend=places[:1] - 1) > 0]  # what a row was continued with is there twice
+        chosen = own[first[:n_latents] if side == 0 else first[-n_latents:]]
+        return self.rows.latents[chosen].T
+
+    def _set_out(self, generator: torch.Generator, manner: Manner, strength: float = 1.0) -> Course:
+        """What the windows of a path have in common."""
+        if not len(self.rows.latents):
+            raise ValueError("the prior was not fitted")
+        loudness = self.emphasis * self.rows.latents.std(dim=0, correction=0)
+        part = 1.0 - (1.0 - LEAST_PART) * manner.novelty
+        return Course(
+            plan(manner.memory),
+            self._match,
+            len(self.names),
+            deal(loudness, part, len(self.names), generator),
+            generator,
+            manner.temperature,
+            strength,
+        )
+
+    def _walk(
+        self, course: Course, n_latents: int, past: Tensor, future: Tensor, given: Tensor | None = None
+    ) -> Iterator[Drawn]:
+        """Window after window: some latents that were there before, those that are new, and what follows, if anything.
+
+        Args:
+            given: what is varied, `[D, n_latents]`.
+        """
+        factor = course.stages[0].factor
+        n_new, n_ahead = max(FEWEST_NEW, WINDOW_BLOCKS * factor), AHEAD_BLOCKS * factor
+        known, behind = self._look_at(past[:, -n_new:]), self._look_at(future[:, :n_new])
+        for n_done in range(0, n_latents, n_new):
+            n_left = n_latents - n_done
+            first = len(known) + -len(known) % factor  # with what is unknown before it, so that blocks are whole
+            end = first + n_new + n_ahead
+            values, fixed = torch.zeros(end, self.latent_dim), torch.zeros(end, dtype=torch.bool)
+            for start, part in ((first - len(known), known), (first + n_left, behind[: max(0, end - first - n_left)])):
+                values[start : start + len(part)], fixed[start : start + len(part)] = part, True
+            varied = None
+            if given is not None:
+                piece = self._look_at(given[:, n_done : n_done + n_new + n_ahead])
+                varied = values.clone()
+                varied[first : first + len(piece)] = piece
+                varied[first + len(piece) :] = piece[-1]
+            filled = course.fill(values, fixed, varied)
+            own = slice(first, first + min(n_new, n_left))
+            yield Drawn(self._return(filled.values[own]), filled.shares[own], filled.places[own])
+            known = torch.cat([known, filled.values[own]])[-n_new:]
+
+    def _match(self, factor: int) -> Matcher:
+        if factor not in self._matchers:
+            looked_at = replace(self.rows, latents=self._look_at(self.rows.latents.T))
+            self._matchers[factor] = Matcher(coarsen(looked_at, factor))
+        return self._matchers[factor]
+
+    def _look_at(self, path: Tensor) -> Tensor:
+        """Latents as distances are taken between them. `[D, K]` → `[K, D]`."""
+        return (path.T.cpu() - self.mean) * self.emphasis
+
+    def _return(self, looked_at: Tensor) -> Tensor:
+        """The way back: `[K, D]` → `[D, K]`."""
+        scale = torch.where(self.emphasis > 0, 1.0 / self.emphasis.clamp(min=1e-12), 0.0)
+        return (looked_at * scale + self.mean).T
+
+
+def _take(recordings: Sequence[Recording], most: int) -> list[Recording]:
+    """Passages of the recordings, `most` latents or so in all, on the CPU."""
+    taken = []
+    for one, passages in zip(recordings, choose_passages([r.latents.shape[1] for r in recordings], most), strict=True):
+        length = one.latents.shape[1]
+        for first, last in passages:
+            taken.append(
+                Recording(
+                    one.name,
+                    one.latents[:, first:last].cpu(),
+                    lead=one.lead if first == 0 else 0,
+                    tail=one.tail if last == length else 0,
+                    start=one.start + first,
+                )
+            )
+    return taken
