@@ -1,18 +1,16 @@
 """`generate.py`: sounds from a trained run: new ones, given ones through the model, and the way between two."""
 
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor
 
 from sda.app.builders import choose_manner
-from sda.app.generated import Call, Made
+from sda.app.generated import Call
 from sda.app.loading import TrainedRun, open_run
+from sda.app.making import NEED_TWO, NEEDS_NONE, ONE_A_SOURCE, Order, make
 from sda.app.outputs import (
     absolute,
     check_folder,
@@ -26,14 +24,11 @@ from sda.app.recording import record
 from sda.app.report import print_lines
 from sda.app.survey import build_cache, scan_given
 from sda.app.versions import list_versions
-from sda.audio.io import read_mono
-from sda.config.schema import GenerateConfig, GenerateMode, TrainRunConfig
+from sda.config.schema import AUTO_LENGTH, GenerateConfig, GenerateMode, TrainRunConfig
 from sda.data.corpus import to_amplitude
 from sda.data.scan import GENERATED_RECORD
 from sda.data.split import split_from_facts
-from sda.errors import DataError
-from sda.generation.provenance import Provenance
-from sda.generation.voice import Voice, encode_path, generate_stretches, morph_stretches, reconstruct_stretches
+from sda.errors import ConfigError, DataError
 from sda.training.checkpoint import TENSORS, hash_file
 from sda.training.metrics import Generated
 
@@ -51,8 +46,13 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
         ConfigError: the folder is not empty, or lies among sounds.
         DataError: a source is missing or is no sound.
     """
-    if config.source and config.mode is GenerateMode.sample:
-        raise DataError(f"source={config.source} has no use with mode=sample: use mode=reconstruct or interpolate.")
+    if config.source and config.mode in NEEDS_NONE:
+        raise DataError(
+            f"source={config.source} has no use with mode={config.mode.value}: use mode=continue, vary, blend, "
+            "reconstruct or interpolate."
+        )
+    if config.duration_s == AUTO_LENGTH and config.mode is not GenerateMode.sample:
+        raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
     run = open_run(config.run, config.device, config.checkpoint)
     run.voice.manner = choose_manner(
         run.config,
@@ -63,23 +63,25 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     )
     output, default = _choose_place(run, config)
     rate_hz = run.config.audio.sample_rate_hz
-    n_samples = max(1, round(config.duration_s * rate_hz))
-    sources = [] if config.mode is GenerateMode.sample else _list_sources(run, config)
-    n = min(config.n, len(sources)) if config.mode is GenerateMode.reconstruct else config.n
+    sources = [] if config.mode in NEEDS_NONE else _list_sources(run, config)
+    n = min(config.n, len(sources)) if config.mode in ONE_A_SOURCE else config.n
     is_users = output is not None and output.exists()
     folder = claim_given(output, GENERATED_RECORD) if output else claim_next(default, GENERATED_RECORD)
     call = Call(folder, _describe_call(run, config), n)
     try:
         call.record()
         gain = to_amplitude(run.config.data.gain_db)
-        sounds = _MAKERS[config.mode](run.voice, sources, n_samples, config, gain)
+        sounds = make(Order(run.voice, sources, config, gain))
         for made in track(sounds, "generating", total=n, console=console):
             call.write(made, rate_hz, 1.0 / gain)
     except BaseException:
         call.give_back(is_users)
         raise
     print_lines(console, record(run.run_dir, _describe_event(call, config, folder.parent == default.parent)))
-    print_lines(console, [f"written: {n} sounds in {folder}"])
+    n_silent = sum(file.get("n_silent_draws", 0) for file in call.files)
+    if n_silent:
+        print_lines(console, [f"! drawn again, as nothing could be heard: {n_silent} times"])
+    print_lines(console, [f"written: {n} sound{'s'[: n - 1]} in {folder}"])
 
 
 def _choose_place(run: TrainedRun, config: GenerateConfig) -> tuple[Path | None, Path]:
@@ -110,12 +112,22 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
         "seed": config.seed,
         "n": config.n,
         "duration_s": config.duration_s,
+        **_list_own_settings(config),
         "prior": {"name": run.voice.prior.name, **_describe_manner(run.config, config)},
         "source": str(absolute(config.source)) if config.source else "",
         "sample_rate_hz": run.config.audio.sample_rate_hz,
         "device": str(run.features.window.device),
         "versions": list_versions(run.features.window.device),
     }
+
+
+def _list_own_settings(config: GenerateConfig) -> dict[str, Any]:
+    """The settings of a mode that the others do not have."""
+    if config.mode is GenerateMode.vary:
+        return {"strength": config.strength}
+    if config.mode is GenerateMode.blend:
+        return {"share": config.share, "loudness": config.loudness.value}
+    return {}
 
 
 def _describe_manner(run: TrainRunConfig, config: GenerateConfig) -> dict[str, float]:
@@ -132,7 +144,7 @@ def _describe_event(call: Call, config: GenerateConfig, is_numbered: bool) -> Ge
         mode=config.mode.value,
         seed=config.seed,
         n=len(call.files),
-        duration_s=config.duration_s,
+        duration_s=0.0 if config.duration_s == AUTO_LENGTH else float(config.duration_s),
         folder=str(call.folder),
         audio_paths=[str(call.folder / file["file"]) for file in call.files[:MOST_TOLD]],
         name=call.folder.name if is_numbered else f"{call.folder.name}-{secrets.token_hex(3)}",
@@ -156,60 +168,6 @@ def _list_sources(run: TrainedRun, config: GenerateConfig) -> list[str]:
         sources = [str(absolute(config.source))]
     else:
         sources = [file.path for file in scan_given("source", config.source, build_cache(run.config)).usable]
-    if config.mode is GenerateMode.interpolate and len(sources) < 2:
-        raise DataError(f"mode=interpolate needs two sounds to go between: there is one, {sources[0]}.")
+    if config.mode in NEED_TWO and len(sources) < 2:
+        raise DataError(f"mode={config.mode.value} needs two sounds: there is one, {sources[0]}.")
     return sources
-
-
-def _sample(voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig, gain: float) -> Iterator[Made]:
-    for number in range(1, config.n + 1):
-        provenance = Provenance(voice.prior.names, voice.hop_samples / voice.features.sample_rate_hz)
-        sound = generate_stretches(voice, n_samples, seed=config.seed, number=number, note=provenance.add)
-        yield Made(sound, [], provenance)
-
-
-def _reconstruct(
-    voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig, gain: float
-) -> Iterator[Made]:
-    for source in sources[: config.n]:
-        n_heard = sum(len(block) for block in _read(voice, source, n_samples, gain))
-        yield Made(reconstruct_stretches(voice, _read(voice, source, n_samples, gain), n_heard), [source])
-
-
-def _interpolate(
-    voice: Voice, sources: list[str], n_samples: int, config: GenerateConfig, gain: float
-) -> Iterator[Made]:
-    """From one source to the next, each for the whole length; the last one goes back to the first.
-
-    The two paths are held, as they may be gone along backwards: for an hour, some 40 MB.
-    """
-    n_points = voice.count_points(n_samples)
-    for number in range(config.n):
-        pair = [sources[(number + place) % len(sources)] for place in (0, 1)]
-        start, end = (encode_path(voice, _read(voice, path, n_samples, gain), n_points) for path in pair)
-        yield Made(voice.render_stretches(morph_stretches(start, end, n_points), n_samples), pair)
-
-
-_MAKERS = {
-    GenerateMode.sample: _sample,
-    GenerateMode.reconstruct: _reconstruct,
-    GenerateMode.interpolate: _interpolate,
-}
-
-
-def _read(voice: Voice, path: str, n_samples: int, gain: float) -> Iterator[Tensor]:
-    """The beginning of a file, block by block, as loud as the model knows it.
-
-    Raises:
-        DataError: it cannot be decoded, or has less sound than a spectrogram's first frame needs.
-    """
-    least = voice.features.n_fft // 2 + 1
-    n_left = n_samples
-    for block in read_mono(path, voice.features.sample_rate_hz):
-        own = torch.from_numpy(block[:n_left])
-        n_left -= len(own)
-        yield gain * own
-        if n_left == 0:
-            break
-    if n_samples - n_left < least:
-        raise DataError(f"{path}: {n_samples - n_left} samples are too few: {least} are needed. Take a longer sound.")

@@ -24,6 +24,8 @@ class Made:
     """Paths; empty for a new sound."""
     provenance: Provenance | None = None
     """Collects what a new sound is made of while it is made."""
+    n_silent: int = 0
+    """Draws that came out silent before it."""
 
 
 @dataclass
@@ -48,6 +50,8 @@ class Call:
                 self.source_sha256.setdefault(source, hash_file(Path(source)))
             n_samples = write_wav(path, ((gain * block).numpy() for block in made.stretches), sample_rate_hz)
             self.files[-1] |= {"n_samples": n_samples, "sha256": hash_file(path)}
+            if made.n_silent:
+                self.files[-1]["n_silent_draws"] = made.n_silent
             if made.provenance is not None:
                 self.files[-1]["provenance"] = made.provenance.describe()
         except BaseException:

@@ -477,12 +477,32 @@ class CompareConfig:
         check_settings(self, "")
 
 
-class GenerateMode(Enum):
-    """What is made of a run."""
+GenerateMode = Enum(
+    "GenerateMode",
+    {
+        "sample": "sample",
+        "continue": "continue",
+        "vary": "vary",
+        "blend": "blend",
+        "loop": "loop",
+        "reconstruct": "reconstruct",
+        "interpolate": "interpolate",
+    },
+)
+"""What is made of a run; not a class, as one of the modes is called as Python's `continue` is."""
 
-    sample = "sample"
-    reconstruct = "reconstruct"
-    interpolate = "interpolate"
+
+class BlendLoudness(Enum):
+    """Whose loudness a blend of two sounds has."""
+
+    mix = "mix"
+    first = "first"
+    second = "second"
+
+
+AUTO_LENGTH = "auto"
+"""Stands for lengths as in the corpus."""
+LONGEST_S = 3600.0
 
 
 @dataclass
@@ -492,12 +512,18 @@ class GenerateConfig:
     run: str = setting(MISSING, "The run: its folder, its MLflow run id, or `last`.")
     mode: GenerateMode = setting(
         GenerateMode.sample,
-        "sample draws new sounds; reconstruct sends given sounds through the model; interpolate goes from one given "
-        "sound to the next.",
+        "sample draws new sounds, loop such as go round without a seam; continue goes on from the end of a given "
+        "sound; vary makes relatives of one; blend holds two at once; reconstruct sends given sounds through the "
+        "model; interpolate goes from one to the next.",
     )
     n: int = setting(8, "Sounds to write; reconstruct writes at most one for each source.", unit="files", at_least=1)
-    duration_s: float = setting(
-        4.0, "Length of each; reconstruct takes no more than so much of each source.", unit="s", above=0, at_most=3600
+    duration_s: int | float | str = setting(
+        4.0,
+        "Length of each, of continue what is added; vary, blend and reconstruct take no more than so much of each "
+        "source. auto, with sample: lengths as in the corpus.",
+        unit="s",
+        above=0,
+        at_most=LONGEST_S,
     )
     seed: int = setting(0, "The same seed gives the same sounds.", at_least=0)
     novelty: float | None = setting(
@@ -517,8 +543,15 @@ class GenerateConfig:
     temperature: float | None = setting(
         None, "sample: scales what is left to chance; the run's prior.temperature if not given.", at_least=0, at_most=2
     )
+    strength: float = setting(
+        0.5, "vary: 0 is the given sound as the model rebuilds it, 1 a new one.", at_least=0, at_most=1
+    )
+    share: float = setting(0.5, "blend: of the second sound.", at_least=0, at_most=1)
+    loudness: BlendLoudness = setting(
+        BlendLoudness.mix, "blend: whose loudness it has; first and second are for spectral_vae."
+    )
     source: str = setting(
-        "", "For reconstruct and interpolate: a sound file, or a folder of them; empty for what the run held out."
+        "", "For all modes but sample and loop: a sound file, or a folder of them; empty for what the run held out."
     )
     output: str = setting(
         "", "Folder for the sounds, new or empty; empty for a new one in the run's: generated/<mode>_seed_<seed>, …-2 …"
@@ -528,3 +561,5 @@ class GenerateConfig:
 
     def __post_init__(self) -> None:
         check_settings(self, "")
+        if isinstance(self.duration_s, str) and self.duration_s != AUTO_LENGTH:
+            raise ConfigError(f"duration_s={self.duration_s} is not allowed: give seconds, such as 4, or auto.")

@@ -45,6 +45,7 @@ class SpectralVoice(Voice):
         self.prior = Mosaic(model.latent_dim) if prior is None else prior
         self.manner = Manner() if manner is None else manner
         self.hop_samples = model.hop_of_latents
+        self.n_loudness = model.stride
         self.stretch_points = stretch_points
 
     @torch.no_grad()

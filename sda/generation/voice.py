@@ -55,6 +55,8 @@ class Voice(ABC):
     """Where new paths come from."""
     manner: Manner
     """How they are drawn, unless it is said otherwise."""
+    n_loudness: int = 0
+    """Dimensions of a latent, the first ones, that are its loudness and nothing else."""
 
     @abstractmethod
     def reconstruct(self, waveforms: Tensor) -> Tensor:
@@ -158,14 +160,21 @@ def note_sources(stretches: Iterable[Drawn], note: Callable[[Drawn], None] | Non
 
 
 def generate_stretches(
-    voice: Voice, n_samples: int, *, seed: int, number: int, note: Callable[[Drawn], None] | None = None
+    voice: Voice,
+    n_samples: int,
+    *,
+    seed: int,
+    number: int,
+    whole: bool = False,
+    note: Callable[[Drawn], None] | None = None,
 ) -> Iterator[Tensor]:
     """New sound: number `number`, from 1, of those that a seed gives. → blocks of `n_samples` in all, on the CPU.
 
     Args:
+        whole: it begins and ends as training sounds do.
         note: told of every stretch of its path, where that is from.
     """
-    drawn = voice.draw_stretches(voice.count_points(n_samples), seed * SEEDS_APART + number)
+    drawn = voice.draw_stretches(voice.count_points(n_samples), seed * SEEDS_APART + number, whole=whole)
     return voice.render_stretches(note_sources(drawn, note), n_samples)
 
 

@@ -32,6 +32,42 @@ def test_a_call_has_its_own_folder_and_a_record(command_line, run_dir, make_soun
     _a_call_that_fails_leaves_no_folder(command_line, run_dir)
     _a_call_writes_over_nothing_and_mixes_with_nothing(command_line, run_dir)
     _the_record_suffices_to_make_every_file_again(command_line, run_dir, make_sounds)
+    _every_mode_makes_what_it_says(command_line, run_dir)
+    _what_a_mode_has_no_use_for_is_refused(command_line)
+
+
+def _every_mode_makes_what_it_says(command_line, run_dir):
+    command_line.run("generate", "run=last", "n=2", "duration_s=auto")
+    command_line.run("generate", "run=last", "mode=continue", "n=2", "duration_s=0.5")
+    command_line.run("generate", "run=last", "mode=vary", "n=1", "duration_s=0.5", "strength=0")
+    command_line.run("generate", "run=last", "mode=blend", "n=1", "duration_s=0.5", "share=0.3")
+    command_line.run("generate", "run=last", "mode=loop", "n=1", "duration_s=1")
+    folders = {
+        mode: run_dir / "generated" / f"{mode}_seed_0" for mode in ("sample", "continue", "vary", "blend", "loop")
+    }
+    records = {mode: json.loads((folder / "generated.json").read_text()) for mode, folder in folders.items()}
+    assert records["sample"]["duration_s"] == "auto"
+    assert (records["vary"]["strength"], records["blend"]["share"]) == (0, 0.3)
+    given = soundfile.read(records["continue"]["files"][0]["sources"][0])[0]
+    continued = soundfile.read(folders["continue"] / "sound_001.wav")[0]
+    assert len(given) < len(continued) <= len(given) + 0.5 * RATE_HZ
+    n_kept = len(continued) - round(0.7 * RATE_HZ)
+    assert np.abs(continued[:n_kept] - given[:n_kept]).max() < 2e-3
+    assert soundfile.info(folders["vary"] / "sound_001.wav").frames == round(0.5 * RATE_HZ)
+    assert len(records["blend"]["files"][0]["sources"]) == 2
+
+
+def _what_a_mode_has_no_use_for_is_refused(command_line):
+    text = command_line.run("generate", "run=last", "mode=loop", "source=.", code=1)
+    assert "source=. has no use with mode=loop" in text
+    text = command_line.run("generate", "run=last", "mode=vary", "duration_s=auto", code=1)
+    assert "duration_s=auto has no use with mode=vary: give seconds" in text
+    text = command_line.run("generate", "run=last", "duration_s=soon", code=1)
+    assert "duration_s=soon is not allowed: give seconds, such as 4, or auto" in text
+    text = command_line.run("generate", "run=last", "mode=blend", "loudness=second", code=1)
+    assert "it has no loudness of its own" in text
+    text = command_line.run("generate", "run=last", "mode=vary", "strength=2", code=1)
+    assert "strength=2.0 is out of range: allowed is at least 0 and at most 1" in text
 
 
 def _a_call_writes_over_nothing_and_mixes_with_nothing(command_line, run_dir):

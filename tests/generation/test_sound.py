@@ -2,7 +2,6 @@ import pytest
 import soundfile
 import torch
 
-from sda.audio.mel import LogMel
 from sda.generation.mel_voice import MelVoice
 from sda.generation.previews import PreviewRenderer
 from sda.generation.spectral_voice import SpectralVoice
@@ -15,50 +14,7 @@ from sda.generation.voice import (
     morph_stretches,
     reconstruct_sound,
 )
-from sda.models.mel_vae import MelVAE
-from sda.models.spectral_vae import SpectralVAE
-
-RATE_HZ = 16000
-
-
-@pytest.fixture(scope="module")
-def features():
-    return LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32)
-
-
-@pytest.fixture(scope="module")
-def sound():
-    """Two seconds of noise whose level rises and falls, so that it matters where a stretch begins."""
-    torch.manual_seed(1)
-    time_s = torch.arange(2 * RATE_HZ) / RATE_HZ
-    return torch.randn(2 * RATE_HZ) * 0.1 * (1.1 + torch.sin(5.0 * time_s))
-
-
-@pytest.fixture(scope="module")
-def mel_voice(features, sound):
-    torch.manual_seed(0)
-    model = MelVAE(32, features.n_frames(4000), 8)
-    training = [features.hear(sound.unfold(0, 4000, 4000))]
-    model.fit(training)
-    voice = MelVoice(model.eval(), features)
-    voice.fit([TrainingSound("sound", sound)])
-    return voice
-
-
-@pytest.fixture(scope="module")
-def spectral_voice(features, sound):
-    torch.manual_seed(0)
-    model = SpectralVAE(features=features, latent_dim=8, channels=16, n_decoder_blocks=2)
-    training = [features.hear(sound.unfold(0, 4000, 4000))]
-    model.fit(training)
-    voice = SpectralVoice(model.eval(), features, stretch_points=16)
-    voice.fit([TrainingSound("first", sound[:RATE_HZ]), TrainingSound("second", sound[RATE_HZ:])])
-    return voice
-
-
-@pytest.fixture(params=["mel_voice", "spectral_voice"])
-def voice(request):
-    return request.getfixturevalue(request.param)
+from tests.generation.conftest import RATE_HZ
 
 
 @pytest.mark.parametrize("n_samples", [1, 100, 4000, 4001, 50001])

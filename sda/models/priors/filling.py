@@ -12,20 +12,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sda.models.priors.matching import Matcher, Noise, Slots, deal_nothing
+from sda.models.priors.matching import Matcher, Noise, Slots
 
-RADIUS = 4
+RADIUS = 6
 """Latents of a level on either side that a place is compared with."""
 LAST_RADIUS = 1
 """The same at the end of the finest level."""
 WINDOW_BLOCKS = 8
 """Latents of the coarsest level that are drawn at a time, and as many before them are looked back on."""
-AHEAD_BLOCKS = 2
+AHEAD_BLOCKS = 4
 """The same that are drawn behind them and dropped: what is kept has something that it goes on to."""
 FEWEST_NEW = 32
 """Latents that are drawn at a time at least."""
 
-FIRST_SIGMA = 10.0
+FIRST_SIGMA = 5.0
 """Deviation of the noise that a path starts from, where that of the bank is about 1."""
 COARSE_SIGMA = 0.3
 """The same where the coarsest level ends."""
@@ -85,7 +85,7 @@ class Course:
             given: what is varied, `[W, D]`: so many of the first steps are left out that `strength` of all remain.
         """
         n_steps = sum(len(stage.sigmas) for stage in self.stages)
-        n_skipped = 0 if given is None else n_steps - max(1, round(self.strength * n_steps))
+        n_skipped = 0 if given is None else n_steps - round(self.strength * n_steps)
         drawn = torch.zeros(0)
         for stage in self.stages:
             known, is_known = _take_means(values, stage.factor), fixed.view(-1, stage.factor).all(dim=1)
@@ -101,6 +101,8 @@ class Course:
             drawn = torch.where(is_known[:, None], known, base + stage.sigmas[n_skipped] * noise)
             self._descend(stage, n_skipped, drawn, is_known)
             n_skipped = 0
+        if given is not None and not len(drawn):
+            drawn = given.clone()
         seen = _find_seen(fixed)
         last = self.stages[-1]
         matcher = self.matchers(1)
@@ -108,7 +110,7 @@ class Course:
         clean, shares, places = matcher.finish(drawn[seen], noise_left, self.slots, self.n_recordings)
         drawn[seen] = torch.where(fixed[seen, None], drawn[seen], clean)
         if given is not None and self.strength < 1.0:  # what the bank does not know of it is kept in part
-            known_of_it = matcher.denoise(given[seen], noise_left, deal_nothing(given.shape[1]))
+            known_of_it = matcher.denoise(given[seen], noise_left, self.slots)
             drawn[seen] += (1.0 - self.strength) * (~fixed[seen, None]) * (given[seen] - known_of_it)
         whence, where = torch.zeros(len(values), self.n_recordings), torch.full((len(values),), -1)
         whence[seen], where[seen] = shares, places
@@ -140,7 +142,7 @@ def _find_seen(is_known: Tensor) -> slice:
 def plan(memory: int) -> list[Stage]:
     """The levels from noise to a path, the coarsest of which compares places `memory` latents long or so."""
     factor = 1
-    while memory / (2 * factor) > RADIUS:
+    while memory / factor > WINDOW_BLOCKS:
         factor *= 2
     widest = max(LAST_RADIUS, round(memory / (2 * factor)))
     if factor == 1:

@@ -33,39 +33,36 @@ class Slots:
     part: Tensor
     """What part of a latent each slot is, `[S]`."""
 
-    @property
-    def most(self) -> float:
-        """The largest part."""
-        return float(self.part.max())
+    most: float
+    """What part of a latent a recording may have before dimensions are dealt out."""
 
 
 def deal(loudness: Tensor, most: float, n_recordings: int, generator: torch.Generator) -> Slots:
-    """Deal the dimensions out by chance, so that each slot but the last has `most` of what is heard of a latent.
+    """Deal the dimensions out by chance, so that each slot but the last has about `most` of what is heard of a latent.
 
     Args:
         loudness: how much is heard of each dimension, `[D]`.
         n_recordings: there are no more slots than that.
     """
-    order = torch.randperm(len(loudness), generator=generator)
     n_slots = min(n_recordings, max(1, math.ceil(1.0 / most - 1e-6)))
     if n_slots == 1:
         return deal_nothing(len(loudness))
-    energy = loudness.square()
-    energy = energy / energy.sum() if energy.sum() > 0 else torch.full_like(energy, 1.0 / len(energy))
-    left = [most] * (n_slots - 1)
-    left.append(1.0 - sum(left))
+    energy = loudness.double().square() + 1e-12
+    energy /= energy.sum()
+    left = torch.full((n_slots,), most, dtype=torch.float64)
+    left[-1] = 1.0 - most * (n_slots - 1)
     slot = torch.zeros(len(loudness), dtype=torch.int64)
-    for dim in order.tolist():
-        chosen = max(range(n_slots), key=lambda number: left[number])
+    for dim in energy.argsort(descending=True, stable=True).tolist():  # the loudest first: what is left fits anywhere
+        chosen = int(torch.multinomial(left.clamp(min=0.0) ** 2 + 1e-12, 1, generator=generator))
         slot[dim] = chosen
-        left[chosen] -= float(energy[dim])
-    part = torch.zeros(n_slots).index_add_(0, slot, energy.float())
-    return Slots(slot, part)
+        left[chosen] -= energy[dim]
+    part = torch.zeros(n_slots, dtype=torch.float64).index_add_(0, slot, energy)
+    return Slots(slot, part.float(), most)
 
 
 def deal_nothing(n_dims: int) -> Slots:
     """One slot for all: a recording may have all of a latent."""
-    return Slots(torch.zeros(n_dims, dtype=torch.int64), torch.ones(1))
+    return Slots(torch.zeros(n_dims, dtype=torch.int64), torch.ones(1), 1.0)
 
 
 class Noise(NamedTuple):

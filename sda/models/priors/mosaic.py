@@ -134,13 +134,25 @@ class Mosaic(Prior):
         self._matchers = {}
 
     def _find_edge(self, recording: int, side: int) -> Tensor:
-        """The silence before or behind a recording, `[D, …]`, as it is in the bank."""
-        n_latents, own = int(self.edges[recording, side]), (self.rows.owner == recording).nonzero()[:, 0]
-        order = self.rows.place[own].argsort(stable=True)
-        places = self.rows.place[own][order]
-        first = order[places.diff(prepend=places[:1] - 1) > 0]  # what a row was continued with is there twice
-        chosen = own[first[:n_latents] if side == 0 else first[-n_latents:]]
-        return self.rows.latents[chosen].T
+        """The silence before or behind a recording, `[D, …]`: its own, and that of its neighbour in the row.
+
+        Both together, as a pause is: what follows a part of it may be more of it.
+        """
+        rows, step = self.rows, -1 if side == 0 else 1
+        own = (rows.owner == recording).nonzero()[:, 0]
+        places = rows.place[own]
+        outermost = own[places == (places.amin() if side == 0 else places.amax())].tolist()
+        longest = torch.zeros(0, dtype=torch.int64)
+        for place in outermost:  # what a row was continued with is there twice, and may be cut off
+            inner, outer = place - step * (int(self.edges[recording, side]) - 1), place
+            while 0 <= outer + step < len(rows.row) and rows.row[outer + step] == rows.row[place]:
+                neighbour = int(rows.owner[outer + step])
+                if abs(outer + step - place) > int(self.edges[neighbour, 1 - side]) or neighbour == recording:
+                    break
+                outer += step
+            found = torch.arange(min(inner, outer), max(inner, outer) + 1)
+            longest = found if len(found) > len(longest) else longest
+        return rows.latents[longest].T
 
     def _set_out(self, generator: torch.Generator, manner: Manner, strength: float = 1.0) -> Course:
         """What the windows of a path have in common."""

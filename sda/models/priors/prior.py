@@ -135,7 +135,7 @@ class Prior(ABC):
         generator = torch.Generator().manual_seed(seed)
         chosen, change = torch.rand(2, generator=generator).tolist()
         length = int(self.lengths[int(chosen * len(self.lengths))])
-        return max(1, int(length * (0.9 + 0.2 * change)))
+        return max(1, int(length * (0.9 + 0.2 * change) + 0.5))
 
 
 def check_names(names: Any) -> list[str]:

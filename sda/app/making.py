@@ -1,0 +1,240 @@
+"""What each mode of `generate.py` makes: from its configuration and given sound files to sounds, one by one."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from sda.app.generated import Made
+from sda.audio.io import read_mono
+from sda.config.schema import AUTO_LENGTH, GenerateConfig, GenerateMode
+from sda.errors import DataError
+from sda.generation.modes import (
+    Loudness,
+    blend,
+    continue_stretches,
+    fade_ends,
+    loop_stretches,
+    vary_stretches,
+)
+from sda.generation.provenance import Provenance
+from sda.generation.voice import (
+    SEEDS_APART,
+    Voice,
+    encode_path,
+    generate_stretches,
+    morph_stretches,
+    reconstruct_stretches,
+)
+
+LONGEST_GIVEN_S = 30.0
+"""Of a sound that is continued, what is taken: its end."""
+LONGEST_LOOP_S = 600.0
+SILENT_DBFS = -60.0
+"""A new sound quieter than this throughout is silent, where the corpus was brought to −20 dBFS."""
+LEAST_OF_PEAK = 10 ** (-60 / 20)
+"""What lies so far below the loudest sample at the end of a sound is the silence behind it."""
+MOST_DRAWS = 5
+"""Times that a sound is drawn before it is taken as it is, silent or not."""
+SILENT_DRAWS_APART = 7919
+"""A prime: what is drawn in place of a silent sound is no other sound of the same seed."""
+
+NEEDS_NONE = (GenerateMode.sample, GenerateMode.loop)
+"""Modes that start from no given sound."""
+NEED_TWO = (GenerateMode.interpolate, GenerateMode.blend)
+"""Modes that start from two."""
+ONE_A_SOURCE = (GenerateMode.reconstruct,)
+"""Modes that make one sound of each source."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for."""
+
+    voice: Voice
+    sources: list[str]
+    config: GenerateConfig
+    gain: float
+    """What is read is made louder by this factor: as loud as the model knows it."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Of all sound."""
+        return self.voice.features.sample_rate_hz
+
+    @property
+    def n_samples(self) -> int:
+        """The length that was given; the default's where it is drawn."""
+        duration_s = self.config.duration_s
+        return max(1, round((4.0 if duration_s == AUTO_LENGTH else float(duration_s)) * self.rate_hz))
+
+    def note(self) -> Provenance:
+        """Collects the sources of one sound."""
+        return Provenance(self.voice.prior.names, self.voice.hop_samples / self.rate_hz)
+
+    def choose(self, number: int) -> str:
+        """The source of a sound by its number."""
+        return self.sources[(number - 1) % len(self.sources)]
+
+    def choose_pair(self, number: int) -> list[str]:
+        """One source and the next; after the last comes the first."""
+        return [self.sources[(number - 1 + place) % len(self.sources)] for place in (0, 1)]
+
+    def follow(self, path: str) -> Tensor:
+        """The path of a source's beginning, `[D, K]`."""
+        return encode_path(self.voice, _read(self, path), self.voice.count_points(self.n_samples))
+
+
+def make(order: Order) -> Iterator[Made]:
+    """The sounds of an order, each made while it is asked for."""
+    return _MAKERS[order.config.mode](order)
+
+
+def _sample(order: Order) -> Iterator[Made]:
+    voice, config = order.voice, order.config
+    is_auto = config.duration_s == AUTO_LENGTH
+    for number in range(1, config.n + 1):
+        for n_silent in range(MOST_DRAWS):
+            place, provenance = number + SILENT_DRAWS_APART * n_silent, order.note()
+            n_samples = order.n_samples
+            if is_auto:
+                n_samples = voice.prior.draw_length(config.seed * SEEDS_APART + place) * voice.hop_samples
+            sound, is_heard = _listen(
+                generate_stretches(voice, n_samples, seed=config.seed, number=place, whole=is_auto, note=provenance.add)
+            )
+            if is_heard:
+                break
+        yield Made(fade_ends(sound, n_samples, order.rate_hz), [], provenance, n_silent)
+
+
+def _continue(order: Order) -> Iterator[Made]:
+    for number in range(1, order.config.n + 1):
+        source, provenance = order.choose(number), order.note()
+        given = _read_end(order, source)
+        sound = continue_stretches(
+            order.voice, given, order.n_samples, seed=order.config.seed, number=number, note=provenance.add
+        )
+        yield Made(sound, [source], provenance)
+
+
+def _vary(order: Order) -> Iterator[Made]:
+    for number in range(1, order.config.n + 1):
+        source, provenance = order.choose(number), order.note()
+        n_heard = sum(len(block) for block in _read(order, source))
+        sound = vary_stretches(
+            order.voice, order.follow(source), n_heard, order.config.strength,
+            seed=order.config.seed, number=number, note=provenance.add,
+        )  # fmt: skip
+        yield Made(sound, [source], provenance if order.config.strength else None)
+
+
+def _blend(order: Order) -> Iterator[Made]:
+    loudness, hop = Loudness(order.config.loudness.value), order.voice.hop_samples
+    if loudness is not Loudness.mix and order.voice.n_loudness == 0:
+        raise DataError(f"loudness={loudness.value} is not possible with this model: it has no loudness of its own.")
+    for number in range(1, order.config.n + 1):
+        pair = order.choose_pair(number)
+        first, second = (order.follow(source) for source in pair)
+        path = blend(first, second, order.config.share, loudness, order.voice.n_loudness)
+        n_samples = min(order.n_samples, path.shape[1] * hop)
+        yield Made(order.voice.render_stretches([path], n_samples), pair)
+
+
+def _loop(order: Order) -> Iterator[Made]:
+    if order.n_samples > LONGEST_LOOP_S * order.rate_hz:
+        raise DataError(
+            f"duration_s={order.config.duration_s} is too long for mode=loop: up to {LONGEST_LOOP_S:g} s go round."
+        )
+    for number in range(1, order.config.n + 1):
+        provenance = order.note()
+        sound = loop_stretches(order.voice, order.n_samples, seed=order.config.seed, number=number, note=provenance.add)
+        yield Made(sound, [], provenance)
+
+
+def _reconstruct(order: Order) -> Iterator[Made]:
+    for source in order.sources[: order.config.n]:
+        n_heard = sum(len(block) for block in _read(order, source))
+        yield Made(reconstruct_stretches(order.voice, _read(order, source), n_heard), [source])
+
+
+def _interpolate(order: Order) -> Iterator[Made]:
+    """From one source to the next, each for the whole length; the last one goes back to the first.
+
+    The two paths are held, as they may be gone along backwards: for an hour, some 40 MB.
+    """
+    n_points = order.voice.count_points(order.n_samples)
+    for number in range(1, order.config.n + 1):
+        pair = order.choose_pair(number)
+        start, end = (order.follow(source) for source in pair)
+        path = morph_stretches(start, end, n_points)
+        yield Made(order.voice.render_stretches(path, order.n_samples), pair)
+
+
+_MAKERS: dict[GenerateMode, Callable[[Order], Iterator[Made]]] = {
+    GenerateMode.sample: _sample,
+    GenerateMode["continue"]: _continue,
+    GenerateMode.vary: _vary,
+    GenerateMode.blend: _blend,
+    GenerateMode.loop: _loop,
+    GenerateMode.reconstruct: _reconstruct,
+    GenerateMode.interpolate: _interpolate,
+}
+
+
+def _listen(stretches: Iterator[Tensor]) -> tuple[Iterator[Tensor], bool]:
+    """A sound, and whether anything of it is louder than near-silence; it is made no further than that is known."""
+    kept = []
+    for block in stretches:
+        kept.append(block)
+        if len(block) and float(block.square().mean()) >= 10 ** (SILENT_DBFS / 10):
+            return chain(kept, stretches), True
+    return iter(kept), False
+
+
+def _read(order: Order, path: str) -> Iterator[Tensor]:
+    """The beginning of a file, block by block, as loud as the model knows it.
+
+    Raises:
+        DataError: it cannot be decoded, or has less sound than a spectrogram's first frame needs.
+    """
+    n_left = order.n_samples
+    for block in read_mono(path, order.rate_hz):
+        own = torch.from_numpy(block[:n_left])
+        n_left -= len(own)
+        yield order.gain * own
+        if n_left == 0:
+            break
+    _refuse_too_short(order, path, order.n_samples - n_left)
+
+
+def _read_end(order: Order, path: str) -> Tensor:
+    """The end of a file, `[T]`, without the silence behind it.
+
+    Raises:
+        DataError: as `_read`.
+    """
+    most = math.ceil(LONGEST_GIVEN_S * order.rate_hz)
+    kept: deque[Tensor] = deque()
+    n_kept = 0
+    for block in read_mono(path, order.rate_hz):
+        kept.append(torch.from_numpy(block.copy()))
+        n_kept += len(block)
+        while n_kept - len(kept[0]) >= most:
+            n_kept -= len(kept.popleft())
+    found = torch.cat(list(kept))[-most:] if kept else torch.zeros(0)
+    loud = (found.abs() > LEAST_OF_PEAK * found.abs().max()).nonzero() if len(found) else found
+    found = found[: int(loud[-1]) + 1] if len(loud) else found
+    _refuse_too_short(order, path, len(found))
+    return order.gain * found
+
+
+def _refuse_too_short(order: Order, path: str, n_samples: int) -> None:
+    least = max(
+        order.voice.features.n_fft // 2 + 1, order.voice.hop_samples if order.config.mode.value == "continue" else 0
+    )
+    if n_samples < least:
+        raise DataError(f"{path}: {n_samples} samples are too few: {least} are needed. Take a longer sound.")

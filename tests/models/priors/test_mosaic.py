@@ -1,0 +1,168 @@
+import pytest
+import torch
+
+from sda.models.priors.bank import chain
+from sda.models.priors.matching import Matcher, deal, sum_diagonals
+from sda.models.priors.mosaic import Mosaic
+from sda.models.priors.prior import Manner, Recording, join
+
+D = 8
+SILENCE = -6.0
+
+
+def walk(n_latents, seed):
+    noise = torch.randn(D, n_latents + 40, generator=torch.Generator().manual_seed(seed))
+    return 3.0 * torch.nn.functional.avg_pool1d(noise[None], 9, stride=1)[0][:, 20 : 20 + n_latents]
+
+
+def one_shot(length, seed):
+    """An event with silence around it, as a voice hears it: two latents before it, four behind it."""
+    latents = torch.full((D, length + 6), SILENCE)
+    latents[:, 2 : 2 + length] = walk(length, seed) + 2.0
+    return Recording(f"{seed}.wav", latents, lead=2, tail=4, start=-2)
+
+
+@pytest.fixture(scope="module")
+def stream():
+    prior = Mosaic(D)
+    prior.fit([Recording(f"{seed}.wav", walk(90, seed)) for seed in range(8)])
+    return prior
+
+
+@pytest.fixture(scope="module")
+def one_shots():
+    prior = Mosaic(D)
+    prior.fit([one_shot(18, seed) for seed in range(10)])
+    return prior
+
+
+@pytest.mark.parametrize("radius", [0, 1, 3, 9])
+def test_sums_along_diagonals(radius):
+    values = torch.randn(7, 11)
+    expected = torch.zeros_like(values)
+    for row in range(7):
+        for column in range(11):
+            for step in range(-radius, radius + 1):
+                if 0 <= row + step < 7 and 0 <= column + step < 11:
+                    expected[row, column] += values[row + step, column + step]
+    torch.testing.assert_close(sum_diagonals(values, radius), expected)
+
+
+def test_without_novelty_a_path_follows_one_recording_at_a_time(stream):
+    drawn = join(stream.sample(300, 0, Manner(novelty=0.0)))
+    assert drawn.shares.amax(dim=1).mean() > 0.95
+    known = torch.cat([walk(90, seed) for seed in range(8)], dim=1)
+    assert torch.cdist(drawn.path.T, known.T).amin(dim=1).median() < 0.1
+
+
+def test_with_more_novelty_a_recording_has_less_of_a_latent_and_paths_lie_further_from_all(stream):
+    known = torch.cat([walk(90, seed) for seed in range(8)], dim=1)
+    shares, distances = [], []
+    for novelty in (0.0, 0.5, 1.0):
+        drawn = join(stream.sample(300, 0, Manner(novelty=novelty)))
+        shares.append(drawn.shares.amax(dim=1).mean().item())
+        distances.append(torch.cdist(drawn.path.T, known.T).amin(dim=1).median().item())
+    assert shares == sorted(shares, reverse=True)
+    assert shares[1] < 0.75
+    assert distances == sorted(distances)
+
+
+def test_the_shares_of_a_latent_are_all_of_it(stream):
+    drawn = join(stream.sample(200, 1, Manner()))
+    torch.testing.assert_close(drawn.shares.sum(dim=1), torch.ones(200))
+    assert (drawn.shares >= 0).all()
+
+
+def test_the_sources_are_where_the_path_says(stream):
+    """Without novelty, what the largest source holds at the place that is told is what was drawn."""
+    drawn = join(stream.sample(200, 3, Manner(novelty=0.0)))
+    sure = drawn.shares.amax(dim=1) > 0.99
+    assert sure.float().mean() > 0.8
+    told = torch.stack(
+        [walk(90, int(n))[:, place] for n, place in zip(drawn.shares.argmax(dim=1), drawn.places, strict=True)], dim=1
+    )
+    assert (drawn.path - told)[:, sure].square().mean().sqrt() < 0.1
+
+
+def test_one_shots_begin_and_end(one_shots):
+    """A whole sound begins at once and ends in silence; a longer path is a row of events with pauses."""
+    for seed in range(6):
+        path = join(one_shots.sample(18, seed, Manner(), whole=True)).path.mean(dim=0)
+        assert path[0] > SILENCE / 2, "it begins with its first latent"
+        assert (path > SILENCE / 2).float().mean() > 0.6
+    level = join(one_shots.sample(600, 0, Manner())).path.mean(dim=0)
+    silent = (level < SILENCE / 2).float()
+    assert 0.05 < silent.mean() < 0.45, "the bank's share is a quarter"
+    assert 10 < int((silent.diff() < 0).sum()) < 50, "events that begin"
+    runs = torch.tensor([len(run) for run in "".join("s" if one else "." for one in silent).split(".") if run])
+    assert runs.max() < 20, "silence does not stay"
+
+
+def test_a_stream_is_never_silent_and_never_jumps(stream):
+    path = join(stream.sample(1000, 0, Manner())).path
+    known = torch.stack([walk(90, seed) for seed in range(8)])
+    steps, real = (one.diff(dim=-1).square().sum(dim=-2).sqrt().flatten() for one in (path, known))
+    assert steps.quantile(0.9) < 1.5 * real.quantile(0.99)
+    joints = steps[63::64]
+    assert joints.mean() < 2.0 * steps.mean(), "where one window follows another"
+
+
+def test_what_ends_is_followed_by_what_begins():
+    recordings = [
+        one_shot(10, 0),
+        one_shot(10, 1),
+        Recording("cut", walk(30, 5), tail=4),
+        Recording("cut 2", walk(9, 6)),
+    ]
+    rows = chain(recordings, [0, 1, 2, 3], seed=0)
+    assert len(rows.row.unique()) == 2
+    after = {
+        int(rows.owner[i]): int(rows.owner[i + 1])
+        for i in range(len(rows.row) - 1)
+        if rows.row[i] == rows.row[i + 1] and rows.owner[i] != rows.owner[i + 1]
+    }
+    assert set(after) >= {2}
+    assert after[2] in {0, 1}
+    assert 3 not in after
+
+
+def test_dimensions_are_dealt_out_by_what_is_heard_of_them():
+    loudness = torch.tensor([3.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
+    for seed in range(5):
+        slots = deal(loudness, 0.6, 10, torch.Generator().manual_seed(seed))
+        assert len(slots.part) == 2
+        torch.testing.assert_close(slots.part.sum(), torch.tensor(1.0))
+        assert abs(float(slots.part[0]) - 0.6) < 0.2
+    assert len(deal(loudness, 0.2, 3, torch.Generator().manual_seed(0)).part) == 3, "no more than recordings"
+
+
+def test_memory_decides_how_long_a_path_stays_with_what_it_quotes():
+    """Long tones with a rise and fall: with memory they last, without it they are cut up."""
+    prior = Mosaic(D)
+    prior.fit([Recording(str(seed), walk(400, seed)) for seed in range(4)])
+
+    def stays(memory):
+        drawn = join(prior.sample(600, 0, Manner(novelty=0.0, memory=memory)))
+        goes_on = (drawn.places.diff() == 1) & (drawn.shares.argmax(dim=1).diff() == 0)
+        return goes_on.float().mean().item()
+
+    assert stays(64) > stays(4)
+
+
+def test_a_gap_is_filled_from_both_sides(stream):
+    path = walk(90, 3)
+    for seed in range(4):
+        filled = join(stream.continue_(path[:, :40], 12, seed, Manner(novelty=0.0), future=path[:, 52:])).path
+        whole = torch.cat([path[:, :40], filled, path[:, 52:]], dim=1)
+        steps = whole.diff(dim=1).square().sum(dim=0).sqrt()
+        assert steps[39:52].max() < 2.0 * path.diff(dim=1).square().sum(dim=0).sqrt().max()
+
+
+def test_the_cost_is_bounded_by_the_bank(monkeypatch):
+    monkeypatch.setattr(Mosaic, "most_latents", 1000)
+    prior = Mosaic(D)
+    prior.fit([Recording(str(seed), walk(3000, seed)) for seed in range(5)])
+    assert len(prior.rows.latents) <= 1000
+    assert set(prior.rows.owner.tolist()) == set(range(5))
+    assert prior.lengths.tolist() == [3000] * 5
+    assert isinstance(prior._match(1), Matcher)
