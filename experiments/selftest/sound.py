@@ -10,10 +10,12 @@ from sda.audio.inversion import log_mel_to_waveform
 from sda.audio.mel import LogMel
 from sda.bootstrap import Estimate
 from sda.evaluation.baselines import draw_noise, make_silence, play_back, shuffle_grains
+from sda.evaluation.findings import Evidence
 from sda.evaluation.reconstruction import log_mel_l1_db
 from sda.evaluation.search import PatchFeatures, find_nearest
 from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread
-from sda.evaluation.suite import Material, assess_memorisation, assess_resemblance, list_embeddings
+from sda.evaluation.suite import Material, assess_memorisation, assess_resemblance, assess_whole, list_embeddings
+from sda.evaluation.verdict import find_case
 
 LENGTH_S = 2.0
 N_SOUNDS = 24
@@ -34,6 +36,8 @@ class Row:
     replay: Estimate
     collage: Estimate
     doubt: str
+    case: str
+    """What a verdict holds against its silence, likeness or form: `silent`, `unlike`, `deformed`; empty if nothing."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ def judge_baselines(parts: Parts, tell: Callable[[str], None] = lambda _: None) 
         memorisation = assess_memorisation(material)
         found = {key: assess_resemblance(material, one) for key, one in list_embeddings(rate_hz).items()}
         scored = {key: one.likeness for key, one in found.items() if one.likeness is not None}
+        form, silence = assess_whole(material)
+        case = find_case(Evidence(likeness=scored, form=form, silence=silence))
         rows.append(
             Row(
                 name=name,
@@ -87,6 +93,7 @@ def judge_baselines(parts: Parts, tell: Callable[[str], None] = lambda _: None) 
                 replay=memorisation.replay.rate,
                 collage=memorisation.collage.rate,
                 doubt=memorisation.replay.doubt,
+                case=case if case in ("silent", "unlike", "deformed") else "",
             )
         )
     return rows
@@ -105,6 +112,9 @@ def list_expectations(rows: Sequence[Row]) -> list[tuple[str, bool]]:
         ("white noise is no replay", noise.replay.value <= 0.1),
         ("the mean mel is no replay", mean.replay.value <= 0.1),
         ("silence cannot be judged, and says so", silence.doubt != "" and not silence.mmd2),
+        ("silence is held against silence", silence.case == "silent"),
+        ("nothing is held against real sound, or against training sound played back", not real.case + replay.case),
+        ("white noise and the mean mel are unlike", noise.case == mean.case == "unlike"),
         ("white noise, silence and the mean mel reconstruct nothing", all(
             row.log_mel_l1_db > real.log_mel_l1_db + 1.0 for row in (noise, silence, mean)
         )),
@@ -123,14 +133,15 @@ def list_expectations(rows: Sequence[Row]) -> list[tuple[str, bool]]:
 def print_rows(rows: Sequence[Row]) -> list[str]:
     """The table, as Markdown."""
     heads = ["sound", "log-mel L1 to held-out, dB", "MMD² ratio, hand-made", "MMD² ratio, aisfx", "coverage"]
-    heads += ["replay rate", "collage rate"]
+    heads += ["replay rate", "collage rate", "held against it"]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in rows:
         ratios = [str(row.ratio[key]) if key in row.ratio else "too few to tell" for key in ("hand_made", "aisfx")]
         coverage = "" if row.coverage is None else f"{row.coverage:.2f}"
         replay = f"{row.replay} {'(!)' if row.doubt else ''}".strip()
         lines.append(
-            f"| {row.name} | {row.log_mel_l1_db:.1f} | {' | '.join(ratios)} | {coverage} | {replay} | {row.collage} |"
+            f"| {row.name} | {row.log_mel_l1_db:.1f} | {' | '.join(ratios)} | {coverage} | {replay} | {row.collage} "
+            f"| {row.case} |"
         )
     return lines
 

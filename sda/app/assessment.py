@@ -1,7 +1,9 @@
 """A trained model, or a folder of sound, assessed: everything that `evaluate.py` measures, as data."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,9 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sda.app.builders import count_chunk_samples
-from sda.app.subject import Reconstruction, Subject, collect_pieces, encode_clips, reconstruct, vary
-from sda.bootstrap import Estimate
+from sda.app.subject import (
+    Reconstruction,
+    Subject,
+    collect_pieces,
+    collect_whole,
+    encode_clips,
+    reconstruct,
+    vary,
+)
 from sda.evaluation.embedding import HandMadeEmbedding, standardise
+from sda.evaluation.findings import Evidence
+from sda.evaluation.form_comparison import Form, Silence
 from sda.evaluation.latents import LatentSpace, arrange_neighbours, describe_latents, project
 from sda.evaluation.memorisation import WINDOW_S
 from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread
@@ -21,11 +32,12 @@ from sda.evaluation.suite import (
     Resemblance,
     assess_memorisation,
     assess_resemblance,
+    assess_whole,
     choose_window_s,
     list_embeddings,
 )
-from sda.evaluation.verdict import Evidence, Verdict, judge
-from sda.generation.voice import generate_sound
+from sda.evaluation.verdict import Verdict, judge
+from sda.generation.voice import generate_sound, reconstruct_sound
 from sda.models.latents import Posterior
 
 MOST_ENCODED = 400
@@ -66,6 +78,9 @@ class Assessment:
     material: Material
     memorisation: Memorisation
     resemblance: dict[str, Resemblance]
+    form: Form
+    silence: dict[str, Silence]
+    """By kind: `generated`, `rebuilt` and `real`."""
     verdict: Verdict
     reconstruction: Reconstruction | None = None
     latents: LatentSpace | None = None
@@ -80,7 +95,8 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
         DataError: a sound file is gone or has changed.
     """
     rate_hz = subject.features.sample_rate_hz
-    train, held_out = (collect_pieces(pieces, subject.corpus) for pieces in (subject.split.train, subject.split.val))
+    sides = {"train": subject.split.train, "held_out": subject.split.val}
+    train, held_out = (collect_pieces(pieces, subject.corpus) for pieces in sides.values())
     reconstruction, rebuilt = reconstruct(
         subject, effort.max_clips, advance=lambda share: stage("reconstructing", 0.4 * share)
     )
@@ -89,12 +105,18 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
     for number in range(1, effort.n_generated + 1):
         waveform = generate_sound(subject.voice, n_samples, seed=seed, number=number)
         generated.append(Sound(f"generated {number}", waveform))
-        stage("generating", 0.4 + 0.25 * number / effort.n_generated)
+        stage("generating", 0.4 + 0.15 * number / effort.n_generated)
+    stretches = choose_stretches(train, effort.n_generated, n_samples)
+    floor = []
+    for number, stretch in enumerate(stretches, start=1):
+        floor.append(stretch._replace(waveform=rebuild(subject, stretch.waveform)))
+        stage("rebuilding training sound", 0.55 + 0.1 * number / len(stretches))
     window_s = choose_window_s(train, generated, rate_hz)
     controls = {"augmented": vary(train, subject.config, seed, window_s), "reconstructed": rebuilt}
     groups = [subject.group_of.get(piece.path, piece.path) for piece in subject.split.train]
-    material = Material(rate_hz, train, held_out, generated, groups, controls)
-    memorisation, resemblance = _assess_sound(material, material, seed, stage)
+    whole = {side: collect_whole(pieces, subject.corpus) for side, pieces in sides.items()}
+    material = Material(rate_hz, train, held_out, generated, groups, controls, floor, whole)
+    heard = _assess_sound(material, material, seed, stage)
     stage("looking at the latent space", 0.92)
     n_chunk = count_chunk_samples(subject.config)
     windows = spread(list_windows(train, n_chunk, n_chunk), MOST_ENCODED)
@@ -106,18 +128,15 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
         if effort.with_map
         else ([], 0.0)
     )
-    evidence = Evidence(
-        replay_rate=memorisation.replay.rate,
-        collage_rate=memorisation.collage.rate,
-        replay_doubt=memorisation.replay.doubt,
+    evidence = replace(
+        heard.list_evidence(),
         skill_train=reconstruction.skill.get("train"),
         skill_held_out=reconstruction.skill.get("held_out"),
         error_ratio=reconstruction.error_ratio,
-        likeness=_list_ratios(resemblance),
         n_held_out_files=reconstruction.n_files["held_out"],
         weakness=subject.split.weakness,
     )
-    return Assessment(material, memorisation, resemblance, judge(evidence), reconstruction, latents, points, share)
+    return Assessment(material, *heard, judge(evidence), reconstruction, latents, points, share)
 
 
 def assess_folders(material: Material, halves: Material, seed: int, stage: Stage = lambda _, __: None) -> Assessment:
@@ -127,7 +146,7 @@ def assess_folders(material: Material, halves: Material, seed: int, stage: Stage
         material: all real sound; replays are looked for in all of it.
         halves: the same with real sound in two parts, so that real can be compared with real.
     """
-    memorisation, resemblance = _assess_sound(material, halves, seed, stage)
+    heard = _assess_sound(material, halves, seed, stage)
     stage("drawing the map", 0.92)
     window = round(WINDOW_S * material.sample_rate_hz)
     embedding = HandMadeEmbedding(material.sample_rate_hz)
@@ -136,19 +155,60 @@ def assess_folders(material: Material, halves: Material, seed: int, stage: Stage
         return standardise(embedding(reference), embedding(clips), n_parts=embedding.n_parts)[0]
 
     points, share = draw_map(material, window, encode, seed)
-    evidence = Evidence(
-        replay_rate=memorisation.replay.rate,
-        collage_rate=memorisation.collage.rate,
-        replay_doubt=memorisation.replay.doubt,
-        likeness=_list_ratios(resemblance),
-        n_held_out_files=memorisation.replay.n_null_files,
-    )
-    return Assessment(material, memorisation, resemblance, judge(evidence), points=points, variance_share=share)
+    evidence = replace(heard.list_evidence(), n_held_out_files=heard.memorisation.replay.n_null_files)
+    verdict = judge(evidence)
+    return Assessment(material, *heard, verdict, points=points, variance_share=share)
 
 
-def _assess_sound(
-    material: Material, halves: Material, seed: int, stage: Stage
-) -> tuple[Memorisation, dict[str, Resemblance]]:
+def choose_stretches(sounds: Sequence[Sound], n: int, n_samples: int) -> list[Sound]:
+    """Stretches of so many sounds that they are as much sound as `n` of `n_samples`, one of each sound.
+
+    Of more sounds where they are short, of fewer, longer, where there are fewer; spread evenly over sounds and places.
+    """
+    if not sounds:
+        return []
+    usual = sum(min(len(sound.waveform), n_samples) for sound in sounds) / len(sounds)
+    chosen = spread(sounds, max(n, math.ceil(n * n_samples / max(usual, 1.0))))
+    longest = max(n_samples, math.ceil(n * n_samples / len(chosen)) if len(chosen) < n else 0)
+    stretches = []
+    for number, sound in enumerate(chosen):
+        start = max(0, len(sound.waveform) - longest) * number // max(1, len(chosen) - 1)
+        stretches.append(Sound(sound.name, sound.waveform[start : start + longest], sound.start_s))
+    return stretches
+
+
+@torch.no_grad()
+def rebuild(subject: Subject, waveform: Tensor) -> Tensor:
+    """A stretch of sound through the latents and back, with nothing drawn anew. `[T]` → `[T]`, on the CPU."""
+    n_chunk = count_chunk_samples(subject.config)
+    if len(waveform) >= n_chunk:
+        return reconstruct_sound(subject.voice, waveform)
+    chunk = torch.nn.functional.pad(waveform, (0, n_chunk - len(waveform)))
+    return subject.voice.reconstruct(chunk[None])[0, : len(waveform)]
+
+
+class _Heard(NamedTuple):
+    """What can be measured without a model."""
+
+    memorisation: Memorisation
+    resemblance: dict[str, Resemblance]
+    form: Form
+    silence: dict[str, Silence]
+
+    def list_evidence(self) -> Evidence:
+        """What of it a verdict is made from."""
+        scored = {name: one.likeness for name, one in self.resemblance.items() if one.likeness is not None}
+        return Evidence(
+            replay_rate=self.memorisation.replay.rate,
+            collage_rate=self.memorisation.collage.rate,
+            replay_doubt=self.memorisation.replay.doubt,
+            likeness=scored,
+            form=self.form if self.form.distance else None,
+            silence=self.silence,
+        )
+
+
+def _assess_sound(material: Material, halves: Material, seed: int, stage: Stage) -> _Heard:
     total_s = sum(len(sound.waveform) for sound in material.train) / material.sample_rate_hz
     gone_through_s = 0.0
 
@@ -160,13 +220,10 @@ def _assess_sound(
     memorisation = assess_memorisation(material, seed, advance)
     resemblance = {}
     for name, embedding in list_embeddings(material.sample_rate_hz).items():
-        stage(f"comparing distributions ({name})", 0.85)
+        stage(f"comparing distributions ({name})", 0.82)
         resemblance[name] = assess_resemblance(halves, embedding, seed)
-    return memorisation, resemblance
-
-
-def _list_ratios(resemblance: dict[str, Resemblance]) -> dict[str, Estimate]:
-    return {name: one.likeness.ratio for name, one in resemblance.items() if one.likeness is not None}
+    stage("comparing form", 0.9)
+    return _Heard(memorisation, resemblance, *assess_whole(halves, seed))
 
 
 def draw_map(

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from sda.app.advice import Standing
 from sda.app.assessment import Effort, Stage, assess_folders, assess_model
 from sda.app.evaluation_lines import format_values
 from sda.app.evaluation_page import Report
@@ -28,8 +30,8 @@ from sda.app.outputs import (
 )
 from sda.app.recording import record
 from sda.app.report import print_lines
-from sda.app.runs import read_groups
-from sda.app.subject import Subject, collect_pieces
+from sda.app.runs import read_groups, read_overrides, read_summary
+from sda.app.subject import Subject, collect_pieces, collect_whole
 from sda.app.survey import build_cache, scan_given
 from sda.config.schema import EvaluateConfig
 from sda.data.cache import SoundCache
@@ -37,9 +39,10 @@ from sda.data.corpus import Corpus
 from sda.data.groups import AUTO, group_files
 from sda.data.scan import Scan, scan_file
 from sda.data.split import split_from_facts, split_scan
-from sda.errors import DataError
+from sda.errors import DamagedError, DataError
 from sda.evaluation.sounds import Sound, trim
 from sda.evaluation.suite import Material
+from sda.stored import pass_over
 
 FOLDERS = ("reference", "generated", "held_out")
 """Keys that give folders of sound."""
@@ -96,7 +99,28 @@ def evaluate_run(
     facts = describe_subject(run.run_dir, "full", epoch, config.checkpoint.value, split.weakness)
     stage("writing the page", 0.96)
     folder = claim_given(output, PAGE) if output else claim_next(default, PAGE)
-    return write_assessment(run.run_dir.name, folder, assessment, facts), folder
+    return write_assessment(run.run_dir.name, folder, assessment, facts, describe_standing(run)), folder
+
+
+def describe_standing(run: TrainedRun) -> Standing:
+    """Where a run stands that is evaluated some time after it was trained; what it does not say is not asked of it."""
+    summary, overrides = dict[str, Any](), list[str]()
+    try:
+        summary, overrides = read_summary(run.run_dir), read_overrides(run.run_dir)
+    except DamagedError as damage:
+        pass_over(damage)
+    groups = read_groups(run.run_dir)
+    epoch: int = run.checkpoint.progress["epoch"]
+    return Standing(
+        run_dir=run.run_dir,
+        config=run.config,
+        overrides=overrides,
+        epoch=epoch,
+        n_trained=max(epoch, summary.get("epochs", 0)),
+        is_finished=summary.get("status") == "finished",
+        n_recordings=len({groups.get(path, path) for path in run.checkpoint.facts["files"]}),
+        is_own=run.is_own,
+    )
 
 
 def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
@@ -120,11 +144,12 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
         hash_of = {file.path: file.sha256 for scan in scans.values() if scan is not None for file in scan.usable}
         corpus = Corpus(cache, hash_of, reference.gain_db)
         groups = group_files(reference, cache, AUTO)
+        whole = {key: _open(scan, corpus) for key, scan in scans.items()}
         material = Material(
             config.sample_rate_hz,
-            train=_open(reference, corpus),
-            held_out=_open(scans["held_out"], corpus),
-            generated=_open(generated, corpus),
+            train=_trim(whole["reference"], config.sample_rate_hz),
+            held_out=_trim(whole["held_out"], config.sample_rate_hz),
+            generated=_trim(whole["generated"], config.sample_rate_hz),
             train_groups=[groups.key_of[file.path] for file in reference.usable],
         )
         halves, weakness = material, ""
@@ -139,6 +164,9 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
             halves = replace(
                 material, train=collect_pieces(split.train, corpus), held_out=collect_pieces(split.val, corpus)
             )
+            whole |= {"reference": collect_whole(split.train, corpus), "held_out": collect_whole(split.val, corpus)}
+        kinds = {"train": "reference", "held_out": "held_out", "generated": "generated"}
+        halves = replace(halves, whole={kind: whole[key] for kind, key in kinds.items()})
         assessment = assess_folders(material, halves, config.seed, stage)
         facts = {
             "suite": "folders",
@@ -164,8 +192,11 @@ def _refuse_changed(paths: Sequence[str], known: dict[str, str], cache: SoundCac
 
 
 def _open(scan: Scan | None, corpus: Corpus) -> list[Sound]:
-    sounds = [] if scan is None else [Sound(Path(file.path).name, corpus.get(file.path)) for file in scan.usable]
-    return [trim(sound, corpus.sample_rate_hz) for sound in sounds]
+    return [] if scan is None else [Sound(Path(file.path).name, corpus.get(file.path)) for file in scan.usable]
+
+
+def _trim(sounds: Sequence[Sound], sample_rate_hz: int) -> list[Sound]:
+    return [trim(sound, sample_rate_hz) for sound in sounds]
 
 
 def _list_sound_folders(run: TrainedRun) -> list[Path]:

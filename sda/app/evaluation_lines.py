@@ -3,10 +3,11 @@
 import math
 from typing import Any
 
-from sda.app.evaluation_words import MEASURES, Wording
+from sda.app.evaluation_words import FORM_KINDS, MEASURES, Wording
 from sda.bootstrap import Estimate
+from sda.evaluation.findings import EMBEDDINGS
+from sda.evaluation.form import TRAITS
 from sda.evaluation.memorisation import WINDOW_S
-from sda.evaluation.verdict import EMBEDDINGS
 
 
 def format_values(values: dict[str, Any]) -> list[str]:
@@ -14,7 +15,7 @@ def format_values(values: dict[str, Any]) -> list[str]:
     verdict = values["verdict"]
     lines = [f"  verdict: {verdict['label']}. {verdict['headline']}"]
     lines += [f"    {finding['text']}" for finding in verdict["findings"]]
-    lines.append(f"  try next: {verdict['advice']}")
+    lines += format_advice(verdict["advice"], verdict["command"])
     lines += _format_reconstruction(values.get("reconstruction"))
     for name, figures in values["distribution"].items():
         title = f"  likeness to unheard sound, {EMBEDDINGS.get(name, name)}: "
@@ -26,6 +27,12 @@ def format_values(values: dict[str, Any]) -> list[str]:
             f"{_show(figures, 'ratio')}; density {figures['density']:.2f} ({figures['density_train']:.2f}), "
             f"coverage {figures['coverage']:.2f} ({figures['coverage_train']:.2f})"
         )
+        if "ratio_rebuilt" in figures:
+            lines.append(
+                f"    training sound through the model: ratio {_show(figures, 'ratio_rebuilt')}; density "
+                f"{figures['density_rebuilt']:.2f}, coverage {figures['coverage_rebuilt']:.2f}"
+            )
+    lines += _format_form(values["form"])
     memorisation = values["memorisation"]
     controls = ", ".join(f"{name} {one['rate']:.0%}" for name, one in memorisation["controls"].items())
     lines.append(
@@ -47,6 +54,11 @@ def format_values(values: dict[str, Any]) -> list[str]:
             f"{latents['aggregate_kl']:.0f} nats between all sounds and the prior"
         )
     return lines
+
+
+def format_advice(advice: str, command: str) -> list[str]:
+    """What to try next, and below it the command alone, so that it can be pasted."""
+    return [f"  try next: {advice}", *([f"    {command}"] if command else [])]
 
 
 def format_place(seconds: float) -> str:
@@ -92,6 +104,26 @@ def _format_reconstruction(values: dict[str, Any] | None) -> list[str]:
             lines.append(f"    {measure.term:<38}{cells}")
     if edge_hz:
         lines.append(f"    spectra are judged up to {edge_hz / 1000:.3g} kHz, where these sounds end")
+    return lines
+
+
+def _format_form(form: dict[str, Any]) -> list[str]:
+    """A table of traits by kind of sound."""
+    title = f"  form, of {form['longest_s']:.1f} s at most"
+    lines = [f"{title}: {form['too_few']}"] if form["too_few"] else []
+    kinds = [kind for kind in FORM_KINDS if form.get(kind)]
+    if not kinds:
+        return lines
+    names = [FORM_KINDS[kind] for kind in kinds]
+    lines.append(f"{title:<42}" + "".join(f"{name:>24}" for name in names))
+    for key, trait in TRAITS.items():
+        if any(key in form[kind] for kind in kinds):
+            cells = [_format_cell(form[kind], key, trait.digits) if key in form[kind] else "–" for kind in kinds]
+            lines.append(f"    {trait.term:<38}" + "".join(f"{cell:>24}" for cell in cells))
+    if "distance" in form:
+        named = {"generated": "distance", "held_out": "", "train": "distance_train", "rebuilt": "distance_rebuilt"}
+        cells = [_show(form, named[kind]) if named[kind] in form else "" for kind in kinds]
+        lines.append(f"    {'distance from held-out sounds, spreads':<38}" + "".join(f"{cell:>24}" for cell in cells))
     return lines
 
 

@@ -22,9 +22,11 @@ from sda.app.evaluation_figures import (
     show_figure,
     to_percent,
 )
-from sda.app.evaluation_words import MEASURES, Wording
+from sda.app.evaluation_words import FORM_KINDS, MEASURES, SILENT_KINDS, Wording
 from sda.app.page import render_page
-from sda.evaluation.verdict import EMBEDDINGS, LEAST_SKILL, MOST_OVERFIT, MOST_UNLIKE
+from sda.evaluation.findings import EMBEDDINGS
+from sda.evaluation.form import TRAITS
+from sda.evaluation.verdict import LEAST_SKILL, MOST_OVERFIT, MOST_UNLIKE
 from sda.printable import make_printable
 
 
@@ -105,6 +107,9 @@ SCALES = {
     "reconstruction.skill_held_out": SHARE,
     "reconstruction.error_ratio": Scale(unit="×", limit=MOST_OVERFIT),
     **{f"distribution.{name}.ratio": Scale(unit="×", limit=MOST_UNLIKE) for name in EMBEDDINGS},
+    **{f"distribution.{name}.ratio_rebuilt": Scale(unit="×") for name in EMBEDDINGS},
+    "silence.generated.near_silent_files": SHARE,
+    "silence.generated.silent_frames": SHARE,
 }
 """Of the figures that findings stand on."""
 COMPARED = {
@@ -119,6 +124,11 @@ COMPARED = {
     "distribution.hand_made.coverage": ("coverage, timbre and movement", SHARE),
     "distribution.aisfx.ratio": ("distance ratio, sound-effect network", SCALES["distribution.aisfx.ratio"]),
     "distribution.aisfx.coverage": ("coverage, sound-effect network", SHARE),
+    "distribution.hand_made.ratio_rebuilt": ("the same of training sound, rebuilt", Scale(unit="×")),
+    "distribution.aisfx.ratio_rebuilt": ("the same, sound-effect network", Scale(unit="×")),
+    "form.distance": ("form, distance in spreads of real sound", NUMBER),
+    "silence.generated.near_silent_files": ("near-silent files", SHARE),
+    "silence.generated.silent_frames": ("silence, of the time", SHARE),
     "latents.active_units": ("active latent dimensions", COUNT),
     "latents.information": ("information, nats a latent", COUNT),
 }
@@ -246,6 +256,13 @@ def _view(report: Report, number: int, sounds: SoundList, places: dict[str, list
             for row in report.listening
         ],
         "distribution": _list_resemblances(values.get("distribution", {})),
+        "has_rebuilt": any("ratio_rebuilt" in one for one in values.get("distribution", {}).values()),
+        "command": make_printable(values["verdict"].get("command", "")),
+        "form": values.get("form", {}),
+        "too_few_forms": values.get("form", {}).get("too_few", ""),
+        "form_kinds": [name for kind, name in FORM_KINDS.items() if values.get("form", {}).get(kind)],
+        "traits": _list_traits(values.get("form", {})),
+        "silence": _list_silence(values.get("silence", {})),
         "latents": latents,
         "chart": draw_latents(latents) if latents else None,
         "information": show_figure(latents or {}, "information", COUNT),
@@ -296,9 +313,31 @@ def _list_resemblances(distribution: dict[str, Any]) -> list[dict[str, Any]]:
         figures |= {key: show_figure(section, key, SHARE) for key in ("coverage", "coverage_train")}
         label = EMBEDDINGS.get(name, name)
         ratio = show_figure(section, "ratio", Scale(unit="×"))
+        figures["ratio_rebuilt"] = show_figure(section, "ratio_rebuilt", Scale(unit="×"))
         too_few = section.get("too_few") or ("" if ratio.text else "not measured")
         rows.append({"label": label, "section": section, "too_few": too_few, "ratio": ratio, **figures})
     return rows
+
+
+def _list_traits(form: dict[str, Any]) -> list[tuple[str, str, list[Figure]]]:
+    """Traits of form, then the distance: name, explanation, and a figure for each kind of sound that there is."""
+    kinds = [kind for kind in FORM_KINDS if form.get(kind)]
+    rows = [
+        (trait.term, trait.words, [show_figure(form[kind], key, Scale(digits=trait.digits)) for kind in kinds])
+        for key, trait in TRAITS.items()
+        if any(key in form[kind] for kind in kinds)
+    ]
+    if "distance" not in form:
+        return rows
+    names = {"generated": "distance", "train": "distance_train", "rebuilt": "distance_rebuilt"}
+    figures = [show_figure(form, names.get(kind, "")) for kind in kinds]
+    return [*rows, ("distance from held-out sounds", "over all of these, in spreads of real sound", figures)]
+
+
+def _list_silence(silence: dict[str, Any]) -> list[tuple[str, list[Figure]]]:
+    """How much of each kind of sound is silence: of its files, of its time, of its seconds."""
+    names = ("near_silent_files", "silent_frames", "windows_left_out")
+    return [(SILENT_KINDS[kind], [show_figure(one, name, SHARE) for name in names]) for kind, one in silence.items()]
 
 
 def _order_points(points: Sequence[Point]) -> list[Point]:

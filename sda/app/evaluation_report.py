@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from sda.app.advice import Standing, suggest_command
 from sda.app.assessment import Assessment, MapPoint
 from sda.app.evaluation_lines import format_place
 from sda.app.evaluation_page import ListeningRow, NearestRow, Point, Report, draw_page
@@ -15,16 +16,20 @@ from sda.audio.io import encode_mp3
 from sda.durable import write_json, write_text
 
 
-def write_assessment(name: str, folder: Path, assessment: Assessment, facts: dict[str, Any]) -> Report:
+def write_assessment(
+    name: str, folder: Path, assessment: Assessment, facts: dict[str, Any], standing: Standing | None = None
+) -> Report:
     """Write what was assessed into a folder; gives what its page shows.
 
     Args:
         facts: what was evaluated, by key; they come first in `evaluation.json` and on the page.
+        standing: where the run stands that was evaluated, if it was one.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    values = list_values(assessment, facts)
+    command = suggest_command(assessment.verdict.case, standing) if standing is not None else ""
+    values = list_values(assessment, facts, command)
     files = values["n_files"]
     lines = [f"{key.replace('_', ' ')}: {value}" for key, value in facts.items() if value != ""]
     lines.append(f"{files['train']} training, {files['held_out']} held-out and {files['generated']} generated sounds")

@@ -15,6 +15,8 @@ from sda.app.outputs import EVALUATION
 from sda.app.subject import Reconstruction
 from sda.bootstrap import Estimate
 from sda.data.scan import EVALUATION_PAGE, EVALUATION_RECORD
+from sda.evaluation.findings import find_blame
+from sda.evaluation.form_comparison import Form, Silence
 from sda.evaluation.memorisation import Replay, cut_match
 from sda.evaluation.suite import Memorisation, Resemblance
 from sda.training.metrics import Evaluated
@@ -26,11 +28,12 @@ N_NEAREST = 20
 """Generated windows that are shown beside their nearest training sound."""
 
 
-def list_values(assessment: Assessment, facts: dict[str, Any]) -> dict[str, Any]:
+def list_values(assessment: Assessment, facts: dict[str, Any], command: str = "") -> dict[str, Any]:
     """Everything measured as JSON-ready values; each figure's interval stands beside it under `…_interval`.
 
     Args:
         facts: what was evaluated, put first.
+        command: what to do next, as it can be pasted; empty where there is no run.
     """
     values: dict[str, Any] = {"schema": SCHEMA, **facts}
     material = assessment.material
@@ -42,8 +45,10 @@ def list_values(assessment: Assessment, facts: dict[str, Any]) -> dict[str, Any]
     verdict = assessment.verdict
     values["verdict"] = {
         "label": verdict.label,
+        "case": verdict.case,
         "headline": verdict.headline,
         "advice": verdict.advice,
+        "command": command,
         "findings": [
             {"text": finding.text, "key": finding.key, **_spell("value", finding.estimate, "interval")}
             for finding in verdict.findings
@@ -52,6 +57,8 @@ def list_values(assessment: Assessment, facts: dict[str, Any]) -> dict[str, Any]
     if assessment.reconstruction is not None:
         values["reconstruction"] = _list_reconstruction(assessment.reconstruction)
     values["distribution"] = {name: _list_resemblance(one) for name, one in assessment.resemblance.items()}
+    values["form"] = _list_form(assessment.form)
+    values["silence"] = {kind: _list_silence(one) for kind, one in assessment.silence.items()}
     values["memorisation"] = _list_memorisation(assessment.memorisation, assessment)
     if assessment.latents is not None:
         values["latents"] = asdict(assessment.latents)
@@ -102,6 +109,9 @@ def describe_evaluation(values: dict[str, Any], folder: Path, home: Path) -> Eva
         epoch=values["epoch"],
         suite=values["suite"],
         label=values["verdict"]["label"],
+        headline=values["verdict"]["headline"],
+        advice=values["verdict"]["advice"],
+        command=values["verdict"]["command"],
         figures=dict(flatten_figures(sections)),
         values_path=str(folder / VALUES),
         report_path=str(folder / PAGE),
@@ -134,10 +144,38 @@ def _list_reconstruction(reconstruction: Reconstruction) -> dict[str, Any]:
 
 def _list_resemblance(resemblance: Resemblance) -> dict[str, Any]:
     values: dict[str, Any] = {"too_few": resemblance.too_few}
-    if resemblance.likeness is not None:
-        for name, value in vars(resemblance.likeness).items():
+    likeness = resemblance.likeness
+    if likeness is None:
+        return values
+    for name, value in vars(likeness).items():
+        if name != "rebuilt":
             values |= _spell(name, value) if isinstance(value, Estimate) else {name: value}
+    if likeness.rebuilt is not None:
+        rebuilt = likeness.rebuilt
+        values |= _spell("mmd2_rebuilt", rebuilt.mmd2) | _spell("ratio_rebuilt", rebuilt.ratio)
+        values |= {"density_rebuilt": rebuilt.density, "coverage_rebuilt": rebuilt.coverage}
+        values |= _spell("lost_rebuilding", rebuilt.lost_rebuilding) | _spell("lost_drawing", rebuilt.lost_drawing)
+        values["blame"] = find_blame(likeness)
     return values
+
+
+def _list_form(form: Form) -> dict[str, Any]:
+    values: dict[str, Any] = {"too_few": form.too_few, "longest_s": form.longest_s, "are_shots": form.are_shots}
+    for kind, distance in form.distance.items():
+        values |= _spell("distance" if kind == "generated" else f"distance_{kind}", distance)
+    if form.excess is not None:
+        values |= _spell("excess", form.excess)
+    for kind, traits in form.traits.items():
+        values[kind] = {key: value for name, one in traits.items() for key, value in _spell(name, one).items()}
+    return values | {"distance_by_trait": form.distance_by_trait, "n_sounds": form.n_sounds}
+
+
+def _list_silence(silence: Silence) -> dict[str, Any]:
+    return {
+        **_spell("near_silent_files", silence.near_silent_files),
+        **_spell("silent_frames", silence.silent_frames),
+        "windows_left_out": silence.windows_left_out,
+    }
 
 
 def _list_memorisation(memorisation: Memorisation, assessment: Assessment) -> dict[str, Any]:

@@ -28,3 +28,13 @@ MEASURES = {
     "zimtohrli": Wording("Zimtohrli", "As people hear it", "Zimtohrli, no unit: 0.005 is plain to hear", digits=4),
 }
 """In the order in which they are shown."""
+
+FORM_KINDS = {
+    "generated": "generated",
+    "held_out": "held-out",
+    "train": "training",
+    "rebuilt": "training, rebuilt",
+}
+"""Kinds of sound that form is measured of, in the order in which they are shown."""
+SILENT_KINDS = {"generated": "generated", "rebuilt": "training, rebuilt", "real": "real"}
+"""Kinds of sound that silence is told of."""

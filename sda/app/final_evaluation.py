@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from sda.app.advice import Standing
 from sda.app.assessment import Effort, assess_model
 from sda.app.evaluation_report import write_assessment
 from sda.app.evaluation_values import PAGE, describe_evaluation, describe_subject
 from sda.app.outputs import EVALUATION, claim_next
 from sda.app.restoring import load_model, load_prior
+from sda.app.runs import read_overrides
 from sda.app.session import Session
 from sda.app.subject import Reconstruction, Subject, reconstruct
 from sda.app.survey import build_cache
@@ -61,11 +63,29 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
     facts = describe_subject(plan.run_dir, config.at_end.value, epoch, "best", plan.split.weakness)
     try:
         folder = claim_next(plan.run_dir / EVALUATION, PAGE)
-        report = write_assessment(plan.run_dir.name, folder, assessment, facts)
+        report = write_assessment(plan.run_dir.name, folder, assessment, facts, describe_standing(session, epoch))
         events.append(describe_evaluation(report.values, folder, plan.run_dir))
     except OSError as error:
         events.append(_warn(f"the evaluation could not be written ({error.strerror or error})", epoch))
     return events
+
+
+def describe_standing(session: Session, epoch: int, *, is_finished: bool = True) -> Standing:
+    """Where a run stands that has come to an end.
+
+    Args:
+        epoch: the epoch that is judged.
+    """
+    plan = session.plan
+    return Standing(
+        run_dir=plan.run_dir,
+        config=plan.config,
+        overrides=read_overrides(plan.run_dir),
+        epoch=epoch,
+        n_trained=session.state.progress.epoch,
+        is_finished=is_finished,
+        n_recordings=len(plan.groups.members),
+    )
 
 
 def _load_best(session: Session) -> int:

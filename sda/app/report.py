@@ -1,16 +1,18 @@
 """What a run says at its start and at its end."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from sda.app.advice import Standing, name_continuation, name_evaluation, name_generation, suggest_command
+from sda.app.evaluation_lines import format_advice
 from sda.app.plan import Plan
 from sda.app.runs import PREVIEWS
+from sda.app.verdict_lines import format_figures, say_verdict
 from sda.callbacks.backlog import LOCAL_UI
-from sda.callbacks.console import format_duration
+from sda.callbacks.console import describe_gap, format_duration
 from sda.callbacks.folds import FoldSummary
 from sda.printable import make_lines_printable
 from sda.training.metrics import (
@@ -23,7 +25,6 @@ from sda.training.metrics import (
 from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, OVERFITTING_THRESHOLD
 
 SHOWN_QUARANTINED = 10
-REPLAY_NAMES = {"replay_rate": "generated seconds", "collage_rate": "quarter seconds"}
 SOURCE_NAMES = {"model": "this model", "mean_mel": "mean mel (knows nothing)", "ceiling": "mel and back, no model"}
 
 
@@ -36,6 +37,8 @@ class Outcome:
     history: MetricsHistory
     scores: list[ReconstructionScored]
     """Empty unless the run finished."""
+    standing: Standing | None = None
+    """What can be done with what was saved; none where nothing was."""
     evaluated: Evaluated | None = None
     """The evaluation at the end, where there was one."""
     tracking_link: str = ""
@@ -86,7 +89,7 @@ def print_plan(console: Console, plan: Plan, started: RunStarted, change: str = 
     if started.start_step:
         lines.append(f"continuing at epoch {started.start_epoch}, step {started.start_step}")
     lines.append(f"run folder: {plan.run_dir}")
-    lines.append(f"  whatever stops it, it goes on with: {_name_continuation(plan)}")
+    lines.append(f"  whatever stops it, it goes on with: {name_continuation(plan.run_dir)}")
     print_lines(console, lines)
 
 
@@ -100,22 +103,20 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
         which = f"best epoch {best.epoch}" if best else "no best epoch, the KL warm-up was not over:"
         losses = f"loss {judged.val_loss:.3f} held out, {judged.train_loss:.3f} in training (nats per cell)"
         units = f"{judged.active_units} of {plan.config.training.latent_dim} latent dimensions active"
-        lines.append(f"  {which} of {last.epoch} trained; {losses}")
-        lines.append(f"  {describe_verdict(history, plan.split.weakness)}")
+        better = "; it was still getting better" if is_improving(history, plan) else ""
+        lines.append(f"  {which} of {last.epoch} trained; {losses}{better}")
         if best and last.val_loss < best.val_loss:
             lower = best.val_loss - last.val_loss
             kept = "; its checkpoint is kept too" if outcome.status == "finished" and not outcome.unsaved else ""
             lines.append(f"  the last epoch's held-out loss is {lower:.3f} lower, which may be noise{kept}")
         lines.append(f"  {units}; trained for {format_duration(last.elapsed_seconds)}")
     lines += format_scores(outcome.scores)
-    if outcome.evaluated is not None:
-        lines += _describe_evaluation(outcome.evaluated)
     if outcome.folds is not None:
         lines.append(f"  {outcome.folds}")
+    lines += _format_judgement(plan, outcome)
     previews = sorted((plan.run_dir / PREVIEWS).glob("epoch_*"))
     if previews:
         lines.append(f"  listen: {previews[-1]}")
-    lines.append(f"  try next: {suggest_next(outcome.status, plan, history)}")
     if outcome.unsaved:
         lines.append(f"! not on disk: {'; '.join(outcome.unsaved)}. Make room, or see to the permissions of the folder")
     if outcome.tracking_problem:
@@ -125,7 +126,37 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
     lines += [f"! MLflow: {notice}" for notice in outcome.tracking_notices]
     if outcome.tracking_link:
         lines.append(f"  MLflow: {describe_link(outcome.tracking_link)}")
+    lines += _format_next(plan, outcome)
     print_lines(console, lines)
+
+
+def _format_judgement(plan: Plan, outcome: Outcome) -> list[str]:
+    """The one verdict: that of the evaluation where one was made, and else that of the gap."""
+    history, evaluated = outcome.history, outcome.evaluated
+    if evaluated is None:
+        return [f"  {describe_verdict(history, plan.split.weakness)}"] if history.epoch_metrics else []
+    judged = find_best(history) or history.epoch_metrics[-1]
+    return [
+        f"  verdict: {say_verdict(evaluated, plan.split.weakness)}",
+        *format_figures(evaluated.figures),
+        f"    gap in training: {describe_gap(judged)}",
+        f"  read: {evaluated.report_path}",
+    ]
+
+
+def _format_next(plan: Plan, outcome: Outcome) -> list[str]:
+    """What to do next; how to go on, and how to make sounds, as commands that can be pasted."""
+    if outcome.status == "failed":
+        lines = ["  once the cause is gone, go on:", f"    {name_continuation(plan.run_dir)}"]
+    elif outcome.status == "stopped":
+        lines = ["  go on:", f"    {name_continuation(plan.run_dir)}"]
+    elif outcome.evaluated is not None:
+        lines = format_advice(outcome.evaluated.advice, outcome.evaluated.command)
+    else:
+        lines = format_advice(*suggest_next(plan, outcome.history, outcome.standing))
+    if outcome.standing is not None:
+        lines += ["  make sounds:", f"    {name_generation(plan.run_dir)}"]
+    return lines
 
 
 def describe_link(link: str) -> str:
@@ -151,22 +182,6 @@ def format_scores(scores: list[ReconstructionScored]) -> list[str]:
         f"{score.loudness_error_db:11.2f} dB"
         for score in scores
     ]
-
-
-def _describe_evaluation(evaluated: Evaluated) -> list[str]:
-    rates = [_describe_rate(evaluated.figures, f"memorisation.{name}", what) for name, what in REPLAY_NAMES.items()]
-    return [
-        f"  evaluation: {evaluated.label}; replays of training sound: {', '.join(rates)}; 1% would be chance",
-        f"  read: {evaluated.report_path}",
-    ]
-
-
-def _describe_rate(figures: dict[str, float], key: str, what: str) -> str:
-    if key not in figures:
-        return f"not measured of {what}"
-    low, high = figures.get(f"{key}_low"), figures.get(f"{key}_high")
-    bounds = "" if low is None or high is None else f" ({low:.0%} to {high:.0%})"
-    return f"{figures[key]:.0%} of {what}{bounds}"
 
 
 def find_best(history: MetricsHistory) -> EpochMetrics | None:
@@ -213,24 +228,22 @@ def _describe_interval(epoch: EpochMetrics) -> str:
     return f" ({epoch.gap_low:.0%} to {epoch.gap_high:.0%})" if epoch.gap_low < epoch.gap_high else ""
 
 
-def _name_continuation(plan: Plan) -> str:
-    """The command that continues a run."""
-    return f"python train.py resume={shlex.quote(str(plan.run_dir))}"
-
-
-def suggest_next(status: str, plan: Plan, history: MetricsHistory) -> str:
-    """One thing to do with this outcome."""
+def is_improving(history: MetricsHistory, plan: Plan) -> bool:
+    """Whether a run ended before it was seen to get no better."""
     best = find_best(history)
-    training = plan.config.training
-    if status == "stopped":
-        return _name_continuation(plan)
-    if status == "failed":
-        return f"{_name_continuation(plan)} once the cause is gone"
-    if best is None or best.epoch >= 0.95 * training.max_epochs:
-        return f"it was still getting better: training.max_epochs={2 * training.max_epochs}"
+    return best is None or best.epoch >= 0.95 * plan.config.training.max_epochs
+
+
+def suggest_next(plan: Plan, history: MetricsHistory, standing: Standing | None) -> tuple[str, str]:
+    """What to do after a training that was not evaluated, in words and as a command."""
+    if standing is None:
+        return "go on with what was saved before", name_continuation(plan.run_dir)
+    best = find_best(history)
+    if best is None or is_improving(history, plan):
+        return "it was still getting better", suggest_command("underfit", standing)
     verdict = _read_verdict(best)
-    if verdict == CANNOT_TELL and not plan.config.data.folds:
-        return "hold out every file once, and compare: python train.py -m data.folds=4 data.fold=0,1,2,3"
     if verdict == OVERFITTING:
-        return "more sounds help most; else compare preset=conservative and more augmentation_expansion"
-    return "listen to the previews, then compare presets: python train.py -m preset=conservative,balanced"
+        return "more sounds help most; else more guard against it", suggest_command("overfit", standing)
+    if verdict == CANNOT_TELL and not plan.config.data.folds:
+        return "hold out every file once, and compare", suggest_command("cannot tell", standing)
+    return "listen to the previews, and have it judged", name_evaluation(plan.run_dir)

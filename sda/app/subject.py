@@ -73,12 +73,17 @@ class Reconstruction:
 
 def collect_pieces(pieces: Sequence[Piece], corpus: Corpus) -> list[Sound]:
     """The sound of one side of a split, each piece under its file's name; silence at its ends is left out."""
+    return [trim(sound, corpus.sample_rate_hz) for sound in collect_whole(pieces, corpus)]
+
+
+def collect_whole(pieces: Sequence[Piece], corpus: Corpus) -> list[Sound]:
+    """The same with the silence at its ends."""
     rate_hz, sounds = corpus.sample_rate_hz, []
     for piece in pieces:
         waveform = corpus.get(piece.path)
         end = len(waveform) if piece.end_s is None else round(piece.end_s * rate_hz)
         stretch = waveform[round(piece.start_s * rate_hz) : end]
-        sounds.append(trim(Sound(Path(piece.path).name, stretch, piece.start_s), rate_hz))
+        sounds.append(Sound(Path(piece.path).name, stretch, piece.start_s))
     return sounds
 
 

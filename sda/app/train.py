@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sda.app.begun import write_begun_facts
-from sda.app.final_evaluation import evaluate_at_end
+from sda.app.final_evaluation import describe_standing, evaluate_at_end
 from sda.app.interrupt import Requests
 from sda.app.plan import Plan
 from sda.app.report import Outcome, describe_verdict, find_best, print_lines, print_outcome, print_plan
@@ -30,6 +30,7 @@ from sda.app.survey import build_cache, describe_data
 from sda.app.sweep import identify, list_swept, name_setting, name_sweep, read_command
 from sda.app.sync import close_stale_runs
 from sda.app.threads import choose_threads
+from sda.app.verdict_lines import say_verdict
 from sda.callbacks.backlog import TrackingSettings, forget, link_to_run, read_state, rewind
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
@@ -42,6 +43,7 @@ from sda.config.schema import TrackingBackend
 from sda.durable import write_json, write_text
 from sda.errors import DivergedError
 from sda.seal import mark_own
+from sda.training.checkpoint import has_learned
 from sda.training.config import get_effective_preview_interval
 from sda.training.device import use_threads
 from sda.training.metrics import Evaluated, Event, MetricsCallback, ReconstructionScored, RunEnded
@@ -115,13 +117,26 @@ def run_training(
             scores = [event for event in told if isinstance(event, ReconstructionScored)]
             evaluated = next((event for event in told if isinstance(event, Evaluated)), None)
             unsaved = _record_end(session, status, scores, evaluated)
+            standing = describe_standing(session, progress.epoch, is_finished=status == "finished")
             emit(RunEnded(status, progress.epoch, progress.step, reason))
             stack.pop_all().close()
             unsaved = [*record.problems, *unsaved]
             problem, link = _close_tracking(record.tracking, plan.run_dir)
             notices = [] if record.tracking is None else record.tracking.notices
             folds = None if plan.sweep_dir is None else summarise_folds(plan.sweep_dir)
-            outcome = Outcome(status, session.state.history, scores, evaluated, link, problem, notices, folds, unsaved)
+            is_kept = has_learned(session.writer.folder)
+            outcome = Outcome(
+                status,
+                session.state.history,
+                scores,
+                standing if is_kept else None,
+                evaluated,
+                link,
+                problem,
+                notices,
+                folds,
+                unsaved,
+            )
             print_outcome(console, plan, outcome)
     return _choose_exit_code(status, reason, unsaved, requests.signal_number)
 
@@ -282,6 +297,7 @@ def _record_end(
     values["held_out_by_file"] = next((score.by_file for score in scores if score.source == "model"), {})
     if evaluated is not None:
         values["evaluation"] = {"label": evaluated.label, **evaluated.figures}
+        values["verdict"] = say_verdict(evaluated, plan.split.weakness)
     try:
         write_json(plan.run_dir / HISTORY, history.to_dict())
         update_summary(plan.run_dir, **values)

@@ -44,6 +44,12 @@ NOTED = {
     "reconstruction.held_out.model.mr_stft": ("MR-STFT of held-out sound", 1.0, 3),
     "reconstruction.error_ratio": ("held-out over training error", 1.0, 2),
     "memorisation.replay_rate": ("generated seconds that replay training sound, %", 100.0, 0),
+    "distribution.hand_made.ratio": ("distance of generated over training sound, timbre and movement", 1.0, 2),
+    "distribution.hand_made.ratio_rebuilt": ("the same of training sound through the model", 1.0, 2),
+    "distribution.aisfx.ratio": ("distance of generated over training sound, sound-effect network", 1.0, 2),
+    "distribution.aisfx.ratio_rebuilt": ("the same of training sound through the model", 1.0, 2),
+    "form.distance": ("form of generated sounds, spreads away from real sound", 1.0, 2),
+    "silence.generated.near_silent_files": ("generated files that are near-silent, %", 100.0, 0),
 }
 """Figures of an evaluation that a run's description names: words, factor and digits."""
 EVALUATION = "evaluation"
@@ -152,9 +158,15 @@ def write_note(evaluated: dict[str, Any]) -> str:
     """What an evaluation found, as the description of the run's page in MLflow (Markdown)."""
     figures = evaluated["figures"]
     lines = [f"**{evaluated['label']}** (epoch {evaluated['epoch']}, {evaluated['suite']} suite)", ""]
+    if evaluated.get("headline"):
+        lines += [evaluated["headline"], ""]
     for name, (words, factor, digits) in NOTED.items():
         if figures.get(name) is not None:
             lines.append(f"- {words}: {factor * figures[name]:.{digits}f}")
+    if evaluated.get("advice"):
+        lines.append(f"- try next: {evaluated['advice']}")
+    if evaluated.get("command"):
+        lines += ["", f"        {evaluated['command']}", ""]
     page = f"{evaluated.get('name', EVALUATION)}/report.html"
     return "\n".join([*lines, f"- to read and to listen: `{page}` among the artifacts"])
 
@@ -170,17 +182,25 @@ def _collect_words(values: dict[str, Any], batch: Batch) -> None:
         batch.tags |= {key: str(values[key]) for key in ("device", "precision", "n_parameters", "total_steps")}
         batch.tags["adversarial"] = str(values.get("adversarial", False))
     elif kind == "EpochMetrics" and values.get("verdict"):
-        batch.tags["overfitting"] = f"{values['verdict']} {values['trend']}".strip()
+        batch.tags["gap"] = _write_gap(values)
     elif kind == "CheckpointSaved":
         batch.tags["checkpoint.best" if values["is_best"] else "checkpoint.last"] = values["path"]
     elif kind == "Warned":
         batch.tags[f"warning.{values['kind']}"] = values["message"]
     elif kind == "Evaluated":
         batch.tags["evaluation"] = f"{values['label']} ({values['suite']} suite, epoch {values['epoch']})"
+        batch.tags["verdict"] = f"{values['label']}. {values.get('headline', '')}".strip()
         batch.tags[NOTE] = write_note(values)
     elif kind == "RunEnded":
         batch.status = MLFLOW_STATUS[values["status"]]
         batch.tags |= {"status": values["status"], "reason": values["reason"] or values["status"]}
+
+
+def _write_gap(values: dict[str, Any]) -> str:
+    """An epoch's gap with its interval and trend: a curve, of which the verdict is not made alone."""
+    interval = f" ({values['gap_low']:+.0%} to {values['gap_high']:+.0%})"
+    trend = f", {values['trend']}" if values.get("trend") else ""
+    return f"{values['overfitting_gap']:+.0%}{interval if values['gap_low'] < values['gap_high'] else ''}{trend}"
 
 
 def _metrics(prefix: str, names: Iterable[str], values: dict[str, Any], step: int) -> list[MetricPoint]:

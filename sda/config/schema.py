@@ -444,7 +444,7 @@ class EvaluateConfig:
         64, "Held-out chunks turned back into sound and compared, spread over the files.", unit="chunks", at_least=1
     )
     n_generated: int = setting(48, "Sounds generated to be judged.", unit="sounds", at_least=1)
-    generated_s: float = setting(2.0, "Length of each.", unit="s", at_least=1, at_most=60)
+    generated_s: float = setting(5.0, "Length of each.", unit="s", at_least=1, at_most=60)
     sample_rate_hz: int = setting(
         48000, "Without a run: everything is resampled to this rate.", unit="Hz", at_least=8000, at_most=192000
     )

@@ -6,12 +6,13 @@ files: without that, any two sets of files would seem to differ.
 Letters in the shapes: `N`, `M` windows, `D` dimensions, `K` and `L` files, `R` replicates.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sda.bootstrap import Estimate, draw_weights, enclose
+from sda.bootstrap import Estimate, draw_weights, enclose, estimate_mean
 from sda.evaluation.sounds import spread
 
 NEIGHBOURS = 5
@@ -56,9 +57,41 @@ class Likeness:
     """Share of held-out windows that generated sound comes close to, in [0, 1]."""
     density_train: float
     coverage_train: float
+    coverage_shortfall: Estimate
+    """How much more of held-out sound training sound comes close to."""
+    excess: Estimate
+    """How much farther generated sound lies than training sound does: the difference of the two MMD²."""
     n_windows: int
     n_held_out_windows: int
     n_held_out_files: int
+    rebuilt: "RebuiltLikeness | None" = None
+    """Training sound through the model, where there is one."""
+
+
+@dataclass(frozen=True)
+class RebuiltLikeness:
+    """How like unheard sound training sound still is when it has gone through the model, with nothing drawn anew."""
+
+    mmd2: Estimate
+    ratio: Estimate
+    """As that of generated sound: over what training sound itself scores."""
+    density: float
+    coverage: float
+    lost_rebuilding: Estimate
+    """Its MMD² less training sound's."""
+    lost_drawing: Estimate
+    """Generated sound's MMD² less its own."""
+
+
+class PairSums(NamedTuple):
+    """A kernel, or a count, summed over the pairs of windows of two files."""
+
+    within_x: NDArray[np.float64]
+    """`[K, K]`."""
+    within_y: NDArray[np.float64]
+    """`[L, L]`."""
+    across: NDArray[np.float64]
+    """`[K, L]`."""
 
 
 def find_shortage(generated: Sample, held_out: Sample, train: Sample) -> str:
@@ -72,8 +105,10 @@ def find_shortage(generated: Sample, held_out: Sample, train: Sample) -> str:
     return ""
 
 
-def compare(generated: Sample, held_out: Sample, train: Sample, seed: int = 0) -> Likeness:
-    """Score generated and training sound against held-out sound, with as many windows of either.
+def compare(
+    generated: Sample, held_out: Sample, train: Sample, seed: int = 0, rebuilt: Sample | None = None
+) -> Likeness:
+    """Score generated, training and rebuilt sound against held-out sound, with as many windows of each.
 
     Raises:
         ValueError: there is too little to compare, see `find_shortage`.
@@ -90,19 +125,36 @@ def compare(generated: Sample, held_out: Sample, train: Sample, seed: int = 0) -
     density, coverage = density_and_coverage(generated, held_out)
     density_train, coverage_train = density_and_coverage(train, held_out)
     fewest = min(generated.n_files, held_out.n_files, train.n_files)
-    ratios = np.maximum(of_generated[1], 0.0) / np.maximum(of_train[1], noise)
-    return Likeness(
+    missed = find_covered(train, held_out).astype(np.float64) - find_covered(generated, held_out)
+    found = Likeness(
         mmd2=enclose(*of_generated, fewest),
         mmd2_train=enclose(*of_train, fewest),
-        ratio=_at_least_0(enclose(max(of_generated[0], 0.0) / max(of_train[0], noise), ratios, fewest)),
+        ratio=_divide(of_generated, of_train, noise, fewest),
         density=density,
         coverage=coverage,
         density_train=density_train,
         coverage_train=coverage_train,
+        coverage_shortfall=estimate_mean(missed, held_out.files.tolist(), seed),
+        excess=_subtract(of_generated, of_train, fewest),
         n_windows=n_windows,
         n_held_out_windows=len(held_out.vectors),
         n_held_out_files=held_out.n_files,
     )
+    if rebuilt is None or find_shortage(rebuilt, held_out, train):
+        return found
+    rebuilt = thin_out(rebuilt, n_windows)
+    of_rebuilt = replicate_mmd2(rebuilt, held_out, bandwidth, seed)
+    density, coverage = density_and_coverage(rebuilt, held_out)
+    fewest = min(fewest, rebuilt.n_files)
+    again = RebuiltLikeness(
+        mmd2=enclose(*of_rebuilt, fewest),
+        ratio=_divide(of_rebuilt, of_train, noise, fewest),
+        density=density,
+        coverage=coverage,
+        lost_rebuilding=_subtract(of_rebuilt, of_train, fewest),
+        lost_drawing=_subtract(of_generated, of_rebuilt, fewest),
+    )
+    return replace(found, rebuilt=again)
 
 
 def thin_out(sample: Sample, n_windows: int) -> Sample:
@@ -130,35 +182,52 @@ def replicate_mmd2(
     """`mmd2`, and its values over draws of the files of both sides `[R]`; NaN where one file alone was drawn."""
     if x.n_files < 2 or y.n_files < 2:
         raise ValueError(f"MMD² needs two files on either side: {x.n_files} and {y.n_files}")
-    places = [np.unique(sample.files, return_inverse=True)[1] for sample in (x, y)]
-    sums = [
-        _sum_by_file(gaussian_kernel(a.vectors, b.vectors, bandwidth), rows, columns)
-        for a, rows, b, columns in (
-            (x, places[0], x, places[0]),
-            (y, places[1], y, places[1]),
-            (x, places[0], y, places[1]),
-        )
-    ]
-    counts = [np.bincount(place).astype(np.float64) for place in places]
-    pairs = [np.outer(counts[0], counts[0]), np.outer(counts[1], counts[1]), np.outer(counts[0], counts[1])]
-    for within in (sums[0], sums[1], pairs[0], pairs[1]):
-        np.fill_diagonal(within, 0.0)
-
-    def evaluate(of_x: NDArray[np.float64], of_y: NDArray[np.float64]) -> NDArray[np.float64]:
-        sides = ((of_x, of_x), (of_y, of_y), (of_x, of_y))
-        means = [
-            np.einsum("rk,kl,rl->r", left, total, right) / np.maximum(np.einsum("rk,kl,rl->r", left, n, right), 1e-12)
-            for (left, right), total, n in zip(sides, sums, pairs, strict=True)
-        ]
-        score: NDArray[np.float64] = means[0] + means[1] - 2.0 * means[2]
-        return score
-
-    value = evaluate(np.ones((1, x.n_files)), np.ones((1, y.n_files)))[0]
+    of_x, of_y = (np.unique(sample.files, return_inverse=True)[1] for sample in (x, y))
+    sums = PairSums(
+        sum_by_file(gaussian_kernel(x.vectors, x.vectors, bandwidth), of_x, of_x, x.n_files, x.n_files),
+        sum_by_file(gaussian_kernel(y.vectors, y.vectors, bandwidth), of_y, of_y, y.n_files, y.n_files),
+        sum_by_file(gaussian_kernel(x.vectors, y.vectors, bandwidth), of_x, of_y, x.n_files, y.n_files),
+    )
+    pairs = count_pairs(np.bincount(of_x).astype(np.float64), np.bincount(of_y).astype(np.float64))
+    value = find_discrepancies(sums, pairs, np.ones((1, x.n_files)), np.ones((1, y.n_files)))[0]
     weights = [draw_weights(sample.n_files, seed + number, n_replicates) for number, sample in enumerate((x, y))]
-    replicates = evaluate(weights[0], weights[1])
-    for drawn in weights:
-        replicates[(drawn > 0).sum(axis=1) < 2] = np.nan
-    return float(value), replicates
+    return float(value), find_discrepancies(sums, pairs, *weights)
+
+
+def count_pairs(of_x: NDArray[np.float64], of_y: NDArray[np.float64]) -> PairSums:
+    """Pairs of windows by file, from the number of windows of each file, `[K]` and `[L]`."""
+    return PairSums(np.outer(of_x, of_x), np.outer(of_y, of_y), np.outer(of_x, of_y))
+
+
+def find_discrepancies(
+    sums: PairSums, pairs: PairSums, of_x: NDArray[np.float64], of_y: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean kernel within both sides less twice that across them, pairs within a file left out. → `[R]`
+
+    It is MMD² with a Gaussian kernel, and the energy distance with `−|x − y|`. NaN where there is no pair, as where one
+    file alone was drawn.
+
+    Args:
+        sums: of the kernel.
+        pairs: how many pairs they are of.
+        of_x: how often each file counts in each replicate, `[R, K]`.
+        of_y: the same of the other side, `[R, L]`.
+
+    Reference:
+        Sejdinovic et al., "Equivalence of distance-based and RKHS-based statistics", Annals of Statistics 2013.
+    """
+
+    def average(total: NDArray[np.float64], n: NDArray[np.float64], *sides: NDArray[np.float64]) -> NDArray[np.float64]:
+        over, under = (np.einsum("rk,kl,rl->r", sides[0], one, sides[1]) for one in (total, n))
+        mean: NDArray[np.float64] = np.divide(over, under, out=np.full(len(over), np.nan), where=under > 0)
+        return mean
+
+    within = [
+        average(_without_own(total), _without_own(n), side, side)
+        for total, n, side in ((sums.within_x, pairs.within_x, of_x), (sums.within_y, pairs.within_y, of_y))
+    ]
+    found: NDArray[np.float64] = within[0] + within[1] - 2.0 * average(sums.across, pairs.across, of_x, of_y)
+    return found
 
 
 def density_and_coverage(generated: Sample, real: Sample, k: int = NEIGHBOURS) -> tuple[float, float]:
@@ -172,13 +241,24 @@ def density_and_coverage(generated: Sample, real: Sample, k: int = NEIGHBOURS) -
     Reference:
         Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models", ICML 2020, equations 4 and 5.
     """
+    inside = _distances(real.vectors, generated.vectors) < _reach(real, k)[:, None]
+    return float(inside.sum() / (k * len(generated.vectors))), float(inside.any(axis=1).mean())
+
+
+def find_covered(generated: Sample, real: Sample, k: int = NEIGHBOURS) -> NDArray[np.bool_]:
+    """Which real windows generated sound comes close to, see `density_and_coverage`. → `[M]`"""
+    covered: NDArray[np.bool_] = np.any(_distances(real.vectors, generated.vectors) < _reach(real, k)[:, None], axis=1)
+    return covered
+
+
+def _reach(real: Sample, k: int) -> NDArray[np.float64]:
+    """Distance from each real window to its k-th nearest of another file, `[M]`."""
     among_real = _distances(real.vectors, real.vectors)
     among_real[real.files[:, None] == real.files[None]] = np.inf
     radius = np.partition(among_real, k - 1, axis=1)[:, k - 1]
     if not np.isfinite(radius).all():
         raise ValueError(f"density and coverage need {k} windows in other files for every window")
-    inside = _distances(real.vectors, generated.vectors) < radius[:, None]
-    return float(inside.sum() / (k * len(generated.vectors))), float(inside.any(axis=1).mean())
+    return radius
 
 
 def gaussian_kernel(x: Vectors, y: Vectors, bandwidth: float) -> NDArray[np.float64]:
@@ -197,8 +277,25 @@ def median_distance(vectors: Vectors) -> float:
     return max(float(np.median(distances)), 1e-6)
 
 
-def _at_least_0(estimate: Estimate) -> Estimate:
-    return Estimate(estimate.value, max(0.0, estimate.low), estimate.high)
+Replicated = tuple[float, NDArray[np.float64]]
+"""A figure, and its values over draws of the files."""
+
+
+def _divide(over: Replicated, under: Replicated, noise: float, n_files: int) -> Estimate:
+    """One MMD² over another, or over the other's noise where that is larger; never below 0."""
+    replicates = np.maximum(over[1], 0.0) / np.maximum(under[1], noise)
+    ratio = enclose(max(over[0], 0.0) / max(under[0], noise), replicates, n_files)
+    return Estimate(ratio.value, max(0.0, ratio.low), ratio.high)
+
+
+def _subtract(whole: Replicated, part: Replicated, n_files: int) -> Estimate:
+    """The difference of two MMD² to the same held-out sound, which was drawn alike for both."""
+    return enclose(whole[0] - part[0], whole[1] - part[1], n_files)
+
+
+def _without_own(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same without the pairs within a file."""
+    return sums * (1.0 - np.eye(len(sums)))
 
 
 def _distances(x: Vectors, y: Vectors) -> NDArray[np.float64]:
@@ -207,10 +304,12 @@ def _distances(x: Vectors, y: Vectors) -> NDArray[np.float64]:
     return distances
 
 
-def _sum_by_file(kernel: NDArray[np.float64], rows: Labels, columns: Labels) -> NDArray[np.float64]:
-    """`[N, M]` → `[K, L]`."""
-    by_row = np.zeros((rows.max() + 1, kernel.shape[1]))
+def sum_by_file(
+    kernel: NDArray[np.float64], rows: Labels, columns: Labels, n_rows: int, n_columns: int
+) -> NDArray[np.float64]:
+    """A kernel summed over the windows of two files. `[N, M]` → `[n_rows, n_columns]`."""
+    by_row = np.zeros((n_rows, kernel.shape[1]))
     np.add.at(by_row, rows, kernel)
-    by_both = np.zeros((columns.max() + 1, rows.max() + 1))
+    by_both = np.zeros((n_columns, n_rows))
     np.add.at(by_both, columns, by_row.T)
     return by_both.T

@@ -10,6 +10,7 @@ from torch import Tensor
 from sda.evaluation.aisfx import SoundEffectEmbedding, find_weights
 from sda.evaluation.distribution import Labels, Likeness, Sample, compare, find_shortage
 from sda.evaluation.embedding import Embedding, HandMadeEmbedding, standardise
+from sda.evaluation.form_comparison import Form, Silence, assess_form
 from sda.evaluation.memorisation import (
     PIECE_S,
     WINDOW_S,
@@ -29,6 +30,8 @@ MOST_CONTROLS = 60
 MOST_EMBEDDED = 256
 SHORTEST_WINDOW_S = 0.05
 """Sounds that fill less than half of this are too short to be searched for."""
+SILENCES = ("generated", "rebuilt", "real")
+"""Kinds of sound that silence is told of; held-out and training sound are one."""
 SHORT_SHARE = 0.1
 """Where most sounds are shorter than a second, windows are as long as the sounds but for this share, the shortest."""
 
@@ -46,6 +49,11 @@ class Material:
     """The recording that each training sound belongs to; each is its own by default."""
     controls: Mapping[str, Sequence[Sound]] = field(default_factory=dict)
     """Sound that is known to be training sound in another guise, by name."""
+    rebuilt: Sequence[Sound] = ()
+    """Stretches of training sound through the model, one of a file; empty where there is no model."""
+    whole: Mapping[str, Sequence[Sound]] = field(default_factory=dict)
+    """`train`, `held_out` and `generated` as they are in their files, with the silence at their ends, where that was
+    cut off."""
 
 
 @dataclass(frozen=True)
@@ -151,22 +159,49 @@ def list_embeddings(sample_rate_hz: int) -> dict[str, Embedding]:
 
 
 def assess_resemblance(material: Material, embedding: Embedding, seed: int = 0) -> Resemblance:
-    """Compare generated with held-out sound, and training with held-out sound, by an embedding."""
-    sides = (material.generated, material.held_out, material.train)
+    """Compare generated, training and rebuilt sound with held-out sound by an embedding."""
+    sides = (material.generated, material.held_out, material.train, material.rebuilt)
     vectors, files = [], []
     for sounds in sides:
         found, labels = embed(sounds, material.sample_rate_hz, embedding)
         vectors.append(found)
         files.append(labels)
     samples = [Sample(one.double().numpy(), labels) for one, labels in zip(vectors, files, strict=True)]
-    shortage = find_shortage(*samples)
+    shortage = find_shortage(*samples[:3])
     if shortage:
         return Resemblance(None, shortage)
-    scaled = standardise(torch.cat(vectors[1:]), *vectors, n_parts=embedding.n_parts)
-    generated, held_out, train = (
+    scaled = standardise(torch.cat(vectors[1:3]), *vectors, n_parts=embedding.n_parts)
+    generated, held_out, train, rebuilt = (
         Sample(one.double().numpy(), labels) for one, labels in zip(scaled, files, strict=True)
     )
-    return Resemblance(compare(generated, held_out, train, seed))
+    return Resemblance(compare(generated, held_out, train, seed, rebuilt if material.rebuilt else None))
+
+
+def assess_whole(material: Material, seed: int = 0) -> tuple[Form, dict[str, Silence]]:
+    """The form of whole sounds, and how much of each kind is silence: of `generated`, `rebuilt` and `real` sound."""
+    kinds = {name: material.whole.get(name, sounds) for name, sounds in (
+        ("generated", material.generated), ("held_out", material.held_out), ("train", material.train)
+    )}  # fmt: skip
+    if material.rebuilt:
+        kinds["rebuilt"] = material.rebuilt
+    form = assess_form(kinds, material.sample_rate_hz, seed)
+    windowed = {**kinds, "real": [*material.held_out, *material.train]}
+    silence: dict[str, Silence] = {
+        kind: Silence(
+            form.near_silent[kind], form.silent[kind], count_left_out(windowed[kind], material.sample_rate_hz)
+        )
+        for kind in SILENCES
+        if kind in form.near_silent and kind in form.silent
+    }
+    return form, silence
+
+
+def count_left_out(sounds: Sequence[Sound], sample_rate_hz: int) -> float:
+    """Share of half-overlapping seconds that are near-silent, and are therefore embedded by none; 0 without any."""
+    n_samples = round(WINDOW_S * sample_rate_hz)
+    hop = n_samples // 2
+    n_windows = sum(max(0, len(sound.waveform) - n_samples) // hop + 1 for sound in sounds)
+    return 1.0 - len(list_windows(sounds, n_samples, hop)) / n_windows if n_windows else 0.0
 
 
 def embed(sounds: Sequence[Sound], sample_rate_hz: int, embedding: Embedding) -> tuple[Tensor, Labels]:

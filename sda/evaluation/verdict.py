@@ -1,14 +1,12 @@
-"""What the numbers mean, in words that anyone understands, each sentence with the number it stands on."""
+"""What to make of all findings together: one verdict, of which silence, likeness, form and replays each can decide."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sda.bootstrap import Estimate
-
-EMBEDDINGS = {"hand_made": "timbre and movement", "aisfx": "the sound-effect network"}
-"""What likeness is judged by, in words."""
+from sda.evaluation.distribution import Likeness
+from sda.evaluation.findings import Evidence, Finding, list_findings
+from sda.evaluation.form_comparison import Form, Silence
 
 MOST_REPLAYED = 0.10
 """Share of generated seconds that may be replays: by the null's definition, one in a hundred seems to be one."""
@@ -18,19 +16,19 @@ LEAST_SKILL = 0.3
 """Share of the mean spectrogram's error that a model must take away on sound it trained on, or it learned nothing."""
 MOST_UNLIKE = 5.0
 """Generated sound this much farther from unheard sound than training sound is, is unlike it: real and replayed sound
-lie at 0 to 2, white noise and the mean spectrogram at 10 to 80."""
+lie at 0 to 4, white noise and the mean spectrogram at 10 to 80."""
+SURELY_UNLIKE = 2.0
+"""The lower end of that figure's interval must lie above this: of real sound, it lies below 1.6."""
+LEAST_COVERED = 0.5
+"""Sound that is unlike reaches less than this share of the unheard sound that training sound reaches."""
+MOST_DEFORMED = 0.5
+"""Spreads of real sound that generated sounds may lie farther from unheard ones, in form, than training sounds do."""
+SURELY_DEFORMED = 0.1
+"""The lower end of that figure's interval must lie above this: of real sound, it lies below 0.05."""
+MOST_SILENT = 0.1
+"""Share of the time that generated sound may be silent for longer than real sound is."""
 FEWEST_FILES = 4
 """Held-out files below which nothing is said for certain."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One sentence and its number."""
-
-    text: str
-    key: str
-    """Where the number stands in `evaluation.json`."""
-    estimate: Estimate
 
 
 @dataclass(frozen=True)
@@ -38,32 +36,12 @@ class Verdict:
     """What to make of a model."""
 
     label: str
-    """`learned`, `underfit`, `overfit`, `replaying` or `cannot tell`; of two folders `new`, `unlike`, `replaying` or
-    `cannot tell`."""
+    """`learned`, `underfit`, `overfit`, `unlike`, `replaying` or `cannot tell`; of two folders `new` for `learned`."""
     headline: str
     findings: list[Finding] = field(default_factory=list)
     advice: str = ""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a verdict is made from."""
-
-    replay_rate: Estimate | None = None
-    collage_rate: Estimate | None = None
-    replay_doubt: str = ""
-    """Why the replay rate cannot be relied upon; empty where it can."""
-    skill_train: Estimate | None = None
-    """Share of the mean spectrogram's error taken away on training sound."""
-    skill_held_out: Estimate | None = None
-    error_ratio: Estimate | None = None
-    """Held-out over training error."""
-    likeness: Mapping[str, Estimate] = field(default_factory=dict)
-    """How much farther from unheard sound generated sound lies than training sound does, by embedding; those with too
-    little sound are left out."""
-    n_held_out_files: int = 0
-    weakness: str = ""
-    """Why what was held out says less than it should."""
+    case: str = ""
+    """What decided it: `replaying`, `underfit`, `silent`, `unlike`, `deformed`, `overfit`, `new` or `cannot tell`."""
 
 
 class Case(NamedTuple):
@@ -74,36 +52,44 @@ class Case(NamedTuple):
     advice: str
 
 
+SILENT = "Much of what it makes is silence, where real sound is not."
 WITH_MODEL = {
     "replaying": Case(
         "replaying",
         "It replays: what it generates is training sound, played back.",
-        "Stop earlier, use preset=conservative, or add sounds; and do not call what it makes new.",
+        "Stop earlier, or add sounds; and do not call what it makes new.",
     ),
     "underfit": Case(
         "underfit",
         "It has not learned yet: even the sounds it trained on come back poorly.",
-        "Train for longer (training.max_epochs), or with a higher training.learning_rate.",
+        "Train for longer.",
+    ),
+    "silent": Case("unlike", SILENT, "Train for longer; what starts from real sound is less at risk."),
+    "unlike": Case(
+        "unlike",
+        "What it generates is unlike the sounds it should be like.",
+        "Train for longer, or add sounds; what starts from real sound is less at risk.",
+    ),
+    "deformed": Case(
+        "unlike",
+        "What it generates does not have the form of real sounds, however alike single seconds are.",
+        "Train for longer, or add sounds; what starts from real sound keeps its form.",
     ),
     "overfit": Case(
         "overfit",
         "It overfits: sounds it trained on come back clearly better than sounds it never heard.",
-        "More sounds help most; else preset=conservative, or a higher regularization.augmentation_expansion.",
-    ),
-    "unlike": Case(
-        "underfit",
-        "It has not learned to make such sounds: what it generates is unlike any of them.",
-        "Listen to reconstructions beside generated sounds; train for longer (training.max_epochs), or add sounds.",
+        "More sounds help most; else more guard against it.",
     ),
     "new": Case(
         "learned",
-        "It learned: sounds it never heard come back about as well as those it trained on.",
-        "Listen to the samples, then compare presets: python train.py -m preset=conservative,balanced",
+        "It learned: sounds it never heard come back about as well as those it trained on, and what it makes is like "
+        "them.",
+        "Make sounds, and listen.",
     ),
     "cannot tell": Case(
         "cannot tell",
         "It cannot be told with this little sound.",
-        "Hold out more files: add sounds, or cross-validate with data.folds=4 data.fold=0,1,2,3 and -m.",
+        "Hold out more files: add sounds, or hold out every file once.",
     ),
 }
 """What is said of a model, by what was found."""
@@ -113,10 +99,16 @@ WITHOUT_MODEL = {
         "It is a replay: the generated sound is the reference, played back.",
         "Listen to each sound beside its nearest source.",
     ),
+    "silent": Case("unlike", "Much of the generated sound is silence, where the reference is not.", "Listen to it."),
     "unlike": Case(
         "unlike",
-        "It is unlike: the generated sound resembles none of the reference.",
+        "It is unlike: the generated sound does not resemble the reference.",
         "Look at the map, and listen.",
+    ),
+    "deformed": Case(
+        "unlike",
+        "It is unlike in form: generated sounds move, begin or end in other ways than the reference does.",
+        "Look at the table of form, and listen.",
     ),
     "new": Case(
         "new",
@@ -134,69 +126,52 @@ WITHOUT_MODEL = {
 
 def judge(evidence: Evidence) -> Verdict:
     """The verdict: the worst that is certain; where nothing is, and not all is well either, that it cannot be told."""
-    case = (WITH_MODEL if evidence.error_ratio is not None else WITHOUT_MODEL)[_find_case(evidence)]
-    return Verdict(case.label, case.headline, list_findings(evidence), case.advice)
+    case = find_case(evidence)
+    said = (WITH_MODEL if evidence.error_ratio is not None else WITHOUT_MODEL)[case]
+    return Verdict(said.label, said.headline, list_findings(evidence), said.advice, case)
 
 
-def _find_case(evidence: Evidence) -> str:
+def find_case(evidence: Evidence) -> str:
+    """What decides the verdict: the first that is certain, the worst first."""
     rates = [rate for rate in (evidence.replay_rate, evidence.collage_rate) if rate is not None]
-    skill, ratio, likeness = evidence.skill_train, evidence.error_ratio, evidence.likeness.values()
-    if any(rate.low > MOST_REPLAYED for rate in rates):
-        return "replaying"
-    if skill is not None and skill.high < LEAST_SKILL:
-        return "underfit"
-    if ratio is not None and ratio.low > MOST_OVERFIT and evidence.n_held_out_files >= FEWEST_FILES:
-        return "overfit"
-    if likeness and all(one.low > MOST_UNLIKE for one in likeness):
-        return "unlike"
+    skill, ratio = evidence.skill_train, evidence.error_ratio
+    enough = evidence.n_held_out_files >= FEWEST_FILES
+    certain = {
+        "replaying": any(rate.low > MOST_REPLAYED for rate in rates),
+        "underfit": skill is not None and skill.high < LEAST_SKILL,
+        "silent": is_silent(evidence.silence),
+        "unlike": any(is_unlike(one) for one in evidence.likeness.values()),
+        "deformed": evidence.form is not None and is_deformed(evidence.form),
+        "overfit": ratio is not None and ratio.low > MOST_OVERFIT and enough,
+    }
+    worst = next((case for case, is_certain in certain.items() if is_certain), "")
+    if worst:
+        return worst
     is_new = not evidence.replay_doubt and all(rate.high <= 2 * MOST_REPLAYED for rate in rates)
     is_alike = ratio is None or ratio.high <= MOST_OVERFIT
     has_skill = skill is None or skill.low >= LEAST_SKILL
-    is_like = any(one.high <= MOST_UNLIKE for one in likeness)
-    enough = evidence.n_held_out_files >= FEWEST_FILES and not evidence.weakness
-    return "new" if is_new and is_alike and has_skill and is_like and enough else "cannot tell"
+    is_like = any(one.ratio.high <= MOST_UNLIKE for one in evidence.likeness.values())
+    has_form = evidence.form is None or evidence.form.excess is None or evidence.form.excess.value <= MOST_DEFORMED
+    is_well = is_new and is_alike and has_skill and is_like and has_form
+    return "new" if is_well and enough and not evidence.weakness else "cannot tell"
 
 
-def list_findings(evidence: Evidence) -> list[Finding]:
-    """A sentence for every number that there is."""
-    findings = []
-    if evidence.replay_rate is not None:
-        doubt = f"; {evidence.replay_doubt}" if evidence.replay_doubt else ""
-        text = f"Replays were not looked for: {evidence.replay_doubt}."
-        if not math.isnan(evidence.replay_rate.value):
-            text = (
-                f"{_percent(evidence.replay_rate)} of the generated seconds are closer to training sound than 99 % of "
-                f"unheard sound is (1 % would be chance){doubt}."
-            )
-        findings.append(Finding(text, "memorisation.replay_rate", evidence.replay_rate))
-    if evidence.collage_rate is not None and not math.isnan(evidence.collage_rate.value):
-        text = f"Of quarter seconds, {_percent(evidence.collage_rate)} are: a collage of pieces would show here."
-        findings.append(Finding(text, "memorisation.collage_rate", evidence.collage_rate))
-    if evidence.skill_train is not None:
-        text = (
-            f"On sound it trained on, it takes away {_percent(evidence.skill_train)} of the error of knowing nothing."
-        )
-        findings.append(Finding(text, "reconstruction.skill_train", evidence.skill_train))
-    if evidence.skill_held_out is not None:
-        text = f"On sound it never heard, it takes away {_percent(evidence.skill_held_out)} of it."
-        findings.append(Finding(text, "reconstruction.skill_held_out", evidence.skill_held_out))
-    if evidence.error_ratio is not None:
-        text = f"Its error is {evidence.error_ratio} times as large on held-out as on training sound."
-        findings.append(Finding(text, "reconstruction.error_ratio", evidence.error_ratio))
-    for name, estimate in evidence.likeness.items():
-        text = (
-            f"Taken together, generated sound lies {estimate} times as far from unheard sound as training sound does, "
-            f"by {EMBEDDINGS[name]}."
-        )
-        findings.append(Finding(text, f"distribution.{name}.ratio", estimate))
-    return findings
+def is_unlike(likeness: Likeness) -> bool:
+    """Whether generated sound is certainly unlike unheard sound: far from it, beyond noise, and near little of it."""
+    is_far = likeness.ratio.value > MOST_UNLIKE and likeness.ratio.low > SURELY_UNLIKE
+    reaches_little = likeness.coverage < LEAST_COVERED * likeness.coverage_train
+    return is_far and reaches_little and likeness.coverage_shortfall.low > 0.0
 
 
-def _percent(estimate: Estimate) -> str:
-    """A share with its interval.
+def is_deformed(form: Form) -> bool:
+    """Whether generated sounds certainly lack the form of real ones."""
+    return form.excess is not None and form.excess.value > MOST_DEFORMED and form.excess.low > SURELY_DEFORMED
 
-    >>> _percent(Estimate(0.25, 0.1, 0.4))
-    '25 % (10 to 40)'
-    """
-    bounds = f" ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})" if not math.isnan(estimate.low) else ""
-    return f"{100 * estimate.value:.0f} %{bounds}"
+
+def is_silent(silence: Mapping[str, Silence]) -> bool:
+    """Whether more of generated sound is silence than of real sound, beyond what few files leave open."""
+    made, real = silence.get("generated"), silence.get("real")
+    if made is None or real is None:
+        return False
+    has_silent_files = made.near_silent_files.low > real.near_silent_files.high
+    return has_silent_files or made.silent_frames.low > real.silent_frames.high + MOST_SILENT

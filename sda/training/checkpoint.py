@@ -124,6 +124,11 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob("epoch_*") if path.is_dir()), key=_position)
 
 
+def has_learned(folder: Path) -> bool:
+    """Whether there is a checkpoint of more than a run's very start, whole or damaged."""
+    return _find_best(folder) is not None or any(any(_position(path)) for path in list_checkpoints(folder))
+
+
 def list_regular(folder: Path, interval: int) -> list[Path]:
     """Recent checkpoints that every run of a configuration makes, oldest first.
 

@@ -208,13 +208,18 @@ class Evaluated:
     suite: str
     """`small`, as at the end of a training, or `full`."""
     label: str
-    """The verdict: `learned`, `underfit`, `overfit`, `replaying` or `cannot tell`."""
+    """The verdict: `learned`, `underfit`, `unlike`, `overfit`, `replaying` or `cannot tell`."""
     figures: dict[str, float]
     """By the key that they have in `evaluation.json`, such as `memorisation.replay_rate`; all finite."""
     values_path: str
     report_path: str
     name: str = "evaluation"
     """Folder for both among the run's artifacts, which no other evaluation of the run has."""
+    headline: str = ""
+    """The verdict as a sentence; empty in the journal of an older run, as is what follows."""
+    advice: str = ""
+    command: str = ""
+    """What the advice comes to, as it can be pasted."""
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,8 @@ def test_a_disk_that_refuses_checkpoints_costs_no_training_and_is_told(train, mo
     assert [event["kind"] for event in _events(run_dir, "Warned")].count("checkpoint_failed") == 1
     assert _events(run_dir, "ReconstructionScored")  # of what is in memory
     assert read_summary(run_dir)["status"] == "stopped"
-    assert f"try next: python train.py resume={run_dir}" in text
+    assert f"go on:\n    python train.py resume={run_dir}\n" in text
+    assert "generate.py" not in text, "nothing was saved to make sounds with"
     monkeypatch.undo()
     checkpoint, _ = open_continuation(run_dir)
     assert checkpoint.is_start
@@ -171,7 +172,8 @@ def test_a_second_signal_stops_at_once_and_the_last_checkpoint_is_intact(train, 
     at_step({3}, stop_twice)
     run_dir, code, text = train("training.max_epochs=1")
     assert code == EXIT_STOPPED_AT_ONCE
-    assert "try next: python train.py resume=" in text
+    assert "go on:\n    python train.py resume=" in text
+    assert "generate.py" not in text, "there is nothing but the start of the run to make sounds with"
     assert json.loads((run_dir / "summary.json").read_text())["status"] == "stopped"
     assert open_newest(run_dir / "checkpoints")[0].progress["step"] == 0
 

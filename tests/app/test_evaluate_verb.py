@@ -58,7 +58,10 @@ def test_silence_cannot_be_judged_and_that_is_said(command_line, make_textures, 
         soundfile.write(silent / f"{number}.wav", hiss, RATE_HZ, subtype="FLOAT")
     _, values = _evaluate(command_line, f"reference={make_textures('real', 6)}", f"generated={silent}")
     assert "near-silent" in values["memorisation"]["doubt"]
-    assert values["verdict"]["label"] == "cannot tell"
+    assert values["verdict"]["label"] == "unlike"
+    assert values["verdict"]["case"] == "silent"
+    assert values["silence"]["generated"]["near_silent_files"] == 1.0
+    assert values["silence"]["generated"]["windows_left_out"] == 1.0
     assert values["distribution"]["hand_made"]["too_few"]
     assert "NaN" not in (command_line.folder / "out" / "evaluation.json").read_text()
 

@@ -23,6 +23,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 SECTIONS = {
     "reconstruction": "Reconstruction",
     "distribution": "Taken together: like unheard sound?",
+    "form": "Form: do whole sounds move, begin and end as real ones do?",
     "latents": "Latent space",
 }
 MEASURES = {
@@ -37,6 +38,7 @@ VALUES: dict[str, Any] = {
         "label": "overfit",
         "headline": "It overfits.",
         "advice": "More sounds help most.",
+        "command": "python train.py 'data.root=/a b' preset=conservative",
         "findings": [
             {"text": "Few are replays.", "key": "memorisation.replay_rate", "value": 0.02, "interval": [0.01, 0.07]},
             {"text": "Worse on others.", "key": "reconstruction.error_ratio", "value": 1.4, "interval": [None, None]},
@@ -67,11 +69,35 @@ VALUES: dict[str, Any] = {
             "coverage": 0.5,
             "density_train": 1.0,
             "coverage_train": 0.9,
+            "ratio_rebuilt": 1.7,
+            "ratio_rebuilt_interval": [0.6, 2.9],
             "n_windows": 96,
             "n_held_out_windows": 100,
             "n_held_out_files": 12,
         },
         "aisfx": {"too_few": "too few to tell: 9 windows"},
+    },
+    "form": {
+        "too_few": "",
+        "longest_s": 5.0,
+        "are_shots": True,
+        "distance": 1.31,
+        "distance_interval": [0.71, 1.92],
+        "distance_train": 0.02,
+        "distance_train_interval": [-0.14, 0.26],
+        "generated": {"onsets_per_s": 4.41, "onsets_per_s_interval": [3.21, 5.63]},
+        "held_out": {"onsets_per_s": 1.43, "onsets_per_s_interval": [None, None]},
+        "train": {"onsets_per_s": 1.53, "length_s": 2.37, "length_s_interval": [2.16, 2.61]},
+    },
+    "silence": {
+        "generated": {
+            "near_silent_files": 0.31,
+            "near_silent_files_interval": [0.13, 0.57],
+            "silent_frames": 0.46,
+            "silent_frames_interval": [0.32, 0.58],
+            "windows_left_out": 0.28,
+        },
+        "real": {"near_silent_files": 0.0, "silent_frames": 0.01, "windows_left_out": 0.0},
     },
     "memorisation": {
         "replay_rate": 0.02,
@@ -162,7 +188,7 @@ def test_every_figure_is_shown_with_its_interval():
         "overfit It overfits.",
         "2 % 1 to 7 % Few are replays.",
         "1.40× Worse on others.",
-        "More sounds help most.",
+        "More sounds help most. python train.py 'data.root=/a b' preset=conservative",
         "right of the broken line, at 0.42.",
         "generated 4 windows 25 % above",
         "plain copies of training sound, cut a little later 60 0.97 100 % 95 %",
@@ -172,16 +198,20 @@ def test_every_figure_is_shown_with_its_interval():
         "8.50 3.51 to 4.22 1.25 1.11 to 1.36",
         "no unit: 0.005 is plain to hear 0.0061 0.0061 0.0061 –",
         "60 held-out clips of 12 files, 50 training clips of 28 files",
-        "3.00× 1.00 to 6.00× 0.050 0.020 to 0.080 0.010 −0.010 to 0.030 0.70 (1.00) 50 % (90 %)",
+        "3.00× 1.00 to 6.00× 1.70× 0.60 to 2.90× 0.050 0.020 to 0.080 0.010 −0.010 to 0.030 0.70 (1.00) 50 % (90 %)",
         "sound-effect network too few to tell: 9 windows",
+        "onsets a second how often something begins 4.41 3.21 to 5.63 1.43 1.53",
+        "from the first to the last of what is loud – – 2.37 2.16 to 2.61",
+        "in spreads of real sound 1.31 0.71 to 1.92 – 0.02 −0.14 to 0.26",
+        "5.0 s at most, from where a sound begins to where it ends",
+        "generated 31 % 13 to 57 % 46 % 32 to 58 % 28 % real 0 % 1 % 0 %",
         "2 of 3 dimensions are active",
         "80 nats a latent",
         "12 nats between all sounds",
     ):
         assert words in page.words
     assert page.headings == [
-        "a run", "New, or a replay?", "Map", "Reconstruction", "Taken together: like unheard sound?", "Latent space",
-        "How to read it",
+        "a run", "New, or a replay?", "Map", *SECTIONS.values(), "How to read it",
     ]  # fmt: skip
 
 
@@ -195,15 +225,23 @@ def test_the_bars_of_findings_stand_where_the_numbers_say():
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_what_was_not_measured_leaves_no_heading(section):
-    page = Page(draw_page([replace(make_report(**{section: None}), listening=[])]))
+    page = Page(draw_page([replace(make_report(**{section: None}, silence=None), listening=[])]))
     assert SECTIONS[section] not in page.headings
     assert [heading for name, heading in SECTIONS.items() if name != section and heading not in page.headings] == []
 
 
 def test_a_folder_without_a_model_has_its_verdict_and_its_replays():
-    report = replace(make_report(reconstruction=None, latents=None, distribution={}), points=[], listening=[])
+    values = {"reconstruction": None, "latents": None, "distribution": {}, "form": None, "silence": None}
+    report = replace(make_report(**values), points=[], listening=[])
     page = Page(draw_page([report]))
     assert page.headings == ["a run", "New, or a replay?", "How to read it"]
+
+
+def test_that_there_is_too_little_sound_for_form_is_said():
+    form = {"too_few": "too few to tell: 3 generated sounds", "longest_s": 0.0, "are_shots": False}
+    page = Page(draw_page([make_report(form=form)]))
+    assert "No distance: too few to tell: 3 generated sounds" in page.words
+    assert SECTIONS["form"] in page.headings
 
 
 def test_doubts_are_shown_as_warnings():

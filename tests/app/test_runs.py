@@ -97,6 +97,21 @@ def _journal_history_and_mlflow_agree(command_line, run_dir):
     assert command_line.query("SELECT status FROM runs") == [("FINISHED",)]
 
 
+def _everybody_says_the_same(command_line, run_dir, at_end, values, text):
+    """Summary, terminal, page and MLflow have the verdict of the newest evaluation that each is told of."""
+    summary = json.loads((run_dir / "summary.json").read_text())
+    words = f"{at_end['verdict']['label']}. {at_end['verdict']['headline']}"
+    assert summary["verdict"] == words
+    verdict = f"{values['verdict']['label']}. {values['verdict']['headline']}"
+    assert command_line.query("SELECT value FROM tags WHERE key = 'verdict'") == [(verdict,)]
+    (note,) = command_line.query("SELECT value FROM tags WHERE key = 'mlflow.note.content'")[0]
+    assert all(values["verdict"][key] in note for key in ("headline", "advice", "command"))
+    page = (run_dir / "evaluation-2" / "report.html").read_text()
+    for shown in (text, page):
+        assert verdict.partition(". ")[2] in shown
+        assert values["verdict"]["command"] in shown
+
+
 def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
     at_end = json.loads((run_dir / "evaluation" / "evaluation.json").read_text())
     assert at_end["suite"] == "small"
@@ -114,7 +129,7 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
     assert set(values["reconstruction"]["held_out"]["model"]) >= {"mr_stft", "zimtohrli", "zimtohrli_interval"}
     assert set(values) == {
         *("schema", "suite", "run", "epoch", "checkpoint", "validation_weakness", "n_files"),
-        *("verdict", "reconstruction", "distribution", "memorisation", "latents"),
+        *("verdict", "reconstruction", "distribution", "form", "silence", "memorisation", "latents"),
     }, "others read these keys: add to them, and take none away"
     assert set(values["memorisation"]) == {
         *("replay_rate", "replay_rate_interval", "collage_rate", "collage_rate_interval", "threshold", "null_median"),
@@ -125,6 +140,8 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
     assert values["memorisation"]["controls"]["copies"]["rate"] == 1.0
     assert set(values["distribution"]) == {"hand_made", "aisfx"}
     assert values["distribution"]["aisfx"]["too_few"].startswith("too few to tell")
+    assert values["form"]["n_sounds"]["rebuilt"] == values["n_files"]["train"]
+    assert set(values["silence"]) == {"generated", "rebuilt", "real"}
     assert len(values["latents"]["kl_by_dimension"]) == 8
     assert summary["evaluation"]["memorisation.replay_rate"] == at_end["memorisation"]["replay_rate"]
 
@@ -135,6 +152,7 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
     (tag,) = command_line.query("SELECT value FROM tags WHERE key = 'evaluation'")[0]
     assert tag.startswith(values["verdict"]["label"])
     assert "full suite" in tag
+    _everybody_says_the_same(command_line, run_dir, at_end, values, text)
     for name in ("evaluation", "evaluation-2"):
         (stored,) = (command_line.folder / "mlartifacts").glob(f"*/*/artifacts/{name}/evaluation.json")
         assert stored.read_bytes() == (run_dir / name / "evaluation.json").read_bytes()
@@ -277,7 +295,7 @@ def _stop_in_mid_epoch(command_line, sounds, number, n_told_before=0):
     text = command_line.stop_after_steps(process, n_told_before + 12, number)
     assert process.returncode == 128 + number, text
     broken = command_line.runs()[-1]
-    assert f"try next: python train.py resume={broken}" in text
+    assert f"go on:\n    python train.py resume={broken}\n" in text
     assert json.loads((broken / "summary.json").read_text())["status"] == "stopped"
     assert list((broken / "checkpoints").glob("epoch_*"))
     assert command_line.query("SELECT status FROM runs") == [("KILLED",)]

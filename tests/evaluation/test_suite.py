@@ -6,8 +6,10 @@ import soundfile
 import torch
 
 from sda.audio.augmentation import SPEED_RATIOS, change_speed
+from sda.evaluation.embedding import HandMadeEmbedding
+from sda.evaluation.findings import find_blame
 from sda.evaluation.sounds import Sound
-from sda.evaluation.suite import Material, assess_memorisation, choose_window_s
+from sda.evaluation.suite import Material, assess_memorisation, assess_resemblance, assess_whole, choose_window_s
 from tests.conftest import RATE_HZ
 
 
@@ -135,3 +137,57 @@ def test_most_sounds_decide_how_long_windows_are():
     assert choose_window_s([short, short, long], [long], RATE_HZ) == 0.25
     assert choose_window_s([long], [short], RATE_HZ) == 0.25
     assert choose_window_s([long], [Sound("tick", torch.zeros(10))], RATE_HZ) == 0.05
+
+
+def _look_at(train, held_out, generated, **more):
+    material = Material(RATE_HZ, train, held_out, generated, **more)
+    return assess_resemblance(material, HandMadeEmbedding(RATE_HZ))
+
+
+def _noises(n_sounds):
+    generator = torch.Generator().manual_seed(0)
+    return [Sound(f"noise {n}", 0.1 * torch.randn(3 * RATE_HZ, generator=generator)) for n in range(n_sounds)]
+
+
+def test_the_floor_says_whether_decoder_or_prior_is_to_blame(make_textures):
+    sounds = _read(make_textures("textures", 21))
+    train, held_out, fresh = sounds[:9], sounds[9:15], sounds[15:]
+    by_decoder = _look_at(train, held_out, _noises(8), rebuilt=_noises(6)).likeness
+    assert by_decoder.rebuilt.ratio.low > 5.0
+    assert find_blame(by_decoder) == "decoder"
+    by_prior = _look_at(train, held_out, _noises(8), rebuilt=train).likeness
+    assert by_prior.rebuilt.mmd2 == by_prior.mmd2_train, "it is training sound"
+    assert find_blame(by_prior) == "prior"
+    assert find_blame(_look_at(train, held_out, fresh, rebuilt=train).likeness) == ""
+    assert _look_at(train, held_out, fresh).likeness.rebuilt is None
+
+
+def test_the_floor_is_measured_on_as_many_windows_as_generated_sound(make_textures):
+    sounds = _read(make_textures("textures", 15))
+    train, held_out = sounds[:9], sounds[9:]
+    few = [sound._replace(waveform=sound.waveform[: 2 * RATE_HZ]) for sound in train[:8]]
+    found = _look_at(train, held_out, few, rebuilt=train).likeness
+    assert found.n_windows == 24
+    assert found.rebuilt.mmd2.value == pytest.approx(found.mmd2_train.value)
+
+
+def test_what_is_too_quiet_to_be_compared_is_counted(make_textures):
+    sounds = _read(make_textures("textures", 21))
+    fresh = [sound._replace(waveform=1e-5 * sound.waveform) if n < 3 else sound for n, sound in enumerate(sounds[15:])]
+    form, silence = assess_whole(Material(RATE_HZ, sounds[:9], sounds[9:15], fresh))
+    assert silence["generated"].windows_left_out == 0.5
+    assert silence["generated"].near_silent_files.value == 0.5
+    assert silence["generated"].silent_frames.value == pytest.approx(0.5, abs=0.05)
+    assert silence["real"].windows_left_out == silence["real"].near_silent_files.value == 0.0
+    assert set(silence) == {"generated", "real"}
+    assert form.n_sounds == {"generated": 6, "held_out": 6, "train": 9}
+
+
+def test_form_is_that_of_sounds_with_the_silence_at_their_ends(make_textures):
+    sounds = [sound._replace(waveform=sound.waveform * torch.linspace(1, 0, 3 * RATE_HZ) ** 4) for sound in
+              _read(make_textures("textures", 21))]  # fmt: skip
+    padded = [sound._replace(waveform=torch.cat([sound.waveform, torch.zeros(RATE_HZ)])) for sound in sounds]
+    whole = {"train": padded[:9], "held_out": padded[9:15], "generated": padded[15:]}
+    form, _ = assess_whole(Material(RATE_HZ, sounds[:9], sounds[9:15], sounds[15:], whole=whole))
+    assert form.are_shots
+    assert form.traits["held_out"]["ends"].value == 1.0
