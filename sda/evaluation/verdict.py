@@ -16,15 +16,15 @@ LEAST_SKILL = 0.3
 """Share of the mean spectrogram's error that a model must take away on sound it trained on, or it learned nothing."""
 MOST_UNLIKE = 5.0
 """Generated sound this much farther from unheard sound than training sound is, is unlike it: real and replayed sound
-lie at 0 to 4, white noise and the mean spectrogram at 10 to 80."""
-SURELY_UNLIKE = 2.0
-"""The lower end of that figure's interval must lie above this: of real sound, it lies below 1.6."""
+lie at 0 to 8, white noise and the mean spectrogram at 10 to 80."""
+SURELY_UNLIKE = 2.5
+"""The lower end of that figure's interval must lie above this: of real sound, it lies below 2.3."""
 LEAST_COVERED = 0.5
 """Sound that is unlike reaches less than this share of the unheard sound that training sound reaches."""
 MOST_DEFORMED = 0.5
 """Spreads of real sound that generated sounds may lie farther from unheard ones, in form, than training sounds do."""
 SURELY_DEFORMED = 0.1
-"""The lower end of that figure's interval must lie above this: of real sound, it lies below 0.05."""
+"""The lower end of that figure's interval must lie above this: of real sound, it lies below 0.09."""
 MOST_SILENT = 0.1
 """Share of the time that generated sound may be silent for longer than real sound is."""
 FEWEST_FILES = 4
