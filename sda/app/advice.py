@@ -113,3 +113,8 @@ def _spell(key: str, path: Path | str) -> str:
     """A path as an argument that the shell, and then Hydra, take for what it is."""
     value = str(path)
     return shlex.quote(f"{key}={value}" if value[:1] not in "'\"" else f"{key}={quote_value(value)}")
+
+
+def format_advice(advice: str, command: str) -> list[str]:
+    """What to try next, and below it the command alone, so that it can be pasted."""
+    return [f"  try next: {advice}", *([f"    {command}"] if command else [])]

@@ -3,11 +3,12 @@
 import math
 from typing import Any
 
+from sda.app.advice import format_advice
 from sda.app.evaluation_words import FORM_KINDS, MEASURES, Wording
 from sda.bootstrap import Estimate
-from sda.evaluation.findings import EMBEDDINGS
 from sda.evaluation.form import TRAITS
 from sda.evaluation.memorisation import WINDOW_S
+from sda.evaluation.names import EMBEDDINGS
 
 
 def format_values(values: dict[str, Any]) -> list[str]:
@@ -54,11 +55,6 @@ def format_values(values: dict[str, Any]) -> list[str]:
             f"{latents['aggregate_kl']:.0f} nats between all sounds and the prior"
         )
     return lines
-
-
-def format_advice(advice: str, command: str) -> list[str]:
-    """What to try next, and below it the command alone, so that it can be pasted."""
-    return [f"  try next: {advice}", *([f"    {command}"] if command else [])]
 
 
 def format_place(seconds: float) -> str:

@@ -24,8 +24,8 @@ from sda.app.evaluation_figures import (
 )
 from sda.app.evaluation_words import FORM_KINDS, MEASURES, SILENT_KINDS, Wording
 from sda.app.page import render_page
-from sda.evaluation.findings import EMBEDDINGS
 from sda.evaluation.form import TRAITS
+from sda.evaluation.names import EMBEDDINGS
 from sda.evaluation.verdict import LEAST_SKILL, MOST_OVERFIT, MOST_UNLIKE
 from sda.printable import make_printable
 

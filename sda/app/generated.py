@@ -40,7 +40,7 @@ class Call:
     source_sha256: dict[str, str] = field(default_factory=dict)
     """Of the source files' content, by path."""
 
-    def write(self, made: Made, sample_rate_hz: int, gain: float) -> None:
+    def write(self, made: Made, sample_rate_hz: int, gain: float = 1.0) -> None:
         """Write the next sound, turned down or up as its corpus was not, and into the record that it is there."""
         number = len(self.files) + 1
         path = self.folder / f"sound_{number:03d}.wav"

@@ -6,8 +6,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sda.app.advice import Standing, name_continuation, name_evaluation, name_generation, suggest_command
-from sda.app.evaluation_lines import format_advice
+from sda.app.advice import (
+    Standing,
+    format_advice,
+    name_continuation,
+    name_evaluation,
+    name_generation,
+    suggest_command,
+)
 from sda.app.plan import Plan
 from sda.app.runs import PREVIEWS
 from sda.app.verdict_lines import format_figures, say_verdict

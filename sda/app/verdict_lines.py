@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from sda.bootstrap import Estimate
-from sda.evaluation.findings import EMBEDDINGS
+from sda.evaluation.names import EMBEDDINGS
 from sda.training.metrics import Evaluated
 
 REPLAY_NAMES = {"replay_rate": "generated seconds", "collage_rate": "quarter seconds"}

@@ -8,9 +8,7 @@ from sda.bootstrap import Estimate
 from sda.evaluation.distribution import Likeness
 from sda.evaluation.form import TRAITS
 from sda.evaluation.form_comparison import Form, Silence
-
-EMBEDDINGS = {"hand_made": "timbre and movement", "aisfx": "the sound-effect network"}
-"""What likeness is judged by, in words."""
+from sda.evaluation.names import EMBEDDINGS
 
 
 @dataclass(frozen=True)
