@@ -137,7 +137,8 @@ def _a_trained_run_can_be_judged_and_played(command_line, run_dir):
         *("correlations", "nearest", "window_s"),
     }
     assert set(values["memorisation"]["controls"]) == {"copies", "augmented"}  # rebuilt chunks are shorter than windows
-    assert values["memorisation"]["controls"]["copies"]["rate"] == 1.0
+    assert values["memorisation"]["controls"]["copies"]["rate"] < 0.9, "of a tone in which nothing moves none is a copy"
+    assert values["memorisation"]["doubt"]
     assert set(values["distribution"]) == {"hand_made", "aisfx"}
     assert values["distribution"]["aisfx"]["too_few"].startswith("too few to tell")
     assert values["form"]["n_sounds"]["rebuilt"] == values["n_files"]["train"]
@@ -211,7 +212,7 @@ def test_the_model_that_writes_waveforms_from_start_to_end(command_line, sounds,
     text = command_line.run("generate", "run=last", "mode=reconstruct", "source=/nowhere", code=1)
     assert "source=/nowhere: there is no such folder" in text
     text = command_line.run("generate", "run=last", f"source={source}", code=1)
-    assert "use mode=reconstruct or interpolate" in text
+    assert "use mode=continue, vary, blend, reconstruct or interpolate" in text
     one = f"source={source / 'tone_000.wav'}"
     assert "needs two sounds" in command_line.run("generate", "run=last", "mode=interpolate", one, code=1)
 
