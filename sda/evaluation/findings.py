@@ -144,7 +144,7 @@ def _describe_silence(silence: Mapping[str, Silence]) -> list[Finding]:
         f"{_percent(real.near_silent_files)}."
     )
     frames = (
-        f"They are silent for {_percent(made.silent_frames)} of the time, real ones for "
+        f"Generated files are silent for {_percent(made.silent_frames)} of the time, real ones for "
         f"{_percent(real.silent_frames)} of as much time"
     )
     if made.windows_left_out:
