@@ -37,7 +37,7 @@ from sda.evaluation.suite import (
     list_embeddings,
 )
 from sda.evaluation.verdict import Verdict, judge
-from sda.generation.voice import generate_sound, reconstruct_sound
+from sda.generation.voice import generate_sound, reconstruct_sound, take_seed
 from sda.models.latents import Posterior
 
 MOST_ENCODED = 400
@@ -109,7 +109,7 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
     stretches = choose_stretches(train, effort.n_generated, n_samples)
     floor = []
     for number, stretch in enumerate(stretches, start=1):
-        floor.append(stretch._replace(waveform=rebuild(subject, stretch.waveform)))
+        floor.append(stretch._replace(waveform=rebuild(subject, stretch.waveform, take_seed(seed, number))))
         stage("rebuilding training sound", 0.55 + 0.1 * number / len(stretches))
     window_s = choose_window_s(train, generated, rate_hz)
     controls = {"augmented": vary(train, subject.config, seed, window_s), "reconstructed": rebuilt}
@@ -178,13 +178,13 @@ def choose_stretches(sounds: Sequence[Sound], n: int, n_samples: int) -> list[So
 
 
 @torch.no_grad()
-def rebuild(subject: Subject, waveform: Tensor) -> Tensor:
-    """A stretch of sound through the latents and back, with nothing drawn anew. `[T]` → `[T]`, on the CPU."""
+def rebuild(subject: Subject, waveform: Tensor, seed: int) -> Tensor:
+    """A stretch of sound through the latents and back, nothing drawn anew but its noise. `[T]` → `[T]`, on the CPU."""
     n_chunk = count_chunk_samples(subject.config)
     if len(waveform) >= n_chunk:
-        return reconstruct_sound(subject.voice, waveform)
+        return reconstruct_sound(subject.voice, waveform, seed)
     chunk = torch.nn.functional.pad(waveform, (0, n_chunk - len(waveform)))
-    return subject.voice.reconstruct(chunk[None])[0, : len(waveform)]
+    return subject.voice.reconstruct(chunk[None], seed)[0, : len(waveform)]
 
 
 class _Heard(NamedTuple):

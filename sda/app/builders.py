@@ -101,6 +101,7 @@ def _construct_spectral_vae(config: TrainRunConfig, features: LogMel) -> Spectra
         stride=config.model.frames_per_latent,
         dropout=config.regularization.dropout,
         bounded=config.model.bounded,
+        noise=config.model.noise,
         **SIZES[config.model.size],
     )
 

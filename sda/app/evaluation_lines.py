@@ -87,6 +87,8 @@ def _format_reconstruction(values: dict[str, Any] | None) -> list[str]:
     if values is None:
         return []
     columns = {"held-out, model": values["held_out"]["model"]}
+    if "drawn" in values["held_out"]:
+        columns["with its noise"] = values["held_out"]["drawn"]
     if "train" in values:
         columns["training, model"] = values["train"]["model"]
     columns |= {"mean mel": values["held_out"]["mean_mel"], "mel and back": values["held_out"]["ceiling"]}

@@ -96,6 +96,7 @@ CONTROLS = {
 }
 SOURCES = {
     ("held_out", "model"): "model, held-out sound",
+    ("held_out", "drawn"): "the same with its noise",
     ("train", "model"): "model, training sound",
     ("held_out", "mean_mel"): "mean mel (knows nothing)",
     ("held_out", "ceiling"): "mel and back, no model",

@@ -54,6 +54,7 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     if config.duration_s == AUTO_LENGTH and config.mode is not GenerateMode.sample:
         raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
     run = open_run(config.run, config.device, config.checkpoint)
+    run.voice.writes_noise = run.voice.writes_noise and config.noise
     run.voice.manner = choose_manner(
         run.config,
         run.voice,
@@ -112,6 +113,7 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
         "seed": config.seed,
         "n": config.n,
         "duration_s": config.duration_s,
+        "noise": run.voice.writes_noise,
         **_list_own_settings(config),
         "prior": {"name": run.voice.prior.name, **_describe_manner(run.config, config)},
         "source": str(absolute(config.source)) if config.source else "",

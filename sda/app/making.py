@@ -12,7 +12,7 @@ from torch import Tensor
 from sda.app.generated import Made
 from sda.audio.io import read_mono
 from sda.config.schema import AUTO_LENGTH, GenerateConfig, GenerateMode
-from sda.errors import DataError
+from sda.errors import ConfigError, DataError
 from sda.generation.modes import (
     Loudness,
     blend,
@@ -23,12 +23,12 @@ from sda.generation.modes import (
 )
 from sda.generation.provenance import Provenance
 from sda.generation.voice import (
-    SEEDS_APART,
     Voice,
     encode_path,
     generate_stretches,
     morph_stretches,
     reconstruct_stretches,
+    take_seed,
 )
 
 LONGEST_GIVEN_S = 30.0
@@ -97,12 +97,17 @@ def make(order: Order) -> Iterator[Made]:
 def _sample(order: Order) -> Iterator[Made]:
     voice, config = order.voice, order.config
     is_auto = config.duration_s == AUTO_LENGTH
+    if is_auto and not voice.prior.names:
+        raise ConfigError(
+            "duration_s=auto is not possible with this run: it is from before runs kept how long their sounds were. "
+            "Give seconds, such as duration_s=4."
+        )
     for number in range(1, config.n + 1):
         for n_silent in range(MOST_DRAWS):
             place, provenance = number + SILENT_DRAWS_APART * n_silent, order.note()
             n_samples = order.n_samples
             if is_auto:
-                n_samples = voice.prior.draw_length(config.seed * SEEDS_APART + place) * voice.hop_samples
+                n_samples = voice.prior.draw_length(take_seed(config.seed, place)) * voice.hop_samples
             sound, is_heard = _listen(
                 generate_stretches(voice, n_samples, seed=config.seed, number=place, whole=is_auto, note=provenance.add)
             )
@@ -141,7 +146,7 @@ def _blend(order: Order) -> Iterator[Made]:
         first, second = (order.follow(source) for source in pair)
         path = blend(first, second, order.config.share, loudness, order.voice.n_loudness)
         n_samples = min(order.n_samples, path.shape[1] * hop)
-        yield Made(order.voice.render_stretches([path], n_samples), pair)
+        yield Made(order.voice.render_stretches([path], n_samples, take_seed(order.config.seed, number)), pair)
 
 
 def _loop(order: Order) -> Iterator[Made]:
@@ -156,9 +161,10 @@ def _loop(order: Order) -> Iterator[Made]:
 
 
 def _reconstruct(order: Order) -> Iterator[Made]:
-    for source in order.sources[: order.config.n]:
+    for number, source in enumerate(order.sources[: order.config.n], start=1):
         n_heard = sum(len(block) for block in _read(order, source))
-        yield Made(reconstruct_stretches(order.voice, _read(order, source), n_heard), [source])
+        own_seed = take_seed(order.config.seed, number)
+        yield Made(reconstruct_stretches(order.voice, _read(order, source), n_heard, own_seed), [source])
 
 
 def _interpolate(order: Order) -> Iterator[Made]:
@@ -171,7 +177,7 @@ def _interpolate(order: Order) -> Iterator[Made]:
         pair = order.choose_pair(number)
         start, end = (order.follow(source) for source in pair)
         path = morph_stretches(start, end, n_points)
-        yield Made(order.voice.render_stretches(path, order.n_samples), pair)
+        yield Made(order.voice.render_stretches(path, order.n_samples, take_seed(order.config.seed, number)), pair)
 
 
 _MAKERS: dict[GenerateMode, Callable[[Order], Iterator[Made]]] = {

@@ -31,7 +31,12 @@ from sda.training.metrics import (
 from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, OVERFITTING_THRESHOLD
 
 SHOWN_QUARANTINED = 10
-SOURCE_NAMES = {"model": "this model", "mean_mel": "mean mel (knows nothing)", "ceiling": "mel and back, no model"}
+SOURCE_NAMES = {
+    "model": "this model",
+    "drawn": "this model with its noise",
+    "mean_mel": "mean mel (knows nothing)",
+    "ceiling": "mel and back, no model",
+}
 
 
 @dataclass(frozen=True)

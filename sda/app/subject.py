@@ -54,7 +54,10 @@ class Reconstruction:
     """Sound that went through the model and back."""
 
     held_out: dict[str, dict[str, Estimate]]
-    """Measures by source: `model`, `mean_mel` (the average training spectrogram) and `ceiling` (no model)."""
+    """Measures by source: `model`, `drawn`, `mean_mel` (the average training spectrogram) and `ceiling` (no model).
+
+    `model` is the deterministic part of what the model makes; `drawn` is all of it, where the rest is noise.
+    """
     train: dict[str, dict[str, Estimate]]
     """The same for training sound, `model` and `mean_mel` alone; empty where none was looked at."""
     n_clips: dict[str, int]
@@ -176,18 +179,19 @@ def _rebuild(subject: Subject, side: str, max_clips: int, edge_hz: float, advanc
     clips = torch.cat([dataset.grid_chunk(index) for index in chosen])
     sound = find_sound(clips)
     sound[:, 1] += n_samples * (sound[:, 1] == 0)  # of a clip that is silent throughout, all is looked at
-    parts: dict[str, list[Tensor]] = {"model": [], "ceiling": []}
+    parts: dict[str, list[Tensor]] = {"model": [], "drawn": [], "ceiling": []}
     for number, batch in enumerate(torch.split(clips, CLIPS_AT_ONCE)):
         advance(number * CLIPS_AT_ONCE / len(clips))
         parts["model"].append(voice.reconstruct(batch))
+        if voice.writes_noise:
+            parts["drawn"].append(voice.reconstruct(batch, seed=number * CLIPS_AT_ONCE))
         if side == "held_out":
             parts["ceiling"].append(_to_sound(features, features(batch.to(features.window.device)), n_samples))
-    sources = {
-        "model": torch.cat(parts["model"]),
-        "mean_mel": _to_sound(features, _average(subject), n_samples).expand_as(clips),
-    }
-    if parts["ceiling"]:
-        sources["ceiling"] = torch.cat(parts["ceiling"])
+    found = {name: torch.cat(batches) for name, batches in parts.items() if batches}
+    ceiling = {"ceiling": found.pop("ceiling")} if "ceiling" in found else {}
+    mean_mel = _to_sound(features, _average(subject), n_samples).expand_as(clips)
+    sources = {**found, "mean_mel": mean_mel, **ceiling}
+    made = sources.get("drawn", sources["model"])
     on_cpu = deepcopy(features).cpu()
     shown = spread(range(len(clips)), N_EXAMPLES) if side == "held_out" else []
     return _Rebuilt(
@@ -197,10 +201,9 @@ def _rebuild(subject: Subject, side: str, max_clips: int, edge_hz: float, advanc
         files=number_files(dataset, chosen),
         paths=[str(dataset.chunks[index].path) for index in chosen],
         sounds=[
-            Sound(name, clip[first:last])
-            for name, clip, (first, last) in zip(names, sources["model"], sound.tolist(), strict=True)
+            Sound(name, clip[first:last]) for name, clip, (first, last) in zip(names, made, sound.tolist(), strict=True)
         ],
-        examples=[(names[i], clips[i], sources["model"][i], sources["ceiling"][i]) for i in shown],
+        examples=[(names[i], clips[i], made[i], sources["ceiling"][i]) for i in shown],
     )
 
 

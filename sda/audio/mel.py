@@ -163,8 +163,7 @@ class LogMel(nn.Module):
         return mel.clamp(min=MIN_MAGNITUDE).log().transpose(1, 2)
 
     def _level(self, padded: Tensor) -> Tensor:
-        power = (padded.unfold(-1, self.n_fft, self.hop_length) * self.window).square().sum(dim=-1)
-        return 0.5 * (0.5 * self.n_fft * power + LEAST_POWER).log()  # Parseval: half of the bins hold half of the power
+        return measure_level(padded, self.window, self.hop_length)
 
     def mel(self, padded: Tensor) -> Tensor:
         """Mel magnitudes, frames first, of all whole frames: `[…, T]` → `[…, (T - n_fft) // hop_length + 1, M]`."""
@@ -173,6 +172,13 @@ class LogMel(nn.Module):
         # Every filter is zero outside a few bins: neighbouring bands are summed over theirs alone.
         bands = zip(self._bins, torch.split(self.filters, BANDS_AT_ONCE), strict=True)
         return torch.cat([magnitude[..., bins] @ rows[:, bins].T for bins, rows in bands], dim=-1)
+
+
+def measure_level(padded: Tensor, window: Tensor, hop_length: int) -> Tensor:
+    """Natural log of the magnitude of all whole frames, the root of the power in all bins. `[B, T]` → `[B, F]`."""
+    n_fft = len(window)
+    power = (padded.unfold(-1, n_fft, hop_length) * window).square().sum(dim=-1)
+    return 0.5 * (0.5 * n_fft * power + LEAST_POWER).log()  # Parseval: half of the bins hold half of the power
 
 
 def mirror_ends(waveform: Tensor, margin: int) -> Tensor:

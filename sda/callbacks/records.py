@@ -15,6 +15,7 @@ STEP_METRICS = (
     "learning_rate",
     "step_time_s",
     "gradient_norm",
+    "noise_loss",
     "adversarial_loss",
     "discriminator_loss",
 )

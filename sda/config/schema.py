@@ -187,6 +187,11 @@ class ModelConfig:
         False,
         "spectral_vae: squeeze timbre into fixed bounds and blur it by fixed noise, in place of a learned posterior.",
     )
+    noise: bool = setting(
+        True,
+        "spectral_vae: learn how much of every band is noise, and draw that anew in every sound; without it, rain and "
+        "breath become an average that no longer moves.",
+    )
     kl_weight: float = setting(
         1e-3,
         "spectral_vae: weight of the KL of a latent's dimension beside the logarithm of the error; more smooths the "
@@ -549,6 +554,9 @@ class GenerateConfig:
     share: float = setting(0.5, "blend: of the second sound.", at_least=0, at_most=1)
     loudness: BlendLoudness = setting(
         BlendLoudness.mix, "blend: whose loudness it has; first and second are for spectral_vae."
+    )
+    noise: bool = setting(
+        True, "Draw what the model takes for noise, by the seed; without it, the deterministic part alone is written."
     )
     source: str = setting(
         "", "For all modes but sample and loop: a sound file, or a folder of them; empty for what the run held out."

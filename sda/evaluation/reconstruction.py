@@ -24,7 +24,7 @@ from torch import Tensor
 
 from sda.audio.mel import LogMel, log_to_db
 from sda.audio.span import take_whole
-from sda.losses.spectral import WINDOWS, build_filters
+from sda.losses.spectra import WINDOWS, build_filters
 
 STFT_RESOLUTIONS = ((512, 50, 240), (1024, 120, 600), (2048, 240, 1200))
 """`(n_fft, hop, window)` in samples, the three of Yamamoto et al. 2020."""

@@ -51,7 +51,7 @@ class MelVoice(Voice):
         self.stretch_points = stretch_points
 
     @torch.no_grad()
-    def reconstruct(self, waveforms: Tensor) -> Tensor:
+    def reconstruct(self, waveforms: Tensor, seed: int | None = None) -> Tensor:
         output = self.model.eval()(self._hear(waveforms)).output
         rebuilt = self._to_sound(self.model.standardise.invert(output), waveforms.shape[1])
         return silence_outside(rebuilt, take_span(find_sound(waveforms.cpu())))
@@ -84,7 +84,7 @@ class MelVoice(Voice):
                 yield self.describe(chunks).mean[start // hop :, :, 0].T
 
     @torch.no_grad()
-    def render_stretches(self, path: Iterable[Tensor], n_samples: int) -> Iterator[Tensor]:
+    def render_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
         n_frames = (self.count_points(n_samples) - 1) * (self.model.n_frames // 2) + self.model.n_frames
         n_left = n_samples
         for sound in log_mel_to_stretches(self._blend(path), self.features, n_frames):

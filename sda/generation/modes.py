@@ -12,7 +12,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from sda.generation.voice import SEEDS_APART, Voice, note_sources
+from sda.generation.voice import Voice, note_sources, take_seed
 from sda.models.priors.prior import Drawn
 
 CONTEXT_POINTS = 256
@@ -49,11 +49,12 @@ def continue_stretches(
     n_points = len(given) // hop
     past = voice.encode(given)[:, :n_points][:, -CONTEXT_POINTS:]
     n_given, n_context = n_points * hop, past.shape[1] * hop
-    drawn = voice.prior.continue_(past, voice.count_points(n_samples), seed * SEEDS_APART + number, voice.manner)
+    own_seed = take_seed(seed, number)
+    drawn = voice.prior.continue_(past, voice.count_points(n_samples), own_seed, voice.manner)
     path = chain([past], note_sources(drawn, note))
     n_join = min(round(JOIN_S * rate_hz), n_context)
     yield given[: n_given - n_join]
-    rendered = _skip(voice.render_stretches(path, n_context + n_samples), n_context - n_join)
+    rendered = _skip(voice.render_stretches(path, n_context + n_samples, own_seed), n_context - n_join)
     first = torch.zeros(0)
     while len(first) < n_join:
         first = torch.cat([first, next(rendered)])
@@ -70,10 +71,11 @@ def vary_stretches(
     Args:
         strength: 0 is the sound as the model rebuilds it, 1 is a new one.
     """
+    own_seed = take_seed(seed, number)
     if strength == 0.0:
-        return voice.render_stretches([path], n_samples)
-    drawn = voice.prior.vary(path, strength, seed * SEEDS_APART + number, voice.manner)
-    return voice.render_stretches(note_sources(drawn, note), n_samples)
+        return voice.render_stretches([path], n_samples, own_seed)
+    drawn = voice.prior.vary(path, strength, own_seed, voice.manner)
+    return voice.render_stretches(note_sources(drawn, note), n_samples, own_seed)
 
 
 def blend(first: Tensor, second: Tensor, share: float, loudness: Loudness, n_loudness: int) -> Tensor:
@@ -107,7 +109,7 @@ def loop_stretches(
     """
     rate_hz, hop = voice.features.sample_rate_hz, voice.hop_samples
     n_points = count_loop_samples(voice, n_samples) // hop
-    own_seed = seed * SEEDS_APART + number
+    own_seed = take_seed(seed, number)
     n_closing = int(CLOSING_SHARE * n_points)
     opening = torch.cat(
         list(note_sources(voice.prior.sample(n_points - n_closing, own_seed, voice.manner), note)), dim=1
@@ -121,7 +123,7 @@ def loop_stretches(
     n_lead, n_whole = n_round * hop, n_points * hop
     n_seam = min(round(SEAM_S * rate_hz), n_lead, n_whole)
     around = torch.cat([path[:, -n_round:], path, path[:, :n_round]], dim=1)
-    rendered = _skip(voice.render_stretches([around], n_lead + n_whole), n_lead - n_seam)
+    rendered = _skip(voice.render_stretches([around], n_lead + n_whole, own_seed), n_lead - n_seam)
     lead, n_told = torch.zeros(0), 0
     for block in rendered:
         own = block

@@ -71,7 +71,7 @@ class PreviewRenderer:
         folder = self.folder / f"epoch_{epoch:04d}"
         self.voice.fit(self.training)
         previews = []
-        rebuilt = list(self.voice.reconstruct(self.held_out).numpy())
+        rebuilt = list(self.voice.reconstruct(self.held_out, seed=0).numpy())
         for number, (original, reconstruction) in enumerate(zip(self._originals(), rebuilt, strict=True), start=1):
             source = folder / f"original_{number}.wav"
             self._write(source, original)
@@ -83,7 +83,7 @@ class PreviewRenderer:
             n_samples = INTERPOLATION_CHUNKS * n_chunk
             paths = [self.voice.encode(waveform) for waveform in self.held_out[:2]]
             path = morph(paths[0], paths[1], self.voice.count_points(n_samples))
-            sound = self.voice.render(path, n_samples).numpy()
+            sound = self.voice.render(path, n_samples, seed=0).numpy()
             previews.append(self._save(folder, "interpolation", 1, sound, [(f"interpolation, epoch {epoch}", sound)]))
         for number in range(1, self.n_samples + 1):
             sound = generate_sound(self.voice, SAMPLE_CHUNKS * n_chunk, seed=0, number=number).numpy()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sda.audio.mel import Heard, LogMel
+from sda.audio.noise import draw_noise
 from sda.audio.span import find_sound, silence_outside, take_span
 from sda.audio.stretches import cut_stretches, hear_stretches
 from sda.generation.voice import Voice
@@ -46,12 +47,16 @@ class SpectralVoice(Voice):
         self.manner = Manner() if manner is None else manner
         self.hop_samples = model.hop_of_latents
         self.n_loudness = model.stride
+        self.writes_noise = model.noise_gate is not None
         self.stretch_points = stretch_points
 
     @torch.no_grad()
-    def reconstruct(self, waveforms: Tensor) -> Tensor:
-        output: Tensor = self.model.eval()(self._hear(waveforms)).output
-        output = output[:, : waveforms.shape[1]].cpu()
+    def reconstruct(self, waveforms: Tensor, seed: int | None = None) -> Tensor:
+        latents = self.model.eval().encode(self._hear(waveforms)).mean
+        noise = None
+        if seed is not None and self.writes_noise:
+            noise = torch.stack([self._draw_noise(seed + item, 0, latents.shape[2]) for item in range(len(latents))])
+        output: Tensor = self.model.decode(latents, noise)[:, : waveforms.shape[1]].cpu()
         return silence_outside(output, take_span(find_sound(waveforms.cpu())))
 
     @torch.no_grad()
@@ -65,13 +70,17 @@ class SpectralVoice(Voice):
             yield self.model.eval().encode(heard).mean[0][:, start // stride :][:, :length].cpu()
 
     @torch.no_grad()
-    def render_stretches(self, path: Iterable[Tensor], n_samples: int) -> Iterator[Tensor]:
+    def render_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
         length, context, hop = self.stretch_points, self.model.context, self.hop_samples
-        n_left = n_samples
+        n_left, n_done = n_samples, 0
         for piece, start in cut_stretches(path, length, context, context):
-            sound = self.model.eval().decode(piece[None].to(self.features.window.device))[0]
+            latents = piece[None].to(self.features.window.device)
+            noise = None
+            if seed is not None and self.writes_noise:
+                noise = self._draw_noise(seed, n_done - start, piece.shape[1])[None]
+            sound = self.model.eval().decode(latents, noise)[0]
             own = sound[start * hop :][: min(length * hop, n_left)].cpu()
-            n_left -= len(own)
+            n_left, n_done = n_left - len(own), n_done + length
             yield own
 
     def count_points(self, n_samples: int) -> int:
@@ -85,6 +94,11 @@ class SpectralVoice(Voice):
         timbre = (model.synthesis.weight * of_band[:, None]).square().mean(dim=0).sqrt()
         loudness = model.standardise_level.deviation[0, 0] / model.stride**0.5
         return torch.cat([loudness.expand(model.stride), timbre]).cpu()
+
+    def _draw_noise(self, seed: int, first: int, n_points: int) -> Tensor:
+        """What the noise in the sound of some latents is made of, from place `first` on their path on."""
+        noise = draw_noise(seed, first * self.hop_samples, self.model.count_noise(n_points))
+        return noise.to(self.features.window.device)
 
     def _hear(self, waveforms: Tensor) -> Heard:
         return self.features.hear(waveforms.to(self.features.window.device))

@@ -57,12 +57,18 @@ class Voice(ABC):
     """How they are drawn, unless it is said otherwise."""
     n_loudness: int = 0
     """Dimensions of a latent, the first ones, that are its loudness and nothing else."""
+    writes_noise: bool = False
+    """Whether part of its sound is noise, drawn anew for every seed. Set to false, the deterministic part is left."""
 
     @abstractmethod
-    def reconstruct(self, waveforms: Tensor) -> Tensor:
+    def reconstruct(self, waveforms: Tensor, seed: int | None = None) -> Tensor:
         """Chunks as they come back through posterior means; silence at their ends comes back as silence.
 
         Nothing was asked of the model there in training. `[B, T]` → `[B, T]`.
+
+        Args:
+            seed: of the noise in the first chunk, each later one has the next; without a seed, the deterministic part
+                of the sound alone is given.
         """
 
     @abstractmethod
@@ -74,11 +80,12 @@ class Voice(ABC):
         """The path that a sound of any length takes, bit by bit. Blocks `[T]` → blocks `[D, K]`."""
 
     @abstractmethod
-    def render_stretches(self, path: Iterable[Tensor], n_samples: int) -> Iterator[Tensor]:
+    def render_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
         """One sound along a path, without seams. Blocks `[D, K]` → blocks of `n_samples` in all.
 
         Args:
             path: of `count_points` points in all.
+            seed: of the noise in it, where the model writes noise; without one, the deterministic part alone is given.
         """
 
     @abstractmethod
@@ -116,9 +123,9 @@ class Voice(ABC):
         """The path that a sound takes. `[T]` → `[D, K]`."""
         return torch.cat(list(self.encode_stretches([waveform])), dim=1)
 
-    def render(self, path: Tensor, n_samples: int) -> Tensor:
+    def render(self, path: Tensor, n_samples: int, seed: int | None = None) -> Tensor:
         """One sound along a path. `[D, K]` → `[n_samples]`."""
-        return torch.cat(list(self.render_stretches([path], n_samples)))
+        return torch.cat(list(self.render_stretches([path], n_samples, seed)))
 
     def draw_stretches(self, n_points: int, seed: int, *, whole: bool = False) -> Iterator[Drawn]:
         """A new path, the same for the same seed, with its sources. → stretches of `n_points` in all.
@@ -131,6 +138,11 @@ class Voice(ABC):
     def draw(self, n_points: int, seed: int) -> Tensor:
         """A new path. → `[D, n_points]`."""
         return torch.cat([drawn.path for drawn in self.draw_stretches(n_points, seed)], dim=1)
+
+
+def take_seed(seed: int, number: int) -> int:
+    """The seed of sound `number`, from 1, of those that a seed gives."""
+    return seed * SEEDS_APART + number
 
 
 def find_edges(waveform: Tensor, n_piece: int) -> tuple[bool, bool]:
@@ -174,8 +186,9 @@ def generate_stretches(
         whole: it begins and ends as training sounds do.
         note: told of every stretch of its path, where that is from.
     """
-    drawn = voice.draw_stretches(voice.count_points(n_samples), seed * SEEDS_APART + number, whole=whole)
-    return voice.render_stretches(note_sources(drawn, note), n_samples)
+    own = take_seed(seed, number)
+    drawn = voice.draw_stretches(voice.count_points(n_samples), own, whole=whole)
+    return voice.render_stretches(note_sources(drawn, note), n_samples, own)
 
 
 def generate_sound(voice: Voice, n_samples: int, *, seed: int, number: int) -> Tensor:
@@ -183,14 +196,20 @@ def generate_sound(voice: Voice, n_samples: int, *, seed: int, number: int) -> T
     return torch.cat(list(generate_stretches(voice, n_samples, seed=seed, number=number)))
 
 
-def reconstruct_stretches(voice: Voice, waveform: Iterable[Tensor], n_samples: int) -> Iterator[Tensor]:
-    """A sound through the latents and back. Blocks of `n_samples` in all → the same, on the CPU."""
-    return voice.render_stretches(voice.encode_stretches(waveform), n_samples)
+def reconstruct_stretches(
+    voice: Voice, waveform: Iterable[Tensor], n_samples: int, seed: int | None = None
+) -> Iterator[Tensor]:
+    """A sound through the latents and back. Blocks of `n_samples` in all → the same, on the CPU.
+
+    Args:
+        seed: of the noise in it; without one, the deterministic part alone is given.
+    """
+    return voice.render_stretches(voice.encode_stretches(waveform), n_samples, seed)
 
 
-def reconstruct_sound(voice: Voice, waveform: Tensor) -> Tensor:
+def reconstruct_sound(voice: Voice, waveform: Tensor, seed: int | None = None) -> Tensor:
     """The same in one piece. `[T]` → `[T]`."""
-    return torch.cat(list(reconstruct_stretches(voice, [waveform], len(waveform))))
+    return torch.cat(list(reconstruct_stretches(voice, [waveform], len(waveform), seed)))
 
 
 def encode_path(voice: Voice, waveform: Iterable[Tensor], most_points: int) -> Tensor:

@@ -6,6 +6,7 @@ Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `…` nothing or ch
 import torch
 from torch import Tensor
 
+from sda.audio.mel import Heard
 from sda.audio.span import Span, mean_inside
 from sda.losses.objective import Errors, LossTerms, describe_posterior
 from sda.models.latents import Reconstruction
@@ -50,6 +51,10 @@ class Elbo:
         cell = mean_inside((result.output - result.target).square(), frames)
         level = mean_inside((output_level - target_level).square(), frames)
         return Errors(distances=torch.stack([cell, level], dim=1), **describe_posterior(result, span))
+
+    def score_noise(self, result: Reconstruction, heard: Heard) -> Tensor:
+        """Nothing: the network draws spectrograms without noise."""
+        return heard.level.new_zeros(())
 
     def score(self, errors: Errors) -> LossTerms:
         """The objective's terms for errors averaged over a batch, over several, or over each of many drawn ones."""

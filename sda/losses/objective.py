@@ -68,6 +68,10 @@ class Objective(Protocol):
         """The terms for errors averaged over a batch, over several, or over each of many drawn ones."""
         ...
 
+    def score_noise(self, result: Reconstruction, heard: Heard) -> Tensor:
+        """What is to be lowered besides by the noise that was drawn, a single number; 0 where none was."""
+        ...
+
 
 def measure_batch(objective: Objective, result: Reconstruction, heard: Heard, *, draw: bool = False) -> Errors:
     """The errors of a batch, means over its sound; `draw` as in `measure_each`."""

@@ -3,30 +3,18 @@
 Letters in the shapes: `B` batch, `T` samples, `N` frequency bins, `M` mel bands, `F` frames, `E` kinds of error.
 """
 
-import warnings
 from collections.abc import Callable, Mapping
-from functools import cache
 
 import torch
-import torchaudio
 from torch import Tensor
 
+from sda.audio.mel import Heard
 from sda.audio.span import Span, find_frames, mean_inside, silence_outside, take_whole
+from sda.losses.energy import NOISE_WINDOWS, score_energy
 from sda.losses.objective import Errors, LossTerms, describe_posterior
+from sda.losses.spectra import NO_POWER, build_filters, compute_magnitude, draw_windows, list_windows, take_log
 from sda.models.latents import Reconstruction
 
-WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
-"""FFT lengths, samples; the hop is a quarter of each, and there is a mel band for every 6.4 samples."""
-
-WINDOW_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 2.0, 3.0, 4.0)
-"""How much a window counts: long ones hear partials and the level of textures, short ones hear attacks."""
-
-DRAWN_WINDOWS = 2
-"""Windows that a training step listens with; a few drawn by weight have the gradient of all on average."""
-
-MIN_MAGNITUDE = 1e-5
-NO_POWER = 1e-12
-"""Added to every power: the root has a finite gradient on digital silence."""
 QUIETEST_NORM = 1e-2
 """Added to the norm that spectral convergence divides by: near silence it is not held against silence."""
 MIN_DISTANCE = 1e-3
@@ -43,7 +31,7 @@ def mel_distance(output: Tensor, target: Tensor, filters: Tensor, frames: Tensor
     Reference:
         Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN", NeurIPS 2023, section 3.4.
     """
-    return mean_inside((_log(filters @ output) - _log(filters @ target)).abs(), frames)
+    return mean_inside((take_log(filters @ output) - take_log(filters @ target)).abs(), frames)
 
 
 def convergence_distance(output: Tensor, target: Tensor, filters: Tensor, frames: Tensor) -> Tensor:
@@ -64,7 +52,7 @@ def log_magnitude_distance(output: Tensor, target: Tensor, filters: Tensor, fram
     Reference:
         Yamamoto, Song & Kim, "Parallel WaveGAN", ICASSP 2020, equation 6.
     """
-    return mean_inside((_log(output) - _log(target)).abs(), frames)
+    return mean_inside((take_log(output) - take_log(target)).abs(), frames)
 
 
 DISTANCES: dict[str, Distance] = {
@@ -117,7 +105,7 @@ class SpectralObjective:
         target = silence_outside(waveform, samples)
         output = silence_outside(result.output[:, :n_samples], samples)
         spectral = [name for name in self.names if name != "waveform"]
-        windows = _draw_windows() if draw else _list_windows()
+        windows = draw_windows() if draw else list_windows()
         total: dict[str, Tensor] = {}
         for window, share in windows.items() if spectral else ():
             filters = build_filters(self.sample_rate_hz, window, output.device)
@@ -137,16 +125,15 @@ class SpectralObjective:
         recon = (errors.distances @ weights + MIN_DISTANCE).log()
         return LossTerms(recon, kl=self.kl_weight * errors.kl_by_dimension.clamp(min=self.free_bits).mean(dim=-1))
 
-
-def _list_windows() -> dict[int, float]:
-    """All windows, and the share of each."""
-    return {window: weight / sum(WINDOW_WEIGHTS) for window, weight in zip(WINDOWS, WINDOW_WEIGHTS, strict=True)}
-
-
-def _draw_windows() -> dict[int, float]:
-    """A few windows, drawn by weight, and the share of each."""
-    drawn = torch.multinomial(torch.tensor(WINDOW_WEIGHTS), DRAWN_WINDOWS, replacement=True).tolist()
-    return {WINDOWS[place]: drawn.count(place) / DRAWN_WINDOWS for place in drawn}
+    def score_noise(self, result: Reconstruction, heard: Heard) -> Tensor:
+        """The logarithm of the energy score of what was drawn, in a window that is drawn too."""
+        if result.draws is None:
+            return heard.level.new_zeros(())
+        n_drawn = result.draws.shape[1]
+        waveform, samples, weight = heard.waveform[:n_drawn], heard.samples[:n_drawn], heard.weight[:n_drawn]
+        window = NOISE_WINDOWS[int(torch.randint(len(NOISE_WINDOWS), ()))]
+        scores = score_energy(result.draws, waveform, samples, self.sample_rate_hz, window)
+        return ((scores * weight).sum() / weight.sum() + MIN_DISTANCE).log()
 
 
 def waveform_distance(output: Tensor, target: Tensor, samples: Tensor) -> Tensor:
@@ -157,30 +144,3 @@ def waveform_distance(output: Tensor, target: Tensor, samples: Tensor) -> Tensor
     """
     n_samples = samples[:, 1] - samples[:, 0]
     return (output - target).abs().sum(dim=1) / (target.abs().sum(dim=1) + MIN_DISTANCE * n_samples)
-
-
-def compute_magnitude(waveform: Tensor, n_fft: int) -> Tensor:
-    """Magnitudes of frames a quarter of their length apart, with a gradient on silence too. `[B, T]` → `[B, N, F]`."""
-    window = _build_window(n_fft, waveform.device)
-    spectrum = torch.stft(waveform, n_fft, n_fft // 4, window=window, pad_mode="constant", return_complex=True)
-    return (spectrum.real.square() + spectrum.imag.square() + NO_POWER).sqrt()
-
-
-def _log(magnitude: Tensor) -> Tensor:
-    return magnitude.clamp(min=MIN_MAGNITUDE).log()
-
-
-@cache
-def _build_window(n_fft: int, device: torch.device) -> Tensor:
-    return torch.hann_window(n_fft, device=device)
-
-
-@cache
-def build_filters(sample_rate_hz: int, n_fft: int, device: torch.device) -> Tensor:
-    """Mel filters for one of the windows, without those that no frequency falls into. → `[M, N]`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of empty filters, which are dropped
-        filters: Tensor = torchaudio.functional.melscale_fbanks(
-            n_fft // 2 + 1, 0.0, sample_rate_hz / 2, round(n_fft / 6.4), sample_rate_hz, "slaney", "slaney"
-        ).T
-    return filters[filters.sum(dim=1) > 0].contiguous().to(device)

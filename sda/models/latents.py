@@ -33,6 +33,9 @@ class Reconstruction(NamedTuple):
     posterior: Posterior
     stride: int | None = None
     """Frames to a latent; none where a chunk has one latent."""
+    draws: Tensor | None = None
+    """The first few items with noise in them, each drawn twice from one latent, `[2, n, T]`; none where no noise is
+    written, or it is not in training."""
 
 
 def bound_log_variance(raw: Tensor) -> Tensor:

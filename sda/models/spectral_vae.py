@@ -11,15 +11,18 @@ channels, `N` frequency bins, `T` samples.
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from sda.audio.levelling import SMOOTHED_FRAMES, follow_level
 from sda.audio.mel import LEVEL_OF_NOTHING, Heard, LogMel
 from sda.audio.overlap_add import inverse_stft
 from sda.errors import ConfigError
 from sda.models.autoencoder import Autoencoder
 from sda.models.latents import Posterior, Reconstruction, bound_log_variance
+from sda.models.noise_gate import NoiseGate
 from sda.models.standardise import Standardise
 
 KERNEL = 7
@@ -50,6 +53,21 @@ RISE_FROM_NOTHING = 1.0
 
 MAX_LOG_MAGNITUDE = 9.0
 """Full scale in a window of 2048 has a magnitude of 512, whose log is 6.2: room for a very wrong guess, no overflow."""
+
+
+DRAWN_SHARE = 8
+"""One in so many chunks of a batch, and one at least, is drawn with noise in training: the gate is soon learned."""
+
+
+class Written(NamedTuple):
+    """What the decoder writes along a path of latents."""
+
+    spectra: Tensor
+    """The deterministic part, complex, `[B, F, N]`."""
+    features: Tensor
+    """What they were written from, `[B, F, C]`."""
+    level: Tensor
+    """Natural log of the magnitude that each frame is to have, `[B, F]`."""
 
 
 class ConvNextBlock(nn.Module):
@@ -90,6 +108,7 @@ class SpectralVAE(Autoencoder):
         n_latent_blocks: on either side of the latents, at their rate.
         n_decoder_blocks: at the frame rate.
         dropout: share of the encoder's features that is hidden before the latents.
+        noise: part of the sound is drawn anew every time, see `NoiseGate`; without it, all is deterministic.
         bounded: timbre is squeezed into ±`BOUND` and blurred by fixed noise in training, in place of a learned
             posterior; the KL term then has no say.
 
@@ -113,6 +132,7 @@ class SpectralVAE(Autoencoder):
         n_decoder_blocks: int = 4,
         dropout: float = 0.2,
         bounded: bool = False,
+        noise: bool = True,
     ):
         super().__init__()
         if features.n_fft not in (2 * features.hop_length, 4 * features.hop_length):
@@ -154,9 +174,11 @@ class SpectralVAE(Autoencoder):
         self.to_magnitude = nn.Linear(channels, n_bins)
         self.to_phase = nn.Linear(channels, n_bins)
         self._begin_with_the_linear_way()
+        to_bins = _interpolate_bands(features.filters)
+        self.noise_gate = NoiseGate(channels, to_bins, features.window, features.hop_length) if noise else None
 
         self.register_buffer("window", features.window.detach().clone(), persistent=False)
-        self.register_buffer("to_bins", _interpolate_bands(features.filters), persistent=False)
+        self.register_buffer("to_bins", to_bins, persistent=False)
         self.register_buffer("log_gain", features.filters.sum(dim=1).log(), persistent=False)
         self.window: Tensor
         self.to_bins: Tensor
@@ -182,6 +204,8 @@ class SpectralVAE(Autoencoder):
         """Latents on either side that a stretch of sound depends on, beyond its own."""
         at_latents = 1 + KERNEL // 2 * len(self.latent_decoder) + 1
         at_frames = 1 + KERNEL // 2 * len(self.decoder) + self.n_fft // self.hop_length
+        if self.noise_gate is not None:
+            at_frames += SMOOTHED_FRAMES + self.n_fft // self.hop_length
         return at_latents + math.ceil(at_frames / self.stride)
 
     @property
@@ -252,8 +276,25 @@ class SpectralVAE(Autoencoder):
         surely = torch.full_like(levels, 2.0 * math.log(LEVEL_DEVIATION))
         return Posterior(torch.cat([levels, timbre], dim=1), torch.cat([surely, log_variance], dim=1))
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Latents `[B, D, L]` → waveform `[B, L · stride · hop]`."""
+    def decode(self, latents: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Latents `[B, D, L]` → waveform `[B, L · stride · hop]`.
+
+        Args:
+            noise: white, of unit variance, what the sound's noise is made of, `[B, count_noise(L)]`; its first half
+                window lies before the first sample. Without it, the deterministic part of the sound is given; a model
+                without noise takes no notice of it.
+        """
+        written = self.write(latents)
+        if noise is None or self.noise_gate is None:
+            return self._sound(written.spectra)
+        return self._draw(written, self.noise_gate(written.features), noise)
+
+    def count_noise(self, n_latents: int) -> int:
+        """Samples of noise that the sound of so many latents is made with."""
+        return (n_latents * self.stride - 1) * self.hop_length + self.n_fft
+
+    def write(self, latents: Tensor) -> Written:
+        """The spectra along a path of latents, `[B, D, L]`."""
         timbre = latents[:, self.stride :]
         loudness = latents[:, : self.stride].transpose(1, 2).flatten(1)[:, None]  # [B, 1, F]
         features = self.lengthen(self.latent_decoder(self.from_latent(latents))) + self.from_level(loudness)
@@ -268,21 +309,47 @@ class SpectralVAE(Autoencoder):
         log_magnitude = (skeleton @ self.to_bins.T + self.to_magnitude(frames)).float()  # [B, F, N]
         # Whatever the shape, the frame is as loud as the latent says.
         log_magnitude = log_magnitude - 0.5 * torch.logsumexp(2.0 * log_magnitude, dim=2, keepdim=True)
-        log_magnitude = log_magnitude + self.standardise_level.invert(loudness).transpose(1, 2)
+        level = self.standardise_level.invert(loudness)
+        log_magnitude = log_magnitude + level.transpose(1, 2)
         magnitude = log_magnitude.clamp(max=MAX_LOG_MAGNITUDE).exp()
         phase = self.to_phase(frames).float() + self._advance(frames.shape[1])
-        spectra = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
-        return inverse_stft(spectra, self.window, self.hop_length, frames.shape[1] * self.hop_length)
+        return Written(torch.complex(magnitude * phase.cos(), magnitude * phase.sin()), frames, level[:, 0])
+
+    def _sound(self, spectra: Tensor) -> Tensor:
+        return inverse_stft(spectra, self.window, self.hop_length, spectra.shape[1] * self.hop_length)
+
+    def _draw(self, written: Written, factors: tuple[Tensor, Tensor], noise: Tensor) -> Tensor:
+        """What was written with noise in it, as loud as it is to be."""
+        assert self.noise_gate is not None
+        sound = self._sound(self.noise_gate.mix(written.spectra, factors, noise))
+        return follow_level(sound, written.level, self.window, self.hop_length)
+
+    def _draw_twice(self, written: Written) -> Tensor | None:
+        """A few items, each with two draws of noise from torch's global generator, `[2, n, T]`.
+
+        Only the gate learns from them: what is written stays what distances make it.
+        """
+        if self.noise_gate is None:
+            return None
+        n_items, n_frames = written.level.shape
+        few = Written(*(values[: math.ceil(n_items / DRAWN_SHARE)].detach() for values in written))
+        shape = (2, len(few.level), self.count_noise(n_frames // self.stride))
+        noise = torch.randn(shape, device=few.level.device)
+        with torch.autocast(few.level.device.type, enabled=False):
+            factors = self.noise_gate(few.features.float())
+            return torch.stack([self._draw(few, factors, one) for one in noise])
 
     def forward(self, heard: Heard, hidden: Tensor | None = None) -> Reconstruction:
-        """Train mode draws latents from the posterior; eval mode takes its mean.
+        """Train mode draws latents from the posterior; eval mode takes its mean. The output is deterministic; train
+        mode gives draws of noise beside it.
 
         Args:
             hidden: true where the encoder is given the band's mean in place of the cell, `[B, M, F]`; loudness stays.
         """
         posterior = self.encode(heard, hidden)
-        output = self.decode(posterior.sample() if self.training else posterior.mean)
-        return Reconstruction(heard.log_mel, output, posterior, self.stride)
+        written = self.write(posterior.sample() if self.training else posterior.mean)
+        draws = self._draw_twice(written) if self.training else None
+        return Reconstruction(heard.log_mel, self._sound(written.spectra), posterior, self.stride, draws)
 
     def _shape(self, heard: Heard) -> Tensor:
         """Timbre, standardised; the average where there is nothing to be heard. → `[B, M, F]`."""

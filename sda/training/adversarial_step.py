@@ -31,7 +31,7 @@ def take_step_against(
         given: to `take_step`.
 
     Shape:
-        output `[6]`: the fields of `StepResult`.
+        output `[7]`: the fields of `StepResult`.
     """
     adversary.begin(step, len(heard.waveform))
     figures = take_step(

@@ -63,6 +63,8 @@ class StepMetrics:
     """Seconds; where the device is read in blocks, the mean over the block."""
     gradient_norm: float = 0.0
     """L2 norm before clipping."""
+    noise_loss: float | None = None
+    """Logarithm of the energy score of noise that was drawn, beside `train_loss`; none where no noise is written."""
     adversarial_loss: float | None = None
     """What discriminators add to `train_loss`; none before the second phase."""
     discriminator_loss: float | None = None
@@ -191,7 +193,8 @@ class ReconstructionScored:
 
     epoch: int
     source: str
-    """`model`, `mean_mel` (the average training spectrogram) or `ceiling` (mel and back without a model)."""
+    """`model`, `drawn` (the model's sound with its noise, where it has some), `mean_mel` (the average training
+    spectrogram) or `ceiling` (mel and back without a model)."""
     log_mel_l1_db: float
     mr_stft: float
     loudness_error_db: float

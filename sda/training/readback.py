@@ -90,6 +90,7 @@ class StepReader:
             learning_rate=step.learning_rate,
             step_time_s=step_time_s,
             gradient_norm=result.gradient_norm,
+            noise_loss=result.noise or None,
             adversarial_loss=result.adversarial if is_against else None,
             discriminator_loss=result.discriminator if is_against else None,
         )

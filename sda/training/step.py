@@ -13,6 +13,10 @@ from sda.models.autoencoder import Autoencoder
 from sda.models.latents import Reconstruction
 from sda.training.generators import load_generators, save_generators
 
+NOISE_WEIGHT = 0.1
+"""Of what noise is to lower. What it reaches is reached by nothing else, and Adam takes no notice of a weight: it only
+keeps its gradient out of the norm that all are clipped by."""
+
 Extra = Callable[[Reconstruction, Tensor], Tensor]
 """From what the network made of some chunks, and the chunks `[B, T]`, to what is added to the objective, a mean."""
 
@@ -25,6 +29,8 @@ class StepResult(NamedTuple):
     kl: float
     gradient_norm: float
     """L2 norm before clipping."""
+    noise: float = 0.0
+    """Logarithm of the energy score of what was drawn, with a weight of its own beside the loss."""
     adversarial: float = 0.0
     """What discriminators added to the loss."""
     discriminator: float = 0.0
@@ -62,7 +68,7 @@ def take_step(
 
     Shape:
         heard and hidden, what the encoder does not get to hear of it, `[B, M, F]`, both on the model's device.
-        Output `[5]` there: the fields of `StepResult` but for the last, for `read_back`.
+        Output `[6]` there: the fields of `StepResult` but for the last, for `read_back`.
     """
     model.train()
     for group in optimizer.param_groups:
@@ -71,16 +77,17 @@ def take_step(
     if n_parts == 1:
         result = _reconstruct(model, heard, hidden, autocast)
         terms = objective.score(measure_batch(objective, result, heard, draw=True))
+        noise = objective.score_noise(result, heard)
         added = terms.recon.new_zeros(()) if extra is None else extra(result, heard.waveform)
         loss = terms.total(kl_weight) + added
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss + NOISE_WEIGHT * noise).backward()  # type: ignore[no-untyped-call]
     else:
-        terms, added = _accumulate(
+        terms, noise, added = _accumulate(
             model, objective, heard, hidden, kl_weight=kl_weight, autocast=autocast, extra=extra, n_parts=n_parts
         )
         loss = terms.total(kl_weight) + added
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip_norm)
-    figures = torch.stack([loss, terms.recon, terms.kl, norm, added]).detach()
+    figures = torch.stack([loss, terms.recon, terms.kl, norm, noise, added]).detach()
     optimizer.found_inf = (~figures.isfinite().all()).float()  # type: ignore[attr-defined]
     optimizer.step()
     return figures
@@ -104,15 +111,15 @@ def _accumulate(
     autocast: torch.dtype | None,
     extra: Extra | None,
     n_parts: int,
-) -> tuple[LossTerms, Tensor]:
+) -> tuple[LossTerms, Tensor, Tensor]:
     """Add up the gradient of a batch's objective part by part.
 
     The objective is a function f of means E over the batch, not a mean itself. So E is found first, then every part
-    adds `f'(E) · ∂E/∂θ`: the chain rule makes their sum the gradient of f(E). Both passes make the same draws.
+    adds `f'(E) · ∂E/∂θ`: the chain rule makes their sum the gradient of f(E). Both passes make the same draws. What
+    noise and discriminators add is a mean over chunks.
     """
     parts = [Heard(*pair) for pair in zip(*(torch.tensor_split(values, n_parts) for values in heard), strict=True)]
     holes = [None] * n_parts if hidden is None else torch.tensor_split(hidden, n_parts)
-    # Errors are means over sound, what discriminators add is one over chunks.
     shares = [part.weight.sum() / heard.weight.sum() for part in parts]
     shares_of_chunks = [len(part.log_mel) / len(heard.log_mel) for part in parts]
     draws = save_generators()
@@ -121,20 +128,24 @@ def _accumulate(
         for part, hole, share in zip(parts, holes, shares, strict=True):
             result = _reconstruct(model, part, hole, autocast)
             weighted = [share * value for value in measure_batch(objective, result, part, draw=True)]
+            objective.score_noise(result, part)  # for what it draws
             means = [a + b for a, b in zip(means, weighted, strict=True)] if means else weighted
     load_generators(draws)
     leaves = Errors(*(mean.requires_grad_() for mean in means))
     terms = objective.score(leaves)
     slopes = torch.autograd.grad(terms.total(kl_weight), leaves, allow_unused=True)
-    total = terms.recon.new_zeros(())
+    total, total_noise = terms.recon.new_zeros(()), terms.recon.new_zeros(())
     for part, hole, share, share_of_chunks in zip(parts, holes, shares, shares_of_chunks, strict=True):
         result = _reconstruct(model, part, hole, autocast)
         errors = measure_batch(objective, result, part, draw=True)
         pulls = [(slope * value).sum() for slope, value in zip(slopes, errors, strict=True) if slope is not None]
+        noise = objective.score_noise(result, part)
         added = total.new_zeros(()) if extra is None else extra(result, part.waveform)
-        (share * torch.stack(pulls).sum() + share_of_chunks * added).backward()  # type: ignore[no-untyped-call]
+        loss = share * torch.stack(pulls).sum() + share_of_chunks * (added + NOISE_WEIGHT * noise)
+        loss.backward()  # type: ignore[no-untyped-call]
         total = total + share_of_chunks * added.detach()
-    return terms, total
+        total_noise = total_noise + share_of_chunks * noise.detach()
+    return terms, total_noise, total
 
 
 def read_back(figures: Sequence[Tensor]) -> list[StepResult]:

@@ -45,14 +45,44 @@ def test_chunks_come_back_as_long_as_they_were_and_are_described(voice, sound):
     assert posterior.mean.shape[:2] == posterior.log_variance.shape[:2] == (len(chunks), 8)
 
 
-def test_stretches_leave_no_trace(spectral_voice, sound):
+@pytest.mark.parametrize("seed", [None, 7])
+def test_stretches_leave_no_trace(spectral_voice, sound, seed):
     whole = SpectralVoice(spectral_voice.model, spectral_voice.features, stretch_points=10_000)
     path = spectral_voice.encode(sound)
     assert path.shape[1] > 3 * spectral_voice.stretch_points
     torch.testing.assert_close(path, whole.encode(sound), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(
-        spectral_voice.render(path, len(sound)), whole.render(path, len(sound)), atol=1e-5, rtol=1e-4
+        spectral_voice.render(path, len(sound), seed), whole.render(path, len(sound), seed), atol=1e-5, rtol=1e-4
     )
+
+
+def test_the_seed_decides_the_noise_in_a_sound_and_nothing_else(spectral_voice, sound, monkeypatch):
+    path = spectral_voice.encode(sound)
+    first, again, other, plain = (spectral_voice.render(path, len(sound), seed) for seed in (1, 1, 2, None))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    features = spectral_voice.features
+    bands = [features(one[None]).mean(dim=2) for one in (first, other)]
+    assert (bands[0] - bands[1]).abs().max() < 0.5, "the same sound, drawn anew"
+    assert torch.equal(plain, spectral_voice.render(path, len(sound)))
+    assert torch.equal(plain, reconstruct_sound(spectral_voice, sound))
+    monkeypatch.setattr(spectral_voice, "writes_noise", False)
+    assert torch.equal(plain, spectral_voice.render(path, len(sound), 1))
+
+
+def test_chunks_have_noise_of_their_own_which_follows_from_their_seeds(spectral_voice, sound):
+    chunk = sound[None, :4000]
+    twice = spectral_voice.reconstruct(chunk.expand(2, -1), seed=5)
+    assert not torch.equal(twice[0], twice[1])
+    torch.testing.assert_close(twice[1], spectral_voice.reconstruct(chunk, seed=6)[0], atol=1e-5, rtol=1e-4)
+    plain = spectral_voice.reconstruct(chunk.expand(2, -1))
+    assert torch.equal(plain[0], plain[1])
+
+
+def test_noise_is_as_loud_as_the_sound_was(spectral_voice, sound):
+    rebuilt = reconstruct_sound(spectral_voice, sound, seed=3)
+    error_db = 10 * (rebuilt.square().mean() / sound.square().mean()).log10()
+    assert error_db.abs() < 0.3
 
 
 def test_the_chunks_of_a_mel_model_leave_no_trace_either(mel_voice, sound):
@@ -71,8 +101,9 @@ def test_it_does_not_matter_in_which_blocks_a_sound_or_a_path_comes(voice, sound
     path = voice.encode(sound)
     assert torch.equal(torch.cat(list(voice.encode_stretches(torch.split(sound, n_block))), dim=1), path)
     assert torch.equal(encode_path(voice, torch.split(sound, n_block), path.shape[1] + 5), path)
-    rendered = torch.cat(list(voice.render_stretches(torch.split(path, 3, dim=1), len(sound))))
-    assert torch.equal(rendered, voice.render(path, len(sound)))
+    for seed in (None, 7):
+        rendered = torch.cat(list(voice.render_stretches(torch.split(path, 3, dim=1), len(sound), seed)))
+        assert torch.equal(rendered, voice.render(path, len(sound), seed))
 
 
 def test_a_sound_is_made_while_it_is_asked_for(voice, monkeypatch):
@@ -80,9 +111,9 @@ def test_a_sound_is_made_while_it_is_asked_for(voice, monkeypatch):
     lengths = []
     decode = voice.model.decode
 
-    def count(latents):
+    def count(latents, *noise):
         lengths.append(latents.shape[2] if latents.dim() == 3 else len(latents))
-        return decode(latents)
+        return decode(latents, *noise)
 
     monkeypatch.setattr(voice.model, "decode", count)
     stretches = generate_stretches(voice, 3600 * RATE_HZ, seed=0, number=1)
@@ -91,10 +122,12 @@ def test_a_sound_is_made_while_it_is_asked_for(voice, monkeypatch):
     assert sum(lengths) * voice.hop_samples < 60 * RATE_HZ
 
 
-def test_without_its_context_a_stretch_would_leave_one(spectral_voice, sound):
+@pytest.mark.parametrize("seed", [None, 7])
+def test_without_its_context_a_stretch_would_leave_one(spectral_voice, sound, seed):
     path = spectral_voice.encode(sound)
     cut = spectral_voice.model.context + 20
-    left, whole = (spectral_voice.render(path[:, :n], cut * spectral_voice.hop_samples) for n in (cut, path.shape[1]))
+    n_samples = cut * spectral_voice.hop_samples
+    left, whole = (spectral_voice.render(path[:, :n], n_samples, seed) for n in (cut, path.shape[1]))
     end = (cut - spectral_voice.model.context) * spectral_voice.hop_samples
     torch.testing.assert_close(left[:end], whole[:end], atol=1e-5, rtol=1e-4)
     assert (left[end:] - whole[end:]).abs().max() > 1e-3
@@ -130,7 +163,9 @@ def test_however_long_the_sound_the_network_is_given_a_stretch_at_a_time(spectra
     lengths = []
     decode = spectral_voice.model.decode
     monkeypatch.setattr(
-        spectral_voice.model, "decode", lambda latents: lengths.append(latents.shape[2]) or decode(latents)
+        spectral_voice.model,
+        "decode",
+        lambda latents, noise: lengths.append(latents.shape[2]) or decode(latents, noise),
     )
     generate_sound(spectral_voice, 20 * RATE_HZ, seed=0, number=1)
     assert len(lengths) > 30

@@ -4,15 +4,8 @@ import pytest
 import torch
 
 from sda.audio.span import take_whole
-from sda.losses.spectral import (
-    DISTANCES,
-    WINDOW_WEIGHTS,
-    WINDOWS,
-    SpectralObjective,
-    build_filters,
-    compute_magnitude,
-    waveform_distance,
-)
+from sda.losses.spectra import WINDOW_WEIGHTS, WINDOWS, build_filters, compute_magnitude
+from sda.losses.spectral import DISTANCES, SpectralObjective, waveform_distance
 from sda.models.latents import Posterior, Reconstruction
 
 RATE_HZ = 48000

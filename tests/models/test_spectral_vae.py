@@ -97,9 +97,11 @@ def test_every_parameter_learns(model, features):
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
     for _ in range(3):  # what begins at zero hides what lies behind it from the first steps
-        errors = objective.measure_each(model.train()(features.hear(sounds)), sounds)
+        heard = features.hear(sounds)
+        result = model.train()(heard)
         optimizer.zero_grad()
-        objective.score(errors).total().sum().backward()
+        loss = objective.score(objective.measure_each(result, sounds)).total().sum()
+        (loss + objective.score_noise(result, heard)).backward()
         optimizer.step()
     still = [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
     assert still == []

@@ -11,6 +11,7 @@ import torch
 from sda.errors import CheckpointError, DivergedError
 from sda.training.checkpoint import (
     MANIFEST,
+    SCHEMA_VERSION,
     STATE,
     TENSORS,
     list_checkpoints,
@@ -234,6 +235,17 @@ def test_a_checkpoint_of_the_second_version_is_read(run, tmp_path):
     assert progress.best_val_loss == run.state.progress.best_val_loss
     assert checkpoint.history.step_metrics == run.state.history.step_metrics
     assert [epoch.verdict for epoch in checkpoint.history.epoch_metrics] == [""]
+
+
+def test_a_network_from_before_decoders_wrote_noise_is_opened_as_one_without(run, tmp_path):
+    folder = _save(run, tmp_path, 1)
+    for version, noise in ((4, False), (SCHEMA_VERSION, True)):
+        _reseal(
+            folder,
+            schema_version=version,
+            config={"model": {"name": "spectral_vae"} | ({"noise": True} if noise else {})},
+        )
+        assert open_checkpoint(folder).config["model"] == {"name": "spectral_vae", "noise": noise}
 
 
 def test_what_the_best_epoch_was_like_comes_back_to_the_last_digit(run, tmp_path):

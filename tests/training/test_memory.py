@@ -3,10 +3,13 @@
 import pytest
 import torch
 
+from sda.audio.mel import LogMel
 from sda.errors import TrainingError
 from sda.losses.elbo import Elbo
+from sda.losses.spectral import SpectralObjective
 from sda.models.latents import Posterior
 from sda.models.mel_vae import MelVAE
+from sda.models.spectral_vae import SpectralVAE
 from sda.training.memory import fit_into_memory
 from sda.training.metrics import StepMetrics, Warned
 from sda.training.optimizer import build_optimizer
@@ -40,6 +43,28 @@ def test_both_passes_over_the_parts_make_the_same_draws():
     first, again = _take(3, dropout=0.5), _take(3, dropout=0.5)
     assert first[0] == again[0]
     assert first[0].finite
+
+
+def test_both_passes_over_the_parts_draw_the_same_noise(monkeypatch):
+    features = LogMel(16000, n_fft=512, hop_length=128, n_mels=32)
+    torch.manual_seed(0)
+    model = SpectralVAE(features=features, latent_dim=8, channels=16, n_decoder_blocks=1)
+    objective = SpectralObjective(sample_rate_hz=16000, weights={"mel": 1.0}, kl_weight=0.1, free_bits=0.0)
+    draws = []
+    forward = SpectralVAE.forward
+
+    def listen(self, heard, hidden=None):
+        result = forward(self, heard, hidden)
+        draws.append(result.draws.detach())
+        return result
+
+    monkeypatch.setattr(SpectralVAE, "forward", listen)
+    settings = {"kl_weight": 0.7, "learning_rate": 1e-3, "gradient_clip_norm": 0.5, "autocast": None}
+    heard = features.hear(torch.randn(6, 4096, generator=torch.Generator().manual_seed(1)))
+    figures = take_step(model, build_optimizer(model, 1e-3, 0.01), objective, heard, n_parts=3, **settings)
+    assert len(draws) == 6
+    assert all(torch.equal(first, second) for first, second in zip(draws[:3], draws[3:], strict=True))
+    assert read_back([figures])[0].noise != 0.0
 
 
 def _device(room):
