@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sda.app.builders import count_chunk_samples
+from sda.app.specimens import are_whole, draw_specimens
 from sda.app.subject import (
     Reconstruction,
     Subject,
@@ -37,7 +38,7 @@ from sda.evaluation.suite import (
     list_embeddings,
 )
 from sda.evaluation.verdict import Verdict, judge
-from sda.generation.voice import generate_sound, reconstruct_sound, take_seed
+from sda.generation.voice import reconstruct_sound, take_seed
 from sda.models.latents import Posterior
 
 MOST_ENCODED = 400
@@ -55,7 +56,8 @@ class Effort:
 
     max_clips: int
     n_generated: int
-    generated_s: float
+    generated_s: float | str
+    """Length of each; `auto` for lengths as in the corpus."""
     with_map: bool = True
 
 
@@ -100,12 +102,11 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
     reconstruction, rebuilt = reconstruct(
         subject, effort.max_clips, advance=lambda share: stage("reconstructing", 0.4 * share)
     )
-    n_samples = round(effort.generated_s * rate_hz)
-    generated = []
-    for number in range(1, effort.n_generated + 1):
-        waveform = generate_sound(subject.voice, n_samples, seed=seed, number=number)
-        generated.append(Sound(f"generated {number}", waveform))
-        stage("generating", 0.4 + 0.15 * number / effort.n_generated)
+    voice, length_s = subject.voice, effort.generated_s
+    generated = draw_specimens(
+        voice, effort.n_generated, length_s, seed, lambda share: stage("generating", 0.4 + 0.15 * share)
+    )
+    n_samples = round(sum(len(one.waveform) for one in generated) / effort.n_generated)
     stretches = choose_stretches(train, effort.n_generated, n_samples)
     floor = []
     for number, stretch in enumerate(stretches, start=1):
@@ -115,7 +116,7 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
     controls = {"augmented": vary(train, subject.config, seed, window_s), "reconstructed": rebuilt}
     groups = [subject.group_of.get(piece.path, piece.path) for piece in subject.split.train]
     whole = {side: collect_whole(pieces, subject.corpus) for side, pieces in sides.items()}
-    material = Material(rate_hz, train, held_out, generated, groups, controls, floor, whole)
+    material = Material(rate_hz, train, held_out, generated, groups, controls, floor, whole, are_whole(voice, length_s))
     heard = _assess_sound(material, material, seed, stage)
     stage("looking at the latent space", 0.92)
     n_chunk = count_chunk_samples(subject.config)

@@ -24,6 +24,7 @@ from sda.generation.modes import (
 from sda.generation.provenance import Provenance
 from sda.generation.voice import (
     Voice,
+    draw_length,
     encode_path,
     generate_stretches,
     morph_stretches,
@@ -107,7 +108,7 @@ def _sample(order: Order) -> Iterator[Made]:
             place, provenance = number + SILENT_DRAWS_APART * n_silent, order.note()
             n_samples = order.n_samples
             if is_auto:
-                n_samples = voice.prior.draw_length(take_seed(config.seed, place)) * voice.hop_samples
+                n_samples = draw_length(voice, seed=config.seed, number=place)
             sound, is_heard = _listen(
                 generate_stretches(voice, n_samples, seed=config.seed, number=place, whole=is_auto, note=provenance.add)
             )

@@ -369,6 +369,11 @@ class EvaluationConfig:
         check_settings(self, "evaluation")
 
 
+def _check_length(key: str, value: float | str) -> None:
+    if isinstance(value, str) and value != AUTO_LENGTH:
+        raise ConfigError(f"{key}={value} is not allowed: give seconds, such as 4, or {AUTO_LENGTH}.")
+
+
 _OBJECTIVES = (
     "log_mel_l1_db, mr_stft or loudness_error_db of held-out sound, best_val_loss, overfitting_gap, or a key of "
     "evaluation.json such as memorisation.replay_rate"
@@ -431,6 +436,10 @@ class ScanConfig(TrainRunConfig):
     estimate: bool = setting(True, "Take a few training steps on noise to tell how long training would last.")
 
 
+AUTO_LENGTH = "auto"
+"""Stands for lengths as in the corpus."""
+
+
 @dataclass
 class EvaluateConfig:
     """Everything `evaluate.py` can be told."""
@@ -449,7 +458,13 @@ class EvaluateConfig:
         64, "Held-out chunks turned back into sound and compared, spread over the files.", unit="chunks", at_least=1
     )
     n_generated: int = setting(48, "Sounds generated to be judged.", unit="sounds", at_least=1)
-    generated_s: float = setting(5.0, "Length of each.", unit="s", at_least=1, at_most=60)
+    generated_s: int | float | str = setting(
+        AUTO_LENGTH,
+        "Length of each; auto: lengths as in the corpus, up to 10 s, and of short sounds more of them.",
+        unit="s",
+        at_least=1,
+        at_most=60,
+    )
     sample_rate_hz: int = setting(
         48000, "Without a run: everything is resampled to this rate.", unit="Hz", at_least=8000, at_most=192000
     )
@@ -461,6 +476,7 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         check_settings(self, "")
+        _check_length("generated_s", self.generated_s)
 
 
 @dataclass
@@ -505,8 +521,6 @@ class BlendLoudness(Enum):
     second = "second"
 
 
-AUTO_LENGTH = "auto"
-"""Stands for lengths as in the corpus."""
 LONGEST_S = 3600.0
 
 
@@ -569,5 +583,4 @@ class GenerateConfig:
 
     def __post_init__(self) -> None:
         check_settings(self, "")
-        if isinstance(self.duration_s, str) and self.duration_s != AUTO_LENGTH:
-            raise ConfigError(f"duration_s={self.duration_s} is not allowed: give seconds, such as 4, or auto.")
+        _check_length("duration_s", self.duration_s)

@@ -99,7 +99,9 @@ class _Stretch(NamedTuple):
     is_first: bool
 
 
-def assess_form(kinds: Mapping[str, Sequence[Sound]], sample_rate_hz: int, seed: int = 0) -> Form:
+def assess_form(
+    kinds: Mapping[str, Sequence[Sound]], sample_rate_hz: int, seed: int = 0, *, are_whole: bool = False
+) -> Form:
     """Measure the form of every kind of sound, and how far generated and rebuilt sound lies from held-out sound.
 
     No sound is looked at for longer at once than the longest real or the longest generated file lasts, whichever is
@@ -108,6 +110,7 @@ def assess_form(kinds: Mapping[str, Sequence[Sound]], sample_rate_hz: int, seed:
     Args:
         kinds: `generated`, `held_out` and `train` as they are in their files, with the silence at their ends;
             `rebuilt`, where there is a model, in stretches, of which it is not asked how they end.
+        are_whole: generated sounds have lengths of their own, as real ones have.
     """
     frame = round(FRAME_S * sample_rate_hz)
     traced = {kind: [_trace(one.waveform, frame) for one in sounds] for kind, sounds in kinds.items()}
@@ -138,7 +141,7 @@ def assess_form(kinds: Mapping[str, Sequence[Sound]], sample_rate_hz: int, seed:
         },
         n_sounds=n_sounds,
         near_silent=estimate_faint(outlines, measure.loudest_db),
-        silent=estimate_silent(heard, measure.loudest_db, are_shots=are_shots, seed=seed),
+        silent=estimate_silent(heard, measure.loudest_db, in_room=are_shots and not are_whole, seed=seed),
         longest_s=longest / sample_rate_hz,
         are_shots=are_shots,
     )

@@ -1,7 +1,8 @@
 """How much of some sounds is silence: whole sounds that are hardly there, and the time that others are silent for.
 
 Where real sounds end, silence behind a sound is no fault in itself: a hit of half a second, alone in a file of five, is
-silent for most of it. Real sounds are then put into as much time as generated ones were given, from where they begin.
+silent for most of it. Real sounds are then put into as much time as generated ones were given, from where they begin;
+unless those have lengths of their own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,15 +29,15 @@ def estimate_faint(kinds: Mapping[str, Sequence[Outline]], loudest_db: float) ->
 
 
 def estimate_silent(
-    kinds: Mapping[str, Sequence[Outline]], loudest_db: float, *, are_shots: bool, seed: int = 0
+    kinds: Mapping[str, Sequence[Outline]], loudest_db: float, *, in_room: bool, seed: int = 0
 ) -> dict[str, Estimate]:
     """Share of the time that is silent, the mean over sounds, by the same.
 
     Args:
         kinds: real sounds without what their files are filled up with, unless they end.
-        are_shots: whether real sounds end, so that they are put into as much time as generated ones have.
+        in_room: real sounds, as they end, are put into as much time as generated ones were given.
     """
-    room = int(np.median([len(one.levels) for one in kinds["generated"]])) if are_shots else 0
+    room = int(np.median([len(one.levels) for one in kinds["generated"]])) if in_room else 0
     shares = {
         kind: [measure_silent(one, loudest_db, room if kind in REAL else 0) for one in found if len(one.levels) or room]
         for kind, found in kinds.items()

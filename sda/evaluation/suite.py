@@ -54,6 +54,8 @@ class Material:
     whole: Mapping[str, Sequence[Sound]] = field(default_factory=dict)
     """`train`, `held_out` and `generated` as they are in their files, with the silence at their ends, where that was
     cut off."""
+    are_whole: bool = False
+    """Generated sounds are as long as they are, as real ones in their files, and were not asked to be of one length."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def assess_whole(material: Material, seed: int = 0) -> tuple[Form, dict[str, Sil
     )}  # fmt: skip
     if material.rebuilt:
         kinds["rebuilt"] = material.rebuilt
-    form = assess_form(kinds, material.sample_rate_hz, seed)
+    form = assess_form(kinds, material.sample_rate_hz, seed, are_whole=material.are_whole)
     windowed = {**kinds, "real": [*material.held_out, *material.train]}
     silence: dict[str, Silence] = {
         kind: Silence(

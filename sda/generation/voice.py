@@ -145,6 +145,11 @@ def take_seed(seed: int, number: int) -> int:
     return seed * SEEDS_APART + number
 
 
+def draw_length(voice: Voice, *, seed: int, number: int) -> int:
+    """How long a sound is that is as long as one of the corpus, samples; of sound `number`, from 1, of a seed."""
+    return voice.prior.draw_length(take_seed(seed, number)) * voice.hop_samples
+
+
 def find_edges(waveform: Tensor, n_piece: int) -> tuple[bool, bool]:
     """Whether a sound begins, and whether it ends, and is not cut out of something longer.
 
@@ -191,9 +196,9 @@ def generate_stretches(
     return voice.render_stretches(note_sources(drawn, note), n_samples, own)
 
 
-def generate_sound(voice: Voice, n_samples: int, *, seed: int, number: int) -> Tensor:
+def generate_sound(voice: Voice, n_samples: int, *, seed: int, number: int, whole: bool = False) -> Tensor:
     """The same in one piece, `[n_samples]`."""
-    return torch.cat(list(generate_stretches(voice, n_samples, seed=seed, number=number)))
+    return torch.cat(list(generate_stretches(voice, n_samples, seed=seed, number=number, whole=whole)))
 
 
 def reconstruct_stretches(

@@ -23,9 +23,9 @@ def test_a_real_sound_that_ends_is_put_into_the_time_that_generated_ones_have():
     assert measure_silent(shot, LOUD, room=10) == pytest.approx(0.8)
     assert measure_silent(shot, LOUD, room=1) == 0.0
     kinds = {"generated": [_sound(*[LOUD] * 2, *[SILENT] * 8)] * 5, "held_out": [shot] * 3, "train": [shot] * 4}
-    shares = estimate_silent(kinds, LOUD, are_shots=True)
+    shares = estimate_silent(kinds, LOUD, in_room=True)
     assert [shares[kind].value for kind in ("generated", "real")] == pytest.approx([0.8, 0.8])
-    assert estimate_silent(kinds, LOUD, are_shots=False)["real"].value == pytest.approx(1 / 3)
+    assert estimate_silent(kinds, LOUD, in_room=False)["real"].value == pytest.approx(1 / 3)
 
 
 def test_a_share_of_few_sounds_is_not_known_for_sure():
