@@ -98,10 +98,21 @@ def plan_run(
         ConfigError: a value is missing or out of range.
         DataError: the sounds cannot be used as asked.
     """
+    _refuse_taken(run_dir)
+    return foresee_run(composed, run_dir, overrides, preset_choice, sweep_dir)
+
+
+def foresee_run(
+    composed: DictConfig, run_dir: Path, overrides: list[str], preset_choice: str, sweep_dir: Path | None = None
+) -> Plan:
+    """What `plan_run` settles, wherever the run would lie, and whatever lies there.
+
+    Raises:
+        ConfigError, DataError: as `plan_run`.
+    """
     given_keys = frozenset(list_keys(overrides))
     if OmegaConf.is_missing(composed.data, "root"):
         raise ConfigError("data.root is not set. Give the folder with your sounds: python train.py data.root=~/sounds")
-    _refuse_taken(run_dir)
     # From here on, paths mean the same wherever the run is continued from.
     OmegaConf.update(composed, "data.root", str(Path(composed.data.root).expanduser().absolute()))
     if composed.data.cache_dir:

@@ -10,7 +10,7 @@ from rich.console import Console
 from sda.app.listing import list_copies, list_files, list_left_out, list_near
 from sda.app.outlook import describe_time, foresee
 from sda.app.outputs import absolute, name_free, refuse_among_sounds
-from sda.app.plan import Plan, plan_run, to_schema
+from sda.app.plan import Plan, foresee_run, to_schema
 from sda.app.report import print_lines
 from sda.app.runs import RUNS_ROOT
 from sda.app.scan_page import draw_page
@@ -90,7 +90,7 @@ def _survey(
 ) -> tuple[Scan, Groups, Plan | None, SdaError | None]:
     """What the folder holds, and the run that `train.py` would make of it or why it would not."""
     try:
-        plan = plan_run(composed, Path(RUNS_ROOT).absolute(), overrides, preset_choice, None)
+        plan = foresee_run(composed, Path(RUNS_ROOT).absolute(), overrides, preset_choice)
     except SdaError as refusal:
         config = to_schema(composed)
         data = config.data

@@ -226,7 +226,7 @@ class PriorConfig:
         "mosaic for spectral_vae, density for mel_vae.",
     )
     novelty: float = setting(
-        0.5,
+        0.1,
         "mosaic: 0 stays with one recording at a time, 1 mixes five in every moment; more is newer, and less like the "
         "corpus.",
         at_least=0,

@@ -133,7 +133,8 @@ def assess_form(
         for kind in traced
     }
     outlines = {kind: [one.outline for one in found] for kind, found in traced.items()}
-    heard = outlines if are_shots else {kind: [_trace(one, frame).outline for one in bodies[kind]] for kind in bodies}
+    in_room = are_shots and not are_whole
+    heard = outlines if in_room else {kind: [_trace(one, frame).outline for one in bodies[kind]] for kind in bodies}
     form = Form(
         traits={
             kind: {name: estimate_trait(name, one, seed) for name, one in found.items()}
@@ -141,7 +142,7 @@ def assess_form(
         },
         n_sounds=n_sounds,
         near_silent=estimate_faint(outlines, measure.loudest_db),
-        silent=estimate_silent(heard, measure.loudest_db, in_room=are_shots and not are_whole, seed=seed),
+        silent=estimate_silent(heard, measure.loudest_db, in_room=in_room, seed=seed),
         longest_s=longest / sample_rate_hz,
         are_shots=are_shots,
     )

@@ -2,7 +2,7 @@
 
 Where real sounds end, silence behind a sound is no fault in itself: a hit of half a second, alone in a file of five, is
 silent for most of it. Real sounds are then put into as much time as generated ones were given, from where they begin;
-unless those have lengths of their own.
+unless those have lengths of their own: then what is before and behind a sound does not count on either side.
 """
 
 from collections.abc import Mapping, Sequence

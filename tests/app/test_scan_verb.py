@@ -128,8 +128,8 @@ def test_the_page_stands_alone_and_shows_every_sound(page):
 def test_scan_foresees_the_steps_that_training_takes(command_line, make_sounds):
     root = make_sounds(4, duration_s=1.1)
     settings = [f"data.root={root}", "training.max_epochs=1", "training.batch_size=3", *TINY]
-    foreseen = command_line.run("scan", *settings, "estimate=false")
     done = command_line.run("train", *settings, "tracking=none")
+    foreseen = command_line.run("scan", *settings, "estimate=false")  # beside the run, which is not in its way
     for words in (r"(\d+) chunks of 0.25 s", r"(\d+) steps an epoch"):
         found = re.search(words, foreseen)
         assert found is not None

@@ -107,8 +107,10 @@ def test_the_replay_search_finds_what_provenance_says(voice, recordings):
                 source = int(share.argmax())
                 found.append(int(matches.correlation[number].argmax()))
                 told.append(source)
-                if (drawn.places[points].diff() == 1).all():  # it goes on as it does in the recording
-                    place_s = float(drawn.places[first]) * voice.hop_samples / RATE_HZ
+                offsets = drawn.places[points] - torch.arange(points.stop - points.start)
+                usual = int(offsets.mode().values)
+                if (offsets == usual).float().mean() > 0.6:  # most of it goes on as it does in the recording
+                    place_s = usual * voice.hop_samples / RATE_HZ
                     places.append(abs(float(matches.start_s[number, source]) - place_s))
     assert len(told) > 12
     agreed = [one == other for one, other in zip(found, told, strict=True)]

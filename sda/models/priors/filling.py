@@ -25,8 +25,8 @@ AHEAD_BLOCKS = 4
 FEWEST_NEW = 32
 """Latents that are drawn at a time at least."""
 
-FIRST_SIGMA = 5.0
-"""Deviation of the noise that a path starts from, where that of the bank is about 1."""
+FIRST_SIGMA = 1.5
+"""Deviation of the noise that is put on passages of the bank, whose own is about 1, for a path to start from."""
 COARSE_SIGMA = 0.3
 """The same where the coarsest level ends."""
 ADDED_SIGMA = 0.9
@@ -93,11 +93,12 @@ class Course:
             if n_skipped >= len(stage.sigmas):
                 n_skipped -= len(stage.sigmas)
                 continue
-            base = torch.zeros_like(known)
             if len(drawn):
                 base = drawn.repeat_interleave(len(known) // len(drawn), dim=0)
             elif given is not None:
                 base = _take_means(given, stage.factor)
+            else:
+                base = self.matchers(stage.factor).draw(known, is_known, self.generator)
             drawn = torch.where(is_known[:, None], known, base + stage.sigmas[n_skipped] * noise)
             self._descend(stage, n_skipped, drawn, is_known)
             n_skipped = 0

@@ -20,6 +20,10 @@ from sda.models.priors.bank import Level
 
 KNOWN_VARIANCE = 0.5
 """Of what is known of a window, as if it were noisy: what comes has to fit it well, not to the last digit."""
+JOINED = 6
+"""Latents on either side of where a passage is set in that it is to fit to."""
+JOINED_VARIANCE = 2.0
+"""Of what it is to fit to: what fits somewhat less well is chosen too, less often."""
 VARIANCE_FLOOR = 0.05
 """Added to the variance of the noise: two places that are closer than this are the same."""
 
@@ -82,6 +86,43 @@ class Matcher:
 
     level: Level
     _scales: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+
+    def draw(self, window: Tensor, is_known: Tensor, generator: torch.Generator) -> Tensor:
+        """A window of passages of the bank, each drawn from all that could be there and followed while it goes on.
+
+        It is what noise is put on. Noise alone would lie near the mean of the bank, and so would what becomes of it:
+        loud and quiet recordings would hardly be drawn.
+
+        Args:
+            window: what is known of it, `[W, D]`.
+            is_known: which of its latents are, `[W]`.
+        """
+        drawn, place = window.clone(), -1
+        for row in range(len(window)):
+            if is_known[row]:
+                place = -1
+                continue
+            place = place + 1 if place >= 0 else -1
+            if not 0 <= place < len(self.level.owner) or self.level.owner[place] < 0:
+                chances = self._compare(drawn, is_known, row).softmax(dim=0)
+                place = int(torch.multinomial(chances, 1, generator=generator))
+            drawn[row] = self.level.bank[place]
+        return drawn
+
+    def _compare(self, window: Tensor, is_known: Tensor, row: int) -> Tensor:
+        """How well each place of the bank fits in at a row of a window, to what is before it and to what is known
+        behind it: log-likelihoods up to a constant, `[M]`."""
+        valid = self.level.owner >= 0
+        usual = 2.0 * float(self.level.squares[valid].mean())  # of two places that have nothing to do with each other
+        score = torch.zeros(len(valid))
+        behind = row + is_known[row:].nonzero()[:JOINED, 0]
+        for other in (*range(max(0, row - JOINED), row), *behind.tolist()):
+            there = torch.arange(len(score)) + other - row
+            is_there = (there >= 0) & (there < len(score))
+            there = there.clamp(0, len(score) - 1)
+            distance = (self.level.bank[there] - window[other]).square().sum(dim=1)
+            score -= 0.5 / JOINED_VARIANCE * torch.where(is_there & valid[there], distance, usual)
+        return score.masked_fill(~valid, -torch.inf)
 
     def denoise(self, window: Tensor, noise: Noise, slots: Slots) -> Tensor:
         """The most that can be said of a window `[W, D]` with noise in it. → `[W, D]`."""
