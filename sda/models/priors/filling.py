@@ -98,7 +98,7 @@ class Course:
             elif given is not None:
                 base = _take_means(given, stage.factor)
             else:
-                base = self.matchers(stage.factor).draw(known, is_known, self.generator)
+                base = _take_means(self.matchers(1).draw(values, fixed, self.generator), stage.factor)
             drawn = torch.where(is_known[:, None], known, base + stage.sigmas[n_skipped] * noise)
             self._descend(stage, n_skipped, drawn, is_known)
             n_skipped = 0
