@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sda.audio.mel import Heard
 from sda.audio.span import Span, find_frames, mean_inside, silence_outside, take_whole
-from sda.losses.energy import NOISE_WINDOWS, score_energy
+from sda.losses.energy import list_noise_windows, score_movement
 from sda.losses.objective import Errors, LossTerms, describe_posterior
 from sda.losses.spectra import NO_POWER, build_filters, compute_magnitude, draw_windows, list_windows, take_log
 from sda.models.latents import Reconstruction
@@ -126,14 +126,18 @@ class SpectralObjective:
         return LossTerms(recon, kl=self.kl_weight * errors.kl_by_dimension.clamp(min=self.free_bits).mean(dim=-1))
 
     def score_noise(self, result: Reconstruction, heard: Heard) -> Tensor:
-        """The logarithm of the energy score of what was drawn, in a window that is drawn too."""
+        """The energy score of what was drawn, in a window that is drawn too.
+
+        Not its logarithm: a mean over draws is what makes the score a proper one.
+        """
         if result.draws is None:
             return heard.level.new_zeros(())
         n_drawn = result.draws.shape[1]
         waveform, samples, weight = heard.waveform[:n_drawn], heard.samples[:n_drawn], heard.weight[:n_drawn]
-        window = NOISE_WINDOWS[int(torch.randint(len(NOISE_WINDOWS), ()))]
-        scores = score_energy(result.draws, waveform, samples, self.sample_rate_hz, window)
-        return ((scores * weight).sum() / weight.sum() + MIN_DISTANCE).log()
+        windows = list_noise_windows(waveform.shape[1])
+        window = windows[int(torch.randint(len(windows), ()))]
+        scores = score_movement(result.draws, waveform, samples, self.sample_rate_hz, window)
+        return (scores * weight).sum() / weight.sum()
 
 
 def waveform_distance(output: Tensor, target: Tensor, samples: Tensor) -> Tensor:

@@ -11,19 +11,19 @@ frame.
 import torch
 from torch import Tensor, nn
 
-MAX_RAISE = 1.0
-"""A band is raised or lowered by no more than this (natural log), 9 dB."""
+FIRST_LOG_ODDS = -2.0
+"""An eighth of everything is noise at first. Half of noise moves nearly as much as noise alone, so that a gate that
+begins there does not learn what to do on a tone; a little more or less of little is heard at once."""
 
 
 class NoiseGate(nn.Module):
-    """Mixes what was written with noise of the same magnitudes: `(√(1−g) · S + √g · |S| · N) · r`.
+    """Mixes what was written with noise of the same magnitudes: `√(1−g) · S + √g · |S| · N`.
 
-    The share `g` of noise in the power, and by how much a band is raised, `r`, are written for every band and frame;
-    bins between two bands get what lies between. The raise is what an average leaves out: the typical magnitude of
-    noise is lower than the root of its power.
+    The share `g` of noise in the power is written for every band and frame; bins between two bands get what lies
+    between.
 
     Args:
-        channels: of the features that both are written from.
+        channels: of the features that it is written from.
         to_bins: weights from mel bands to bins, `[N, M]`.
         window: of the frames.
     """
@@ -32,35 +32,29 @@ class NoiseGate(nn.Module):
         super().__init__()
         self.hop_length = hop_length
         self.to_share = nn.Linear(channels, to_bins.shape[1])
-        self.to_raise = nn.Linear(channels, to_bins.shape[1])
-        for layer in (self.to_share, self.to_raise):  # half of everything is noise at first, and nothing is raised
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.to_share.weight)
+        nn.init.constant_(self.to_share.bias, FIRST_LOG_ODDS)
         self.register_buffer("to_bins", to_bins.detach().clone(), persistent=False)
         self.register_buffer("window", window.detach().clone(), persistent=False)
         self.to_bins: Tensor
         self.window: Tensor
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What the spectrum and the noise of its magnitudes are multiplied with. `[B, F, C]` → two `[B, F, N]`."""
-        share = self.share(features)
-        raised = MAX_RAISE * torch.tanh(self.to_raise(features) / MAX_RAISE)
-        raised = (raised @ self.to_bins.T).exp()
-        return (1.0 - share).sqrt() * raised, share.sqrt() * raised
+    def forward(self, features: Tensor) -> Tensor:
+        """The log odds of the share of noise in every bin. `[B, F, C]` → `[B, F, N]`."""
+        log_odds: Tensor = self.to_share(features) @ self.to_bins.T
+        return log_odds
 
-    def share(self, features: Tensor) -> Tensor:
-        """How much of the power in every bin is noise, in (0, 1). `[B, F, C]` → `[B, F, N]`."""
-        return torch.sigmoid(self.to_share(features) @ self.to_bins.T)
-
-    def mix(self, spectra: Tensor, factors: tuple[Tensor, Tensor], noise: Tensor) -> Tensor:
+    def mix(self, spectra: Tensor, log_odds: Tensor, noise: Tensor) -> Tensor:
         """Spectra with noise in them. `[B, F, N]`, complex → `[B, F, N]`.
 
         Args:
-            factors: what `forward` gave.
+            log_odds: of the share of noise, as `forward` gives them.
             noise: white, of unit variance, from half a window before the first frame's centre to half a window behind
                 the last one's, `[B, (F − 1) · H + n_fft]`.
         """
         white = torch.fft.rfft(noise.unfold(-1, len(self.window), self.hop_length) * self.window)
         white = white / self.window.square().sum().sqrt()  # so that its variance is 1 in every bin
-        mixed: Tensor = factors[0] * spectra + factors[1] * spectra.abs() * white
+        # The roots of 1 − g and g, whose gradients stay finite where the gate is shut or wide open.
+        kept, drawn = ((0.5 * nn.functional.logsigmoid(odds)).exp() for odds in (-log_odds, log_odds))
+        mixed: Tensor = kept * spectra + drawn * spectra.abs() * white
         return mixed

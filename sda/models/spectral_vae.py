@@ -318,26 +318,31 @@ class SpectralVAE(Autoencoder):
     def _sound(self, spectra: Tensor) -> Tensor:
         return inverse_stft(spectra, self.window, self.hop_length, spectra.shape[1] * self.hop_length)
 
-    def _draw(self, written: Written, factors: tuple[Tensor, Tensor], noise: Tensor) -> Tensor:
+    def _draw(self, written: Written, log_odds: Tensor, noise: Tensor) -> Tensor:
         """What was written with noise in it, as loud as it is to be."""
         assert self.noise_gate is not None
-        sound = self._sound(self.noise_gate.mix(written.spectra, factors, noise))
+        sound = self._sound(self.noise_gate.mix(written.spectra, log_odds, noise))
         return follow_level(sound, written.level, self.window, self.hop_length)
 
-    def _draw_twice(self, written: Written) -> Tensor | None:
+    def _draw_twice(self, heard: Heard) -> Tensor | None:
         """A few items, each with two draws of noise from torch's global generator, `[2, n, T]`.
 
-        Only the gate learns from them: what is written stays what distances make it.
+        Only the gate learns from them: what is written stays what distances make it. And it learns from what is written
+        along the posterior's mean, as sounds are made: what is written from a sample trembles, which noise would hide.
         """
         if self.noise_gate is None:
             return None
-        n_items, n_frames = written.level.shape
-        few = Written(*(values[: math.ceil(n_items / DRAWN_SHARE)].detach() for values in written))
-        shape = (2, len(few.level), self.count_noise(n_frames // self.stride))
-        noise = torch.randn(shape, device=few.level.device)
-        with torch.autocast(few.level.device.type, enabled=False):
-            factors = self.noise_gate(few.features.float())
-            return torch.stack([self._draw(few, factors, one) for one in noise])
+        few = Heard(*(values[: math.ceil(len(heard.level) / DRAWN_SHARE)] for values in heard))
+        device = few.level.device
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            self.eval()
+            written = self.write(self.encode(few).mean)
+            self.train()
+        n_latents = written.level.shape[1] // self.stride
+        noise = torch.randn(2, len(few.level), self.count_noise(n_latents), device=device)
+        with torch.autocast(device.type, enabled=False):
+            log_odds = self.noise_gate(written.features)
+            return torch.stack([self._draw(written, log_odds, one) for one in noise])
 
     def forward(self, heard: Heard, hidden: Tensor | None = None) -> Reconstruction:
         """Train mode draws latents from the posterior; eval mode takes its mean. The output is deterministic; train
@@ -348,7 +353,7 @@ class SpectralVAE(Autoencoder):
         """
         posterior = self.encode(heard, hidden)
         written = self.write(posterior.sample() if self.training else posterior.mean)
-        draws = self._draw_twice(written) if self.training else None
+        draws = self._draw_twice(heard) if self.training else None
         return Reconstruction(heard.log_mel, self._sound(written.spectra), posterior, self.stride, draws)
 
     def _shape(self, heard: Heard) -> Tensor:

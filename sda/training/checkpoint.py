@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
 BEST = "best"
 """Name of the folder with the best epoch's checkpoint, beside those named by epoch."""
@@ -236,9 +236,9 @@ def _migrate(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         version = 3
     if version == 3:  # before the prior was a thing of its own; its tensors were the model's `density`
         version = 4
-    if version == 4:  # before decoders wrote noise
+    if version in (4, 5):  # before decoders wrote noise, or told it from unsteady levels
         content["config"]["model"] = {**content["config"].get("model", {}), "noise": False}
-        version = 5
+        version = 6
     if version != SCHEMA_VERSION:
         raise CheckpointError(f"{folder} has schema version {version}; this sda reads versions up to {SCHEMA_VERSION}.")
     progress = content["progress"]

@@ -64,7 +64,7 @@ class StepMetrics:
     gradient_norm: float = 0.0
     """L2 norm before clipping."""
     noise_loss: float | None = None
-    """Logarithm of the energy score of noise that was drawn, beside `train_loss`; none where no noise is written."""
+    """Energy score of noise that was drawn, beside `train_loss`; none where no noise is written."""
     adversarial_loss: float | None = None
     """What discriminators add to `train_loss`; none before the second phase."""
     discriminator_loss: float | None = None

@@ -18,6 +18,8 @@ AVERAGE_PREFIX = "average/"
 """The same for the average of the model."""
 FORMER_PRIOR = "density."
 """What the names of a model's tensors began with that are now its prior's."""
+GATE, FORMER_GATE = "noise_gate.", "noise_gate.to_raise."
+"""What the names of the tensors of a noise gate begin with, and of those that only gates of another kind had."""
 ADVERSARY_PREFIX = "adversary/"
 """The same for the discriminators and all that belongs to them."""
 
@@ -122,6 +124,7 @@ def select_model(named: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _select(named: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """What has the prefix, without it; but for the density that models had before priors were things of their own."""
+    """What has the prefix, without it; but for what models of former versions had and models of this have not."""
     found = {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
-    return {name: tensor for name, tensor in found.items() if not name.startswith(FORMER_PRIOR)}
+    former = (FORMER_PRIOR, GATE) if any(name.startswith(FORMER_GATE) for name in found) else (FORMER_PRIOR,)
+    return {name: tensor for name, tensor in found.items() if not name.startswith(former)}

@@ -30,7 +30,7 @@ class StepResult(NamedTuple):
     gradient_norm: float
     """L2 norm before clipping."""
     noise: float = 0.0
-    """Logarithm of the energy score of what was drawn, with a weight of its own beside the loss."""
+    """Energy score of what was drawn, with a weight of its own beside the loss."""
     adversarial: float = 0.0
     """What discriminators added to the loss."""
     discriminator: float = 0.0

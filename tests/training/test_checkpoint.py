@@ -239,7 +239,7 @@ def test_a_checkpoint_of_the_second_version_is_read(run, tmp_path):
 
 def test_a_network_from_before_decoders_wrote_noise_is_opened_as_one_without(run, tmp_path):
     folder = _save(run, tmp_path, 1)
-    for version, noise in ((4, False), (SCHEMA_VERSION, True)):
+    for version, noise in ((4, False), (5, False), (SCHEMA_VERSION, True)):
         _reseal(
             folder,
             schema_version=version,
