@@ -66,7 +66,7 @@ def measure(subject: Subject, n: int, with_floor: bool) -> dict[str, Any]:
     sides = {"train": subject.split.train, "held_out": subject.split.val}
     train, held_out = (collect_pieces(pieces, subject.corpus) for pieces in sides.values())
     start = time.monotonic()
-    generated = draw_specimens(voice, n, AUTO_LENGTH, SEED)
+    generated, _, n_silent = draw_specimens(voice, n, AUTO_LENGTH, SEED)
     seconds = time.monotonic() - start
     stretches = choose_stretches(train, n, round(USUAL_S * rate_hz)) if with_floor else []
     floor = [one._replace(waveform=rebuild(subject, one.waveform, place)) for place, one in enumerate(stretches)]
@@ -84,6 +84,7 @@ def measure(subject: Subject, n: int, with_floor: bool) -> dict[str, Any]:
         "form": {kind: one.value for kind, one in form.distance.items()},
         "traits": {kind: {name: one.value for name, one in of.items()} for kind, of in form.traits.items()},
         "silent_frames": {kind: one.silent_frames.value for kind, one in silence.items()},
+        "drawn_again": n_silent,
         "near_silent_files": {kind: one.near_silent_files.value for kind, one in silence.items()},
     }
     for name, embedding in list_embeddings(rate_hz).items():

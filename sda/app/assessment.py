@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -88,6 +88,10 @@ class Assessment:
     latents: LatentSpace | None = None
     points: list[MapPoint] = field(default_factory=list)
     variance_share: float = 0.0
+    made_of: list[dict[str, Any]] = field(default_factory=list)
+    """What each generated sound is made of, see `Provenance.describe`."""
+    n_silent_draws: int = 0
+    """Draws in which nothing could be heard, and in whose place the sounds that are judged were made."""
 
 
 def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lambda _, __: None) -> Assessment:
@@ -103,9 +107,10 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
         subject, effort.max_clips, advance=lambda share: stage("reconstructing", 0.4 * share)
     )
     voice, length_s = subject.voice, effort.generated_s
-    generated = draw_specimens(
+    specimens = draw_specimens(
         voice, effort.n_generated, length_s, seed, lambda share: stage("generating", 0.4 + 0.15 * share)
     )
+    generated = specimens.sounds
     n_samples = round(sum(len(one.waveform) for one in generated) / effort.n_generated)
     stretches = choose_stretches(train, effort.n_generated, n_samples)
     floor = []
@@ -137,7 +142,9 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
         n_held_out_files=reconstruction.n_files["held_out"],
         weakness=subject.split.weakness,
     )
-    return Assessment(material, *heard, judge(evidence), reconstruction, latents, points, share)
+    return Assessment(
+        material, *heard, judge(evidence), reconstruction, latents, points, share, specimens.made_of, specimens.n_silent
+    )
 
 
 def assess_folders(material: Material, halves: Material, seed: int, stage: Stage = lambda _, __: None) -> Assessment:

@@ -59,6 +59,8 @@ def list_values(assessment: Assessment, facts: dict[str, Any], command: str = ""
     values["distribution"] = {name: _list_resemblance(one) for name, one in assessment.resemblance.items()}
     values["form"] = _list_form(assessment.form)
     values["silence"] = {kind: _list_silence(one) for kind, one in assessment.silence.items()}
+    if assessment.n_silent_draws:
+        values["silence"].setdefault("generated", {})["drawn_again"] = assessment.n_silent_draws
     values["memorisation"] = _list_memorisation(assessment.memorisation, assessment)
     if assessment.latents is not None:
         values["latents"] = asdict(assessment.latents)

@@ -4,7 +4,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import torch
 from torch import Tensor
@@ -17,16 +16,14 @@ from sda.generation.modes import (
     Loudness,
     blend,
     continue_stretches,
-    fade_ends,
     loop_stretches,
     vary_stretches,
 )
 from sda.generation.provenance import Provenance
+from sda.generation.sampling import draw_new_sound, note_sources_of
 from sda.generation.voice import (
     Voice,
-    draw_length,
     encode_path,
-    generate_stretches,
     morph_stretches,
     reconstruct_stretches,
     take_seed,
@@ -35,14 +32,8 @@ from sda.generation.voice import (
 LONGEST_GIVEN_S = 30.0
 """Of a sound that is continued, what is taken: its end."""
 LONGEST_LOOP_S = 600.0
-SILENT_DBFS = -60.0
-"""A new sound quieter than this throughout is silent, where the corpus was brought to −20 dBFS."""
 LEAST_OF_PEAK = 10 ** (-60 / 20)
 """What lies so far below the loudest sample at the end of a sound is the silence behind it."""
-MOST_DRAWS = 5
-"""Times that a sound is drawn before it is taken as it is, silent or not."""
-SILENT_DRAWS_APART = 7919
-"""A prime: what is drawn in place of a silent sound is no other sound of the same seed."""
 
 NEEDS_NONE = (GenerateMode.sample, GenerateMode.loop)
 """Modes that start from no given sound."""
@@ -75,7 +66,7 @@ class Order:
 
     def note(self) -> Provenance:
         """Collects the sources of one sound."""
-        return Provenance(self.voice.prior.names, self.voice.hop_samples / self.rate_hz)
+        return note_sources_of(self.voice)
 
     def choose(self, number: int) -> str:
         """The source of a sound by its number."""
@@ -103,18 +94,10 @@ def _sample(order: Order) -> Iterator[Made]:
             "duration_s=auto is not possible with this run: it is from before runs kept how long their sounds were. "
             "Give seconds, such as duration_s=4."
         )
+    n_samples = None if is_auto else order.n_samples
     for number in range(1, config.n + 1):
-        for n_silent in range(MOST_DRAWS):
-            place, provenance = number + SILENT_DRAWS_APART * n_silent, order.note()
-            n_samples = order.n_samples
-            if is_auto:
-                n_samples = draw_length(voice, seed=config.seed, number=place)
-            sound, is_heard = _listen(
-                generate_stretches(voice, n_samples, seed=config.seed, number=place, whole=is_auto, note=provenance.add)
-            )
-            if is_heard:
-                break
-        yield Made(fade_ends(sound, n_samples, order.rate_hz), [], provenance, n_silent)
+        new = draw_new_sound(voice, n_samples, seed=config.seed, number=number)
+        yield Made(new.stretches, [], new.provenance, new.n_silent)
 
 
 def _continue(order: Order) -> Iterator[Made]:
@@ -190,16 +173,6 @@ _MAKERS: dict[GenerateMode, Callable[[Order], Iterator[Made]]] = {
     GenerateMode.reconstruct: _reconstruct,
     GenerateMode.interpolate: _interpolate,
 }
-
-
-def _listen(stretches: Iterator[Tensor]) -> tuple[Iterator[Tensor], bool]:
-    """A sound, and whether anything of it is louder than near-silence; it is made no further than that is known."""
-    kept = []
-    for block in stretches:
-        kept.append(block)
-        if len(block) and float(block.square().mean()) >= 10 ** (SILENT_DBFS / 10):
-            return chain(kept, stretches), True
-    return iter(kept), False
 
 
 def _read(order: Order, path: str) -> Iterator[Tensor]:

@@ -1,10 +1,14 @@
-"""New sounds of a model, drawn to be judged."""
+"""New sounds of a model, drawn to be judged: what `generate.py` gives."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
 
 from sda.config.schema import AUTO_LENGTH
 from sda.evaluation.sounds import Sound
-from sda.generation.voice import Voice, draw_length, generate_sound
+from sda.generation.sampling import draw_new_sound
+from sda.generation.voice import Voice
 
 USUAL_S = 5.0
 """Length of a sound where those of the corpus are not known; where they are shorter, there are more sounds."""
@@ -14,6 +18,16 @@ MOST_TIMES = 4
 """There are no more than so many times the sounds that were asked for, however short they are."""
 
 
+class Specimens(NamedTuple):
+    """New sounds."""
+
+    sounds: list[Sound]
+    made_of: list[dict[str, Any]]
+    """What each is made of, see `Provenance.describe`."""
+    n_silent: int
+    """Draws in which nothing could be heard, and in whose place others were made."""
+
+
 def are_whole(voice: Voice, length_s: float | str) -> bool:
     """Whether sounds of such a length are whole ones, as long as those of the corpus: not where those are not known."""
     return length_s == AUTO_LENGTH and bool(voice.prior.names)
@@ -21,7 +35,7 @@ def are_whole(voice: Voice, length_s: float | str) -> bool:
 
 def draw_specimens(
     voice: Voice, n: int, length_s: float | str, seed: int, advance: Callable[[float], None] = lambda _: None
-) -> list[Sound]:
+) -> Specimens:
     """New sounds, `n` or more.
 
     Args:
@@ -31,16 +45,14 @@ def draw_specimens(
     rate_hz = voice.features.sample_rate_hz
     is_auto = are_whole(voice, length_s)
     given = round((USUAL_S if length_s == AUTO_LENGTH else float(length_s)) * rate_hz)
-    sounds, n_made, n_asked = list[Sound](), 0, n * given
+    found, n_made, n_asked = Specimens([], [], 0), 0, n * given
+    longest = max(given, round(LONGEST_S * rate_hz))
     for number in range(1, MOST_TIMES * n + 1):
-        length = draw_length(voice, seed=seed, number=number) if is_auto else given
-        longest = max(given, round(LONGEST_S * rate_hz))
-        waveform = generate_sound(
-            voice, min(length, longest), seed=seed, number=number, whole=is_auto and length <= longest
-        )
-        sounds.append(Sound(f"generated {number}", waveform))
-        n_made += len(waveform)
+        new = draw_new_sound(voice, None if is_auto else given, seed=seed, number=number, longest=longest)
+        found.sounds.append(Sound(f"generated {number}", torch.cat(list(new.stretches))))
+        found.made_of.append(new.provenance.describe())
+        found, n_made = found._replace(n_silent=found.n_silent + new.n_silent), n_made + new.n_samples
         advance(min(number / n, n_made / n_asked, 1.0))
         if number >= n and (n_made >= n_asked or not is_auto):
             break
-    return sounds
+    return found

@@ -22,7 +22,7 @@ def model():
 @pytest.fixture
 def plan():
     config = TrainRunConfig()
-    config.model.name = ModelName.spectral_vae
+    config.model.name, config.model.adversarial = ModelName.spectral_vae, Adversarial.auto
     return SimpleNamespace(config=config, checkpoint=None)
 
 
@@ -30,6 +30,12 @@ def plan():
 def test_auto_looks_at_the_gpu(plan, model, monkeypatch, memory, expected):
     monkeypatch.setattr(second_phase, "count_memory", lambda device: memory)
     assert settle_adversarial(plan, model, CPU) is expected
+
+
+def test_there_is_none_unless_it_is_asked_for(plan, model, monkeypatch):
+    monkeypatch.setattr(second_phase, "count_memory", lambda device: ENOUGH_MEMORY)
+    plan.config.model.adversarial = TrainRunConfig().model.adversarial
+    assert settle_adversarial(plan, model, CPU) is False
 
 
 @pytest.mark.parametrize(("asked", "expected"), [("auto", False), ("always", True), ("never", False)])

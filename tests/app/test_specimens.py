@@ -37,7 +37,7 @@ class _Voice:
 )
 def test_sounds_are_as_long_as_the_corpus_and_of_short_ones_there_are_more(length_s, expected_s, n, whole):
     voice = _Voice(length_s)
-    sounds = draw_specimens(voice, 3, AUTO_LENGTH, 0)
+    sounds = draw_specimens(voice, 3, AUTO_LENGTH, 0).sounds
     assert [len(one.waveform) for one in sounds] == [round(expected_s * RATE_HZ)] * n
     assert voice.asked == [whole] * n
     assert are_whole(voice, AUTO_LENGTH)
@@ -46,9 +46,21 @@ def test_sounds_are_as_long_as_the_corpus_and_of_short_ones_there_are_more(lengt
 def test_a_length_that_is_given_is_kept_and_one_that_is_not_known_is_five_seconds():
     for length_s, names in ((2.0, ["a"]), (AUTO_LENGTH, [])):
         voice, shares = _Voice(7.0, names), []
-        sounds = draw_specimens(voice, 3, length_s, 0, shares.append)
+        sounds = draw_specimens(voice, 3, length_s, 0, shares.append).sounds
         assert [len(one.waveform) for one in sounds] == [(2 if names else 5) * RATE_HZ] * 3
         assert not any(voice.asked)
         assert not are_whole(voice, length_s)
         assert shares == sorted(shares)
         assert shares[-1] == 1.0
+
+
+def test_what_cannot_be_heard_is_drawn_again_and_counted():
+    class _Silent(_Voice):
+        def render_stretches(self, path, n_samples, seed=None):
+            list(path)
+            yield torch.zeros(n_samples) if seed == 2 else torch.ones(n_samples)  # the second sound of seed 0
+
+    found = draw_specimens(_Silent(2.0), 3, 2.0, 0)
+    assert found.n_silent == 1
+    assert all(one.waveform.abs().mean() > 0.9 for one in found.sounds)
+    assert [one["shares"] for one in found.made_of] == [{"a": 1.0}] * 3
