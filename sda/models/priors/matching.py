@@ -24,6 +24,11 @@ JOINED = 6
 """Latents on either side of where a passage is set in that it is to fit to."""
 JOINED_VARIANCE = 2.0
 """Of what it is to fit to: what fits somewhat less well is chosen too, less often."""
+OWN_WEIGHT = 0.3
+"""Of the dimensions of a slot behind the first, where a recording is chosen for it; the rest is of all dimensions. What
+it adds is to fit what it is added to, and to itself."""
+LATER_RADIUS = 3
+"""Latents on either side that are compared for it at least: what it adds is to last for a while, as sound does."""
 VARIANCE_FLOOR = 0.05
 """Added to the variance of the noise: two places that are closer than this are the same."""
 
@@ -126,27 +131,35 @@ class Matcher:
 
     def denoise(self, window: Tensor, noise: Noise, slots: Slots) -> Tensor:
         """The most that can be said of a window `[W, D]` with noise in it. → `[W, D]`."""
-        return self._mix(self._score(window, noise), slots)[0]
+        return self._mix(self._score(window, noise, slots), slots)[0]
 
     def finish(self, window: Tensor, noise: Noise, slots: Slots, n: int) -> tuple[Tensor, Tensor, Tensor]:
         """The same, with the share of each of `n` recordings in every latent `[W, n]`, and the places `[W]` in the
         largest source."""
-        score = self._score(window, noise)
-        values, weights = self._mix(score, slots)
+        values, weights = self._mix(self._score(window, noise, slots), slots)
         shares = torch.zeros(len(window), n).index_add_(1, self.level.owner.clamp(min=0), weights)
         return values, shares, self.level.place[weights.argmax(dim=1)]
 
-    def _score(self, window: Tensor, noise: Noise) -> Tensor:
-        """Log-likelihood of every place of the bank at every latent, up to a constant. → `[W, M]`."""
-        level = self.level
-        squares = level.squares + window.square().sum(dim=1)[:, None]
-        distances = torch.addmm(squares, window, level.bank.T, alpha=-2.0).clamp_(min=0.0)
-        distances.masked_fill_(level.owner < 0, 0.0)
+    def _score(self, window: Tensor, noise: Noise, slots: Slots) -> list[Tensor]:
+        """Log-likelihood of every place of the bank at every latent, up to a constant, for each slot. → `S` times
+        `[W, M]`."""
+        level, n_slots = self.level, len(slots.part)
         variance = torch.full((len(window), 1), noise.sigma**2 + VARIANCE_FLOOR)
         variance[noise.is_known] = min(float(variance[0]), KNOWN_VARIANCE)
-        distances *= -0.5 / variance
-        score = sum_diagonals(distances, noise.radius).mul_(self._scale(len(window), noise.radius))
-        return score.masked_fill_(level.owner < 0, -torch.inf)
+        by_slot = []
+        for number in range(n_slots):
+            dims = slice(None) if n_slots == 1 else (slots.slot == number).nonzero()[:, 0]
+            bank, own = level.bank[:, dims], window[:, dims]
+            squares = level.squares if n_slots == 1 else bank.square().sum(dim=1)
+            distances = torch.addmm(squares + own.square().sum(dim=1)[:, None], own, bank.T, alpha=-2.0)
+            by_slot.append(distances.clamp_(min=0.0).masked_fill_(level.owner < 0, 0.0).mul_(-0.5 / variance))
+        every = by_slot[0] if n_slots == 1 else torch.stack(by_slot).sum(dim=0)
+        later = [torch.lerp(every, own, OWN_WEIGHT) for own in by_slot[1:]]
+        radii = [noise.radius, *[max(LATER_RADIUS, noise.radius)] * len(later)]
+        return [
+            sum_diagonals(one, radius).mul_(self._scale(len(window), radius)).masked_fill_(level.owner < 0, -torch.inf)
+            for one, radius in zip([every, *later], radii, strict=True)
+        ]
 
     def _scale(self, n_latents: int, radius: int) -> Tensor:
         """What a sum of distances is multiplied by, so that what lies beyond the end of a row counts as the rest does.
@@ -159,25 +172,25 @@ class Matcher:
             self._scales[key] = most / n_compared.clamp(min=1.0)
         return self._scales[key]
 
-    def _mix(self, score: Tensor, slots: Slots) -> tuple[Tensor, Tensor]:
+    def _mix(self, scores: list[Tensor], slots: Slots) -> tuple[Tensor, Tensor]:
         """Values `[W, D]`, and the weight of every place in them `[W, M]`."""
         level, n_slots = self.level, len(slots.part)
-        weights = score.softmax(dim=1)
+        weights = scores[0].softmax(dim=1)
+        values = weights @ level.bank
         if n_slots == 1:
-            return weights @ level.bank, weights
-        best = level.owner[score.argmax(dim=1)]
+            return values, weights
+        best = level.owner[scores[0].argmax(dim=1)]
         mass = weights.masked_fill(level.owner != best[:, None], 0.0).sum(dim=1)
         over = mass > slots.most
-        values = weights @ level.bank
         if not over.any():
             return values, weights
-        left, dealt = score[over], torch.zeros_like(weights[over])
-        chosen = values[over]
-        for number in range(n_slots):
-            part = left
+        chosen, dealt = values[over], torch.zeros_like(weights[over])
+        is_taken = torch.zeros_like(dealt, dtype=torch.bool)
+        for number, score in enumerate(scores):
+            part = score[over].masked_fill_(is_taken, -torch.inf)
             if number < n_slots - 1:
-                own = level.owner == level.owner[left.argmax(dim=1)][:, None]
-                part, left = left.masked_fill(~own, -torch.inf), left.masked_fill(own, -torch.inf)
+                own = level.owner == level.owner[part.argmax(dim=1)][:, None]
+                part, is_taken = part.masked_fill(~own, -torch.inf), is_taken | own
             of_slot = part.softmax(dim=1)
             dealt += slots.part[number] * of_slot
             dims = (slots.slot == number).nonzero()[:, 0]
