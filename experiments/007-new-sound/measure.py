@@ -1,55 +1,53 @@
-"""New sound of one trained run, drawn in several ways and judged as `evaluate.py` judges it; see README.md.
+"""New sound of one trained run, made in several ways and judged as `evaluate.py` judges it; see README.md.
 
-Usage: PYTHONPATH=. python experiments/007-new-sound/measure.py RUN [novelty=0,0.1,0.5] [--no-noise] [--learned FILE]
-    [--n 24] [--floor] [--output FILE.json]
+Usage: PYTHONPATH=. python experiments/007-new-sound/measure.py RUN [WAY…] [--n 24] [--output FILE.json]
+
+Ways are those of `ways.py`. Figures are added to those that the file holds already.
 """
 
 import argparse
 import json
-import time
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from learned import Learned
+from harmonic import count_harmonic_events
+from ways import SEED, choose_way
 
 from sda.app.assessment import choose_stretches, rebuild
 from sda.app.loading import open_run
 from sda.app.runs import read_groups
-from sda.app.specimens import USUAL_S, are_whole, draw_specimens
+from sda.app.specimens import USUAL_S
 from sda.app.subject import Subject, collect_pieces, collect_whole
 from sda.app.survey import build_cache
-from sda.config.schema import AUTO_LENGTH
+from sda.bootstrap import Estimate
 from sda.data.corpus import Corpus
 from sda.data.split import split_from_facts
 from sda.durable import write_json
+from sda.evaluation.sounds import Sound
 from sda.evaluation.suite import Material, assess_memorisation, assess_resemblance, assess_whole, list_embeddings
 
-SEED = 0
+WAYS = ("density-noiseless", "density", "mosaic=0.1-noiseless", "mosaic=0", "mosaic=0.1", "mosaic=0.3", "played-back",
+        "shuffled")  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
-    parser.add_argument("novelty", nargs="?", default="novelty=0.1", help="novelty=…, with commas")
-    parser.add_argument("--no-noise", action="store_true", help="the deterministic part of the decoder alone")
-    parser.add_argument("--learned", type=Path, help="a learned prior in place of the run's")
+    parser.add_argument("ways", nargs="*", default=WAYS)
     parser.add_argument("--n", type=int, default=24, help="whole sounds to draw")
-    parser.add_argument("--floor", action="store_true", help="rebuild training sound too")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     subject = open_subject(arguments.run)
-    if arguments.no_noise:
-        subject.voice.writes_noise = False
-    if arguments.learned:
-        subject.voice.prior = Learned.load(arguments.learned)
-    rows = []
-    for novelty in map(float, arguments.novelty.removeprefix("novelty=").split(",")):
-        subject.voice.manner = replace(subject.voice.manner, novelty=novelty)
-        rows.append({"run": arguments.run, "novelty": novelty, **measure(subject, arguments.n, arguments.floor)})
-        print(json.dumps(rows[-1], indent=1), flush=True)
-    if arguments.output:
-        write_json(arguments.output, rows)
+    floor = rebuild_training_sound(subject, arguments.n)
+    rows: dict[str, Any] = {}
+    if arguments.output and arguments.output.exists():
+        rows = json.loads(arguments.output.read_text())
+    for way in arguments.ways:
+        rows[way] = measure(subject, way, arguments.n, floor)
+        print(json.dumps({way: rows[way]}, indent=1), flush=True)
+        if arguments.output:
+            write_json(arguments.output, rows)
 
 
 def open_subject(name: str) -> Subject:
@@ -60,43 +58,52 @@ def open_subject(name: str) -> Subject:
     return Subject(run.voice, run.features, run.config, split, corpus, read_groups(run.run_dir))
 
 
-def measure(subject: Subject, n: int, with_floor: bool) -> dict[str, Any]:
-    """Likeness, form, silence and replays of new sound, and how fast it is drawn."""
-    voice, rate_hz = subject.voice, subject.features.sample_rate_hz
+def rebuild_training_sound(subject: Subject, n: int) -> list[Sound]:
+    """Stretches of training sound through the model."""
+    train = collect_pieces(subject.split.train, subject.corpus)
+    stretches = choose_stretches(train, n, round(USUAL_S * subject.features.sample_rate_hz))
+    return [one._replace(waveform=rebuild(subject, one.waveform, place)) for place, one in enumerate(stretches)]
+
+
+def measure(subject: Subject, way: str, n: int, floor: Sequence[Sound]) -> dict[str, Any]:
+    """Likeness, form, silence, replays and harmonic events of new sound."""
+    rate_hz = subject.features.sample_rate_hz
     sides = {"train": subject.split.train, "held_out": subject.split.val}
     train, held_out = (collect_pieces(pieces, subject.corpus) for pieces in sides.values())
-    start = time.monotonic()
-    generated, _, n_silent = draw_specimens(voice, n, AUTO_LENGTH, SEED)
-    seconds = time.monotonic() - start
-    stretches = choose_stretches(train, n, round(USUAL_S * rate_hz)) if with_floor else []
-    floor = [one._replace(waveform=rebuild(subject, one.waveform, place)) for place, one in enumerate(stretches)]
-    groups = [subject.group_of.get(piece.path, piece.path) for piece in subject.split.train]
     whole = {side: collect_whole(pieces, subject.corpus) for side, pieces in sides.items()}
-    material = Material(
-        rate_hz, train, held_out, generated, groups, {}, floor, whole, are_whole=are_whole(voice, AUTO_LENGTH)
-    )
+    generated, _, n_silent = choose_way(way)(subject, whole["train"], n)
+    groups = [subject.group_of.get(piece.path, piece.path) for piece in subject.split.train]
+    material = Material(rate_hz, train, held_out, generated, groups, {}, floor, whole, are_whole=True)
     memorisation = assess_memorisation(material, SEED)
     form, silence = assess_whole(material, SEED)
+    kinds = {"generated": generated, **whole}
+    harmonic = {kind: [count_harmonic_events(one.waveform, rate_hz) for one in of] for kind, of in kinds.items()}
     row: dict[str, Any] = {
-        "times_real_time": sum(len(one.waveform) for one in generated) / rate_hz / seconds,
-        "replay_rate": memorisation.replay.rate.value,
-        "collage_rate": memorisation.collage.rate.value,
+        "n": len(generated),
+        "replay_rate": _spell(memorisation.replay.rate),
+        "collage_rate": _spell(memorisation.collage.rate),
         "form": {kind: one.value for kind, one in form.distance.items()},
         "traits": {kind: {name: one.value for name, one in of.items()} for kind, of in form.traits.items()},
         "silent_frames": {kind: one.silent_frames.value for kind, one in silence.items()},
-        "drawn_again": n_silent,
         "near_silent_files": {kind: one.near_silent_files.value for kind, one in silence.items()},
+        "drawn_again": n_silent,
+        "with_harmonic_event": {kind: sum(count > 0 for count in of) / len(of) for kind, of in harmonic.items()},
     }
     for name, embedding in list_embeddings(rate_hz).items():
         likeness = assess_resemblance(material, embedding, SEED).likeness
         if likeness is not None:
             row[name] = {
-                "ratio": likeness.ratio.value,
+                "ratio": _spell(likeness.ratio),
                 "coverage": likeness.coverage,
                 "coverage_train": likeness.coverage_train,
-                "ratio_rebuilt": likeness.rebuilt.ratio.value if likeness.rebuilt else None,
+                "floor": _spell(likeness.rebuilt.ratio) if likeness.rebuilt else None,
             }
     return row
+
+
+def _spell(estimate: Estimate) -> list[float | None]:
+    """Value, and the ends of its interval."""
+    return [estimate.value, estimate.low, estimate.high]
 
 
 if __name__ == "__main__":
