@@ -144,22 +144,24 @@ class Matcher:
         """Log-likelihood of every place of the bank at every latent, up to a constant, for each slot. → `S` times
         `[W, M]`."""
         level, n_slots = self.level, len(slots.part)
-        variance = torch.full((len(window), 1), noise.sigma**2 + VARIANCE_FLOOR)
-        variance[noise.is_known] = min(float(variance[0]), KNOWN_VARIANCE)
         by_slot = []
         for number in range(n_slots):
             dims = slice(None) if n_slots == 1 else (slots.slot == number).nonzero()[:, 0]
             bank, own = level.bank[:, dims], window[:, dims]
             squares = level.squares if n_slots == 1 else bank.square().sum(dim=1)
-            distances = torch.addmm(squares + own.square().sum(dim=1)[:, None], own, bank.T, alpha=-2.0)
-            by_slot.append(distances.clamp_(min=0.0).masked_fill_(level.owner < 0, 0.0).mul_(-0.5 / variance))
+            by_slot.append(torch.addmm(squares + own.square().sum(dim=1)[:, None], own, bank.T, alpha=-2.0))
         every = by_slot[0] if n_slots == 1 else torch.stack(by_slot).sum(dim=0)
         later = [torch.lerp(every, own, OWN_WEIGHT) for own in by_slot[1:]]
+        variance = torch.full((len(window), 1), noise.sigma**2 + VARIANCE_FLOOR)
+        variance[noise.is_known] = min(float(variance[0]), KNOWN_VARIANCE)
+        is_nothing = level.owner < 0
         radii = [noise.radius, *[max(LATER_RADIUS, noise.radius)] * len(later)]
-        return [
-            sum_diagonals(one, radius).mul_(self._scale(len(window), radius)).masked_fill_(level.owner < 0, -torch.inf)
-            for one, radius in zip([every, *later], radii, strict=True)
-        ]
+        scores = []
+        for distances, radius in zip([every, *later], radii, strict=True):
+            compared = distances.clamp_(min=0.0).mul_(-0.5 / variance).masked_fill_(is_nothing, 0.0)
+            score = sum_diagonals(compared, radius).mul_(self._scale(len(window), radius))
+            scores.append(score.masked_fill_(is_nothing, -torch.inf))
+        return scores
 
     def _scale(self, n_latents: int, radius: int) -> Tensor:
         """What a sum of distances is multiplied by, so that what lies beyond the end of a row counts as the rest does.
@@ -179,24 +181,25 @@ class Matcher:
         values = weights @ level.bank
         if n_slots == 1:
             return values, weights
-        best = level.owner[scores[0].argmax(dim=1)]
-        mass = weights.masked_fill(level.owner != best[:, None], 0.0).sum(dim=1)
-        over = mass > slots.most
+        is_taken = level.owner == level.owner[weights.argmax(dim=1)][:, None]
+        of_slot = weights.masked_fill(~is_taken, 0.0)
+        mass = of_slot.sum(dim=1, keepdim=True)
+        over = mass[:, 0] > slots.most
         if not over.any():
             return values, weights
-        chosen, dealt = values[over], torch.zeros_like(weights[over])
-        is_taken = torch.zeros_like(dealt, dtype=torch.bool)
-        for number, score in enumerate(scores):
-            part = score[over].masked_fill_(is_taken, -torch.inf)
-            if number < n_slots - 1:
-                own = level.owner == level.owner[part.argmax(dim=1)][:, None]
-                part, is_taken = part.masked_fill(~own, -torch.inf), is_taken | own
-            of_slot = part.softmax(dim=1)
-            dealt += slots.part[number] * of_slot
+        of_slot /= mass
+        chosen, dealt = torch.zeros_like(values), torch.zeros_like(weights)
+        for number in range(n_slots):
+            if number:
+                left = scores[number].masked_fill_(is_taken, -torch.inf)
+                if number < n_slots - 1:
+                    own = level.owner == level.owner[left.argmax(dim=1)][:, None]
+                    left, is_taken = left.masked_fill(~own, -torch.inf), is_taken | own
+                of_slot = left.softmax(dim=1)
+            dealt.add_(of_slot, alpha=float(slots.part[number]))
             dims = (slots.slot == number).nonzero()[:, 0]
             chosen[:, dims] = of_slot @ level.bank[:, dims]
-        values[over], weights[over] = chosen, dealt
-        return values, weights
+        return torch.where(over[:, None], chosen, values), torch.where(over[:, None], dealt, weights)
 
 
 def sum_diagonals(values: Tensor, radius: int) -> Tensor:
