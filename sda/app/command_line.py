@@ -46,6 +46,8 @@ guard_composition(CONFIG_DIR)
 
 EXIT_ERROR = 1
 _MULTIRUN = {"-m", "--multirun"}
+_NEEDED_GROUPS = ("preset", "model", "tracking")
+"""Groups of which one is always chosen."""
 
 
 def scan() -> None:
@@ -63,7 +65,8 @@ def scan() -> None:
 def train() -> None:
     """Entry point of `train.py` and `sda-train`."""
     arguments = prepare_arguments(sys.argv[1:])
-    _report_errors(lambda: _train_many(arguments) if _MULTIRUN & set(arguments) else _train_one(arguments))
+    is_sweep = bool(_MULTIRUN & set(arguments)) or find_value(arguments, "hydra.mode") == RunMode.MULTIRUN.name
+    _report_errors(lambda: _train_many(arguments) if is_sweep else _train_one(arguments))
 
 
 def evaluate() -> None:
@@ -346,6 +349,9 @@ def _call_hydra(config_name: str, task: Callable[[DictConfig], Any], arguments: 
             raise ConfigError(
                 f"{argument} is not supported: it reads a pickle. A run goes on with train.py resume=RUN."
             )
+    for group in _NEEDED_GROUPS:
+        if find_value(arguments, group) in ("null", ""):
+            raise ConfigError(f"{group}={find_value(arguments, group)} is none: leave {group} out, or name one.")
     sys.argv[1:] = arguments
     prefer_own_choices(CONFIG_DIR)
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ

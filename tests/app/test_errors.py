@@ -25,6 +25,11 @@ CASES = {
     ),
     "unknown experiment": (["data.root={good}", "experiment=dem"], "there is demo. Did you mean demo?"),
     "unknown data": (["data=nope"], "data=nope is unknown: there is demo."),
+    "no preset": (["data.root={good}", "preset=null"], "preset=null is none: leave preset out, or name one"),
+    "unknown in a sweep by its mode": (
+        ["data.root={good}", "experiment=demo,nope", "hydra.mode=MULTIRUN"],
+        "experiment=nope is unknown: there is demo",
+    ),
     "unknown model's name": (
         ["data.root={good}", "model=nope"],
         "model=nope is unknown: there are mel_vae, spectral_vae",
