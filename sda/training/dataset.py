@@ -40,6 +40,10 @@ KEPT_SILENCE = 0.05
 """Chunks of digital silence between sounds that are trained on, as a share of those with sound: silence can be learned
 from a few."""
 
+LEAST_SOUND = 128
+"""Samples of sound that a chunk has at least, if its piece has chunks with more: a resampler rings on for a hundred
+behind the last sample of a file, over the edge of a chunk at times, and that is no sound to learn from."""
+
 INDEXED_AT_ONCE = 64
 """Chunks that are looked through for sound at a time: 12 MB."""
 
@@ -271,7 +275,8 @@ class AudioTrainingDataset(Dataset[Tensor]):
         sounds = self._find_sounds(piece.path, starts, end)
         lengths = [last - begin for begin, last in sounds]
         numbers = range(len(self.chunks), len(self.chunks) + len(starts))
-        sounding = [number for number, length in enumerate(lengths) if length > 0]
+        least = min(LEAST_SOUND, max(1, *lengths))
+        sounding = [number for number, length in enumerate(lengths) if length >= least]
         if sounding:  # what is silent before and behind is never read by chance
             end = starts[sounding[-1]] + sounds[sounding[-1]][1]
             first = max(first, starts[sounding[0]] + sounds[sounding[0]][0] - LEAD_SAMPLES)

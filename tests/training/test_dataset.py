@@ -293,6 +293,18 @@ def test_silence_behind_the_sounds_changes_nothing(tmp_path):
         assert torch.equal(plain.samples, followed.samples)
 
 
+def test_what_a_resampler_rings_with_is_no_chunk_of_sound(tmp_path):
+    """The file ends where a chunk does; with zeros behind it, a few samples ring on into the next."""
+    sound = 0.5 * np.sin(np.arange(22050) / 3.0)
+    visited = []
+    for name, waveform in (("plain", sound), ("longer", np.concatenate([sound, np.zeros(5000)]))):
+        soundfile.write(tmp_path / f"{name}.wav", waveform, 22050, subtype="FLOAT")
+        dataset = AudioTrainingDataset([tmp_path / f"{name}.wav"], chunk_samples=1000, sample_rate=16000)
+        visited.append([dataset.chunks[number][1:] for number in dataset.visited])
+    assert visited[0] == visited[1]
+    assert len(visited[0]) == 16
+
+
 def test_a_piece_of_silence_alone_is_visited_as_it_is(hits):
     dataset = _dataset([Piece(str(hits[3]), 5000 / RATE_HZ, 7500 / RATE_HZ)])
     assert dataset.visited == [0, 1, 2]
