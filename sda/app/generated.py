@@ -47,7 +47,7 @@ class Call:
         self.files.append({"file": path.name, "number": number, "sources": made.sources})
         try:
             for source in made.sources:
-                self.source_sha256.setdefault(source, hash_file(Path(source)))
+                self.source_sha256.setdefault(source, hash_file(Path(source).resolve()))  # a user's link is followed
             n_samples = write_wav(path, ((gain * block).numpy() for block in made.stretches), sample_rate_hz)
             self.files[-1] |= {"n_samples": n_samples, "sha256": hash_file(path)}
             if made.n_silent:

@@ -115,7 +115,11 @@ def test_nothing_is_written_among_sounds(command_line, run_dir, make_sounds):
 
 
 def _the_record_suffices_to_make_every_file_again(command_line, run_dir, make_sounds):
-    source = make_sounds(3, folder="others")
+    source, linked = make_sounds(3, folder="others"), command_line.folder / "linked"
+    linked.mkdir()
+    for path in source.iterdir():  # a folder of links is as good
+        (linked / path.name).symlink_to(path)
+    source = linked
     command_line.run(
         "generate", "run=last", "mode=interpolate", "n=2", "duration_s=0.4", "seed=3", f"source={source}", "output=one"
     )
