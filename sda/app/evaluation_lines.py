@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from sda.app.advice import format_advice
-from sda.app.evaluation_words import FORM_KINDS, MEASURES, Wording
+from sda.app.evaluation_words import FORM_KINDS, MEASURES, Wording, tell_drawn_again
 from sda.bootstrap import Estimate
 from sda.evaluation.form import TRAITS
 from sda.evaluation.memorisation import WINDOW_S
@@ -34,6 +34,9 @@ def format_values(values: dict[str, Any]) -> list[str]:
                 f"{figures['density_rebuilt']:.2f}, coverage {figures['coverage_rebuilt']:.2f}"
             )
     lines += _format_form(values["form"])
+    drawn_again = tell_drawn_again(values.get("silence", {}))
+    if drawn_again:
+        lines.append(f"  silence: {drawn_again}")
     memorisation = values["memorisation"]
     controls = ", ".join(f"{name} {one['rate']:.0%}" for name, one in memorisation["controls"].items())
     lines.append(

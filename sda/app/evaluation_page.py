@@ -22,7 +22,8 @@ from sda.app.evaluation_figures import (
     show_figure,
     to_percent,
 )
-from sda.app.evaluation_words import FORM_KINDS, MEASURES, SILENT_KINDS, Wording
+from sda.app.evaluation_sources import draw_sources
+from sda.app.evaluation_words import FORM_KINDS, MEASURES, SILENT_KINDS, Wording, tell_drawn_again
 from sda.app.page import render_page
 from sda.evaluation.form import TRAITS
 from sda.evaluation.names import EMBEDDINGS
@@ -71,6 +72,18 @@ class ListeningRow:
 
 
 @dataclass(frozen=True)
+class MadeRow:
+    """A generated sound beside the recordings that it is made of."""
+
+    title: str
+    length_s: float
+    """Of what is played and drawn."""
+    made_of: dict[str, Any]
+    """See `Provenance.describe`."""
+    clip: str
+
+
+@dataclass(frozen=True)
 class Report:
     """One evaluation, as the page shows it; several of them are shown side by side."""
 
@@ -84,6 +97,7 @@ class Report:
     """Share of the variance that the two directions of `Point.spread` hold."""
     nearest: list[NearestRow] = field(default_factory=list)
     listening: list[ListeningRow] = field(default_factory=list)
+    made: list[MadeRow] = field(default_factory=list)
     clips: dict[str, str] = field(default_factory=dict)
     """Sounds as data URIs (MP3) by key; keys are unique within the report."""
 
@@ -130,6 +144,8 @@ COMPARED = {
     "form.distance": ("form, distance in spreads of real sound", NUMBER),
     "silence.generated.near_silent_files": ("near-silent files", SHARE),
     "silence.generated.silent_frames": ("silence, of the time", SHARE),
+    "provenance.recordings_per_sound": ("recordings that make up a new sound", Scale(digits=1)),
+    "provenance.largest_share": ("of a new sound from one recording", SHARE),
     "latents.active_units": ("active latent dimensions", COUNT),
     "latents.information": ("information, nats a latent", COUNT),
 }
@@ -232,6 +248,15 @@ def _view(report: Report, number: int, sounds: SoundList, places: dict[str, list
             }
             for row in report.nearest
         ],
+        "made": [
+            (make_printable(row.title), add(row.clip, make_printable(row.title)), strip)
+            for row, strip in zip(
+                report.made,
+                draw_sources([row.made_of for row in report.made], [row.length_s for row in report.made]),
+                strict=True,
+            )
+        ],
+        "provenance": _list_provenance(values.get("provenance", {})),
         "points": [
             PlacedPoint(point.kind, label, place, add(point.clip, label))
             for point, place in zip(_order_points(report.points), places["spread"], strict=True)
@@ -264,6 +289,7 @@ def _view(report: Report, number: int, sounds: SoundList, places: dict[str, list
         "form_kinds": [name for kind, name in FORM_KINDS.items() if values.get("form", {}).get(kind)],
         "traits": _list_traits(values.get("form", {})),
         "silence": _list_silence(values.get("silence", {})),
+        "drawn_again": tell_drawn_again(values.get("silence", {})),
         "latents": latents,
         "chart": draw_latents(latents) if latents else None,
         "information": show_figure(latents or {}, "information", COUNT),
@@ -339,6 +365,17 @@ def _list_silence(silence: dict[str, Any]) -> list[tuple[str, list[Figure]]]:
     """How much of each kind of sound is silence: of its files, of its time, of its seconds."""
     names = ("near_silent_files", "silent_frames", "windows_left_out")
     return [(SILENT_KINDS[kind], [show_figure(one, name, SHARE) for name in names]) for kind, one in silence.items()]
+
+
+def _list_provenance(provenance: dict[str, Any]) -> list[tuple[str, str]]:
+    """How many recordings new sound is made of, each number with what it says."""
+    shown = {
+        "recordings_per_sound": (Scale(digits=1), "recordings make up a sound, in the mean"),
+        "largest_share": (SHARE, "of a sound, in the mean, comes from the recording that gives most of it"),
+        "recordings_used": (COUNT, "training recordings are heard in one sound or another"),
+    }
+    figures = [(show_figure(provenance, key, scale).text, words) for key, (scale, words) in shown.items()]
+    return [(text, words) for text, words in figures if text]
 
 
 def _order_points(points: Sequence[Point]) -> list[Point]:

@@ -10,16 +10,21 @@ from torch import Tensor
 from sda.app.advice import Standing, suggest_command
 from sda.app.assessment import Assessment, MapPoint
 from sda.app.evaluation_lines import format_place
-from sda.app.evaluation_page import ListeningRow, NearestRow, Point, Report, draw_page
-from sda.app.evaluation_values import PAGE, VALUES, list_nearest, list_values
+from sda.app.evaluation_page import ListeningRow, MadeRow, NearestRow, Point, Report, draw_page
+from sda.app.evaluation_values import MADE_OF, PAGE, VALUES, list_made, list_nearest, list_values
 from sda.audio.io import encode_mp3
 from sda.durable import write_json, write_text
+
+N_MADE = 8
+"""Generated sounds that are shown with what they are made of."""
+MOST_PLAYED_S = 10.0
+"""Of a longer one, its beginning is shown."""
 
 
 def write_assessment(
     name: str, folder: Path, assessment: Assessment, facts: dict[str, Any], standing: Standing | None = None
 ) -> Report:
-    """Write what was assessed into a folder; gives what its page shows.
+    """Write what was assessed into a folder, and what new sounds are made of; gives what its page shows.
 
     Args:
         facts: what was evaluated, by key; they come first in `evaluation.json` and on the page.
@@ -34,6 +39,9 @@ def write_assessment(
     lines = [f"{key.replace('_', ' ')}: {value}" for key, value in facts.items() if value != ""]
     lines.append(f"{files['train']} training, {files['held_out']} held-out and {files['generated']} generated sounds")
     report = build_report(name, lines, assessment, values)
+    made = [{"sound": sound.name, **made_of} for sound, made_of in list_made(assessment)]
+    if made:
+        write_json(folder / MADE_OF, made)
     write_evaluation(folder, [report], values)
     return report
 
@@ -79,7 +87,11 @@ def build_report(name: str, facts: list[str], assessment: Assessment, values: di
             ListeningRow(title, keep(original), keep(rebuilt), keep(ceiling))
             for title, original, rebuilt, ceiling in assessment.reconstruction.examples
         ]
-    return Report(name, facts, values, points, assessment.variance_share, nearest, listening, clips)
+    made = []
+    for sound, made_of in list_made(assessment)[:N_MADE]:
+        clip = sound.waveform[: round(MOST_PLAYED_S * rate_hz)]
+        made.append(MadeRow(sound.name, len(clip) / rate_hz, made_of, keep(clip)))
+    return Report(name, facts, values, points, assessment.variance_share, nearest, listening, made, clips)
 
 
 def _title(point: MapPoint) -> str:

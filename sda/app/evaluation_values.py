@@ -2,7 +2,7 @@
 
 import math
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,15 @@ from sda.data.scan import EVALUATION_PAGE, EVALUATION_RECORD
 from sda.evaluation.findings import find_blame
 from sda.evaluation.form_comparison import Form, Silence
 from sda.evaluation.memorisation import Replay, cut_match
+from sda.evaluation.sounds import Sound
 from sda.evaluation.suite import Memorisation, Resemblance
+from sda.generation.provenance import list_main
 from sda.training.metrics import Evaluated
 
 SCHEMA = 1
 VALUES = EVALUATION_RECORD
 PAGE = EVALUATION_PAGE
+MADE_OF = "provenance.json"
 N_NEAREST = 20
 """Generated windows that are shown beside their nearest training sound."""
 
@@ -62,6 +65,9 @@ def list_values(assessment: Assessment, facts: dict[str, Any], command: str = ""
     if assessment.n_silent_draws:
         values["silence"].setdefault("generated", {})["drawn_again"] = assessment.n_silent_draws
     values["memorisation"] = _list_memorisation(assessment.memorisation, assessment)
+    made = list_made(assessment)
+    if made:
+        values["provenance"] = count_recordings([made_of for _, made_of in made])
     if assessment.latents is not None:
         values["latents"] = asdict(assessment.latents)
     return values
@@ -117,6 +123,7 @@ def describe_evaluation(values: dict[str, Any], folder: Path, home: Path) -> Eva
         figures=dict(flatten_figures(sections)),
         values_path=str(folder / VALUES),
         report_path=str(folder / PAGE),
+        provenance_path=str(folder / MADE_OF) if "provenance" in values else "",
         name=folder.name if folder.parent == home else f"{EVALUATION}-{folder.name}-{secrets.token_hex(3)}",
     )
 
@@ -205,6 +212,27 @@ def _list_memorisation(memorisation: Memorisation, assessment: Assessment) -> di
 
 def _list_controls(replay: Replay) -> dict[str, Any]:
     return {name: asdict(control) for name, control in replay.controls.items()}
+
+
+def list_made(assessment: Assessment) -> list[tuple[Sound, dict[str, Any]]]:
+    """The generated sounds of which it is known what they are made of, each with that."""
+    # Of two folders of sound, nothing is known.
+    together = zip(assessment.material.generated, assessment.made_of, strict=False)
+    return [(sound, made_of) for sound, made_of in together if made_of]
+
+
+def count_recordings(made_of: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How many recordings sounds are made of, and how much of a sound comes from one alone.
+
+    Args:
+        made_of: what each is made of, see `Provenance.describe`; one or more.
+    """
+    main = [list_main(one) for one in made_of]
+    return {
+        "recordings_per_sound": sum(map(len, main)) / len(main),
+        "largest_share": sum(max(one["shares"].values(), default=0.0) for one in made_of) / len(made_of),
+        "recordings_used": len({name for names in main for name in names}),
+    }
 
 
 def list_nearest(assessment: Assessment) -> Iterator[tuple[dict[str, Any], Tensor, Tensor]]:

@@ -6,7 +6,7 @@ from sda.app.runs import read_summary
 from sda.errors import ConfigError
 from sda.stored import to_figure
 
-SECTIONS = ("reconstruction", "distribution", "form", "silence", "memorisation", "latents")
+SECTIONS = ("reconstruction", "distribution", "form", "silence", "memorisation", "provenance", "latents")
 """Parts of `evaluation.json` that hold figures."""
 
 OF_RECONSTRUCTION = ("log_mel_l1_db", "mr_stft", "loudness_error_db")

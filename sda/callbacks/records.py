@@ -133,7 +133,8 @@ def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivere
         points = _metrics("evaluation", values["figures"], values | values["figures"], values["epoch"])
         _add_once(points, batch, state, delivered)
         folder = values.get("name", EVALUATION)
-        batch.artifacts += [(values[name], folder) for name in ("values_path", "report_path")]
+        paths = [values.get(name) for name in ("values_path", "report_path", "provenance_path")]
+        batch.artifacts += [(path, folder) for path in paths if path]
     elif kind == "Generated":
         folder = f"generated/{values.get('name') or '{mode}_seed_{seed}'.format(**values)}"
         batch.artifacts += [(path, folder) for path in (*values["audio_paths"], values.get("record_path")) if path]

@@ -17,6 +17,18 @@ LEAST_SHARE = 0.02
 """Recordings with less of a stretch are not named."""
 
 
+def list_main(made_of: dict[str, Any]) -> list[str]:
+    """The recordings with a share of a sound that is worth naming, the largest first.
+
+    Args:
+        made_of: what the sound is made of, see `Provenance.describe`.
+
+    >>> list_main({"shares": {"a.wav": 0.9, "b.wav": 0.09, "c.wav": 0.01}})
+    ['a.wav', 'b.wav']
+    """
+    return [name for name, share in made_of["shares"].items() if share >= LEAST_SHARE]
+
+
 class Provenance:
     """Collects the sources of a sound while its path is drawn; what is kept of it is small.
 

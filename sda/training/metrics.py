@@ -217,12 +217,14 @@ class Evaluated:
     values_path: str
     report_path: str
     name: str = "evaluation"
-    """Folder for both among the run's artifacts, which no other evaluation of the run has."""
+    """Folder for them among the run's artifacts, which no other evaluation of the run has."""
     headline: str = ""
     """The verdict as a sentence; empty in the journal of an older run, as is what follows."""
     advice: str = ""
     command: str = ""
     """What the advice comes to, as it can be pasted."""
+    provenance_path: str = ""
+    """`provenance.json`, which says what each new sound is made of; empty where that is not known."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from sda.app.evaluation_figures import MAP_HEIGHT, MAP_WIDTH
-from sda.app.evaluation_page import ListeningRow, NearestRow, Point, Report, draw_page
+from sda.app.evaluation_page import ListeningRow, MadeRow, NearestRow, Point, Report, draw_page
 from sda.printable import make_printable
 from tests.app.conftest import NEEDS_BROWSER
 from tests.conftest import RATE_HZ, tone
@@ -242,6 +242,55 @@ def test_that_there_is_too_little_sound_for_form_is_said():
     page = Page(draw_page([make_report(form=form)]))
     assert "No distance: too few to tell: 3 generated sounds" in page.words
     assert SECTIONS["form"] in page.headings
+
+
+def make_made(recording: str = "rain_7.ogg", title: str = "generated 1") -> MadeRow:
+    """A second that is made of two recordings."""
+    sources = [{"recording": "/s/rain_3.ogg", "share": 0.92, "at_s": 3.2}, {"recording": recording, "share": 0.08}]
+    stretches = [
+        {"start_s": 0.0, "end_s": 0.5, "sources": [{"recording": recording, "share": 1.0}]},
+        {"start_s": 0.5, "end_s": 1.0, "sources": sources},
+    ]
+    shares = {recording: 0.54, "/s/rain_3.ogg": 0.46}
+    return MadeRow(title, 1.0, {"shares": shares, "stretches": stretches}, "c0")
+
+
+def test_what_new_sound_is_made_of_is_drawn_along_time():
+    provenance = {"recordings_per_sound": 2.0, "largest_share": 0.54, "recordings_used": 2}
+    page = Page(draw_page([replace(make_report(provenance=provenance), made=[make_made()])]))
+    assert page.headings[1:4] == ["New, or a replay?", "What new sound is made of", "Map"]
+    for words in (
+        "2.0 recordings make up a sound, in the mean 54 % of a sound",
+        "0.0–0.5 s: rain_7.ogg 100 % 0.5–1.0 s: rain_3.ogg 92 % (from 3.2 s), rain_7.ogg 8 %",
+        "rain_7.ogg 54 % rain_3.ogg 46 % 2 recordings in all",
+    ):
+        assert words in page.words
+    (strip,) = page.find(**{"class": "sources"})
+    assert strip["aria-label"] == "generated 1, mostly made of: 0.0–0.5 s rain_7.ogg, 0.5–1.0 s rain_3.ogg"
+    parts = [attrs for attrs in page.find(width="50.0%") if "fill" in attrs]
+    assert [(attrs["x"], attrs["y"], attrs["height"]) for attrs in parts] == [
+        ("0.0%", "0.0%", "100.0%"), ("50.0%", "8.0%", "92.0%"),
+    ]  # fmt: skip
+    (button,) = page.find(aria_label="play generated 1")
+    assert page.data["sounds"][int(button["data-sounds"] or "")] == [0, "c0", "generated 1"]
+
+
+def test_hostile_recordings_are_words_and_nothing_else():
+    report = make_report()
+    harmless = Page(draw_page([replace(report, made=[make_made()])]))
+    text = draw_page([replace(report, made=[make_made(f"/s/{HOSTILE}", HOSTILE)])])
+    page = Page(text)
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in harmless.tags]
+    assert text.count("</script>") == 2
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in text
+    assert "0.0–0.5 s: script><img src=x onerror=alert(1)>\\u202e'\"&.wav 100 %" in page.words
+
+
+def test_draws_that_were_made_anew_are_counted():
+    silence = {**VALUES["silence"], "generated": {**VALUES["silence"]["generated"], "drawn_again": 1}}
+    again = "1 draw in which nothing could be heard was made anew"
+    assert again in Page(draw_page([make_report(silence=silence)])).words
+    assert "made anew" not in Page(draw_page([make_report()])).words
 
 
 def test_doubts_are_shown_as_warnings():

@@ -26,6 +26,8 @@ def test_no_two_calls_share_a_folder_of_artifacts():
     judged = Evaluated(3, "full", "learned", {}, "/e/evaluation.json", "/e/report.html", "evaluation-2")
     assert {folder for _, folder in _collect_artifacts(judged)} == {"evaluation-2"}
     assert "`evaluation-2/report.html`" in write_note(event_to_dict(judged))
+    known = replace(judged, provenance_path="/e/provenance.json")
+    assert _collect_artifacts(known) == [*_collect_artifacts(judged), ("/e/provenance.json", "evaluation-2")]
 
 
 def test_the_journal_of_an_older_run_names_no_folders():
@@ -35,7 +37,7 @@ def test_the_journal_of_an_older_run_names_no_folders():
     collect({"time": 1.0, **values}, batch, DeliveryState(), Delivered())
     assert batch.artifacts == [("/g/sound_001.wav", "generated/sample_seed_7")]
     values = event_to_dict(Evaluated(3, "full", "learned", {}, "/e/evaluation.json", "/e/report.html"))
-    del values["name"]
+    del values["name"], values["provenance_path"]
     collect({"time": 1.0, **values}, batch, DeliveryState(), Delivered())
     assert {folder for _, folder in batch.artifacts[1:]} == {"evaluation"}
 
