@@ -12,7 +12,7 @@ from sda.generation.voice import Voice
 
 USUAL_S = 5.0
 """Length of a sound where those of the corpus are not known; where they are shorter, there are more sounds."""
-LONGEST_S = 10.0
+LONGEST_S = 30.0
 """Of a longer sound, its beginning is drawn."""
 MOST_TIMES = 4
 """There are no more than so many times the sounds that were asked for, however short they are."""
