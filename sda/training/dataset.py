@@ -44,6 +44,10 @@ LEAST_SOUND = 128
 """Samples of sound that a chunk has at least, if its piece has chunks with more: a resampler rings on for a hundred
 behind the last sample of a file, over the edge of a chunk at times, and that is no sound to learn from."""
 
+STEPS_TO_END = 16
+"""The latest place where a chunk may start is one of so many to a chunk: it does not follow a few samples that a
+resampler rings on for behind a sound."""
+
 INDEXED_AT_ONCE = 64
 """Chunks that are looked through for sound at a time: 12 MB."""
 
@@ -217,7 +221,9 @@ class AudioTrainingDataset(Dataset[Tensor]):
                 if room > 0:
                     start, delay[number] = place.first, min(room, max(0, -shift))
                 else:
-                    start = max(place.first, min(start + shift, place.end - self.n_read))
+                    latest = place.end - self.n_read
+                    latest -= latest % max(1, self.chunk_samples // STEPS_TO_END)
+                    start = max(place.first, min(start + shift, latest))
             places.append((place.path, start))
             ends.append(place.end)
         waveforms, partners = self.corpus.read(places, self.n_read, ends), self._read_partners(chunks, draws)

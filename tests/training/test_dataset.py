@@ -80,7 +80,7 @@ def test_extra_visits_start_elsewhere_but_inside_the_file(ramps):
     starts = {round((chunk[0].item() - 0.3) * 1e5) for chunk in extra}
     assert len(starts) > 60
     assert min(starts) == 0
-    assert max(starts) == 1500  # the last start that leaves a whole chunk
+    assert 1500 - 1000 // 16 <= max(starts) <= 1500  # about the last start that leaves a whole chunk
 
 
 def test_items_depend_on_seed_epoch_and_index_alone(ramps):
