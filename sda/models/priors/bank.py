@@ -81,6 +81,22 @@ class Level:
     squares: Tensor
     """The sum of squares of each place, `[M]`."""
 
+    def take(self, owners: Tensor) -> "Level":
+        """What is of some recordings, in its order; where something is left out, there is nothing for a while."""
+        is_kept = torch.isin(self.owner, owners.to(self.owner.dtype))
+        around = torch.nn.functional.max_pool1d(
+            is_kept.float()[None], 2 * LARGEST_RADIUS + 1, stride=1, padding=LARGEST_RADIUS
+        )[0]
+        places = around.nonzero()[:, 0]
+        is_nothing = ~is_kept[places]
+        return Level(
+            self.factor,
+            self.bank[places].masked_fill_(is_nothing[:, None], 0.0),
+            self.owner[places].masked_fill_(is_nothing, -1),
+            self.place[places],
+            self.squares[places].masked_fill_(is_nothing, 0.0),
+        )
+
 
 def coarsen(rows: Rows, factor: int) -> Level:
     """The rows at a rate `factor` times lower."""

@@ -38,6 +38,10 @@ LAST_SIGMA = 0.02
 COARSE_STEPS, FINER_STEPS, LAST_STEPS = 12, 6, 10
 """Steps of denoising at the coarsest level, at those between, and at the finest."""
 
+MOST_SEARCHED = 4096
+"""Latents of a bank that the finer levels are searched through, 3 minutes: of a larger one, the recordings that fit the
+coarsest level best."""
+
 KEPT = 16
 """Latents of a level around what is free that are looked at."""
 
@@ -86,7 +90,7 @@ class Course:
         """
         n_steps = sum(len(stage.sigmas) for stage in self.stages)
         n_skipped = 0 if given is None else n_steps - round(self.strength * n_steps)
-        drawn = torch.zeros(0)
+        drawn, matchers = torch.zeros(0), self.matchers
         for stage in self.stages:
             known, is_known = _take_means(values, stage.factor), fixed.view(-1, stage.factor).all(dim=1)
             noise = self.temperature * torch.randn(known.shape, generator=self.generator)
@@ -100,13 +104,15 @@ class Course:
             else:
                 base = _take_means(self.matchers(1).draw(values, fixed, self.generator), stage.factor)
             drawn = torch.where(is_known[:, None], known, base + stage.sigmas[n_skipped] * noise)
-            self._descend(stage, n_skipped, drawn, is_known)
+            self._descend(stage, matchers(stage.factor), n_skipped, drawn, is_known)
             n_skipped = 0
+            if stage.factor > 1 and matchers is self.matchers:
+                matchers = self._narrow(stage, drawn, is_known)
         if given is not None and not len(drawn):
             drawn = given.clone()
         seen = _find_seen(fixed)
         last = self.stages[-1]
-        matcher = self.matchers(1)
+        matcher = matchers(1)
         noise_left = Noise(last.sigmas[-1], fixed[seen], last.radii[-1])
         clean, shares, places = matcher.finish(drawn[seen], noise_left, self.slots, self.n_recordings)
         drawn[seen] = torch.where(fixed[seen, None], drawn[seen], clean)
@@ -117,9 +123,28 @@ class Course:
         whence[seen], where[seen] = shares, places
         return Filled(drawn, whence, where)
 
-    def _descend(self, stage: Stage, first: int, noisy: Tensor, is_known: Tensor) -> None:
+    def _narrow(self, stage: Stage, drawn: Tensor, is_known: Tensor) -> Callable[[int], Matcher]:
+        """The denoisers of the finer levels: of a large bank, by the recordings alone that fit what was drawn."""
+        owner = self.matchers(1).level.owner
+        sizes = torch.bincount(owner[owner >= 0].long(), minlength=self.n_recordings)
+        if int(sizes.sum()) <= MOST_SEARCHED:
+            return self.matchers
+        seen = _find_seen(is_known)
+        noise_left = Noise(stage.sigmas[-1], is_known[seen], stage.radii[-1])
+        matcher = self.matchers(stage.factor)
+        chosen = matcher.choose(drawn[seen], noise_left, self.slots, sizes, MOST_SEARCHED)
+        narrowed: dict[int, Matcher] = {}
+
+        def find(factor: int) -> Matcher:
+            if factor not in narrowed:
+                narrowed[factor] = self.matchers(factor).take(chosen)
+            return narrowed[factor]
+
+        return find
+
+    def _descend(self, stage: Stage, matcher: Matcher, first: int, noisy: Tensor, is_known: Tensor) -> None:
         """Take the steps of a level from one on, in place; of the finest level, all but the last."""
-        seen, matcher = _find_seen(is_known), self.matchers(stage.factor)
+        seen = _find_seen(is_known)
         n_steps = len(stage.sigmas)
         for step in range(first, n_steps - 1 if stage.factor == 1 else n_steps):
             sigma, window = stage.sigmas[step], noisy[seen]

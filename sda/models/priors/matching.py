@@ -133,6 +133,24 @@ class Matcher:
         """The most that can be said of a window `[W, D]` with noise in it. → `[W, D]`."""
         return self._mix(self._score(window, noise, slots), slots)[0]
 
+    def choose(self, window: Tensor, noise: Noise, slots: Slots, sizes: Tensor, most: int) -> Tensor:
+        """The recordings that fit a window best anywhere in what is not known of it.
+
+        Args:
+            sizes: latents of each recording, `[R]`.
+            most: latents that they have together at most, but for the last of as many recordings as there are slots.
+        """
+        score = self._score(window, noise, slots)[0][~noise.is_known].amax(dim=0)
+        of_recording = torch.full((len(sizes),), -torch.inf)
+        of_recording.scatter_reduce_(0, self.level.owner.clamp(min=0).long(), score, "amax")
+        order = of_recording.argsort(descending=True, stable=True)
+        n_chosen = int((sizes[order].cumsum(dim=0) <= most).sum())
+        return order[: max(len(slots.part), n_chosen)]
+
+    def take(self, owners: Tensor) -> "Matcher":
+        """Denoises by some recordings alone."""
+        return Matcher(self.level.take(owners))
+
     def finish(self, window: Tensor, noise: Noise, slots: Slots, n: int) -> tuple[Tensor, Tensor, Tensor]:
         """The same, with the share of each of `n` recordings in every latent `[W, n]`, and the places `[W]` in the
         largest source."""

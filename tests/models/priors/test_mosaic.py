@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sda.models.priors.bank import chain
+from sda.models.priors.bank import chain, coarsen
 from sda.models.priors.matching import Matcher, deal, sum_diagonals
 from sda.models.priors.mosaic import Mosaic
 from sda.models.priors.prior import Manner, Recording, join
@@ -166,3 +166,28 @@ def test_the_cost_is_bounded_by_the_bank(monkeypatch):
     assert set(prior.rows.owner.tolist()) == set(range(5))
     assert prior.lengths.tolist() == [3000] * 5
     assert isinstance(prior._match(1), Matcher)
+
+
+def test_a_level_of_some_recordings_keeps_their_order_and_has_nothing_between_them(stream):
+    level = coarsen(stream.rows, 1)
+    taken = level.take(torch.tensor([1, 5]))
+    assert set(taken.owner.tolist()) == {-1, 1, 5}
+    for owner in (1, 5):
+        for name in ("bank", "place", "squares"):
+            one, other = (getattr(of, name)[of.owner == owner] for of in (level, taken))
+            assert torch.equal(one, other)
+    assert (taken.bank[taken.owner < 0] == 0).all()
+    assert torch.equal(level.take(torch.arange(8)).bank[:20], level.bank[:20])
+
+
+def test_of_a_large_bank_what_fits_best_is_searched_and_nothing_else_changes(stream, monkeypatch):
+    manner = Manner(novelty=0.3, memory=32)
+    whole = join(stream.sample(200, 3, manner))
+    monkeypatch.setattr("sda.models.priors.filling.MOST_SEARCHED", 8 * 90)
+    assert torch.equal(join(stream.sample(200, 3, manner)).path, whole.path), "all of it fits in"
+    monkeypatch.setattr("sda.models.priors.filling.MOST_SEARCHED", 3 * 90)
+    first, again = (join(stream.sample(200, 3, manner)) for _ in range(2))
+    assert torch.equal(first.path, again.path)
+    torch.testing.assert_close(first.shares.sum(dim=1), torch.ones(200))
+    for window in first.shares.split(32):
+        assert (window.sum(dim=0) > 0.01).sum() <= 6, "three recordings in a window, and others in the next"
