@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from learned import Learned
 
+from sda.app.builders import list_training_sounds
 from sda.app.specimens import Specimens, draw_specimens
 from sda.app.subject import Subject
 from sda.config.schema import AUTO_LENGTH
 from sda.evaluation.sounds import Sound
-from sda.generation.voice import TrainingSound
 from sda.models.priors.density import Density
 from sda.models.priors.mosaic import Mosaic
 
@@ -48,7 +48,7 @@ def choose_way(name: str) -> Way:
             else:
                 voice.manner = replace(voice.manner, novelty=float(value or 0))
                 voice.prior = (Mosaic if kind == "mosaic" else Density)(voice.prior.latent_dim)
-                voice.fit(TrainingSound(one.name, one.waveform) for one in train)
+                voice.fit(list_training_sounds(subject.split, subject.corpus, subject.config.data.root))
             return draw_specimens(voice, n, AUTO_LENGTH, SEED)
         finally:
             voice.prior, voice.manner, voice.writes_noise = own
