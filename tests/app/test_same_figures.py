@@ -58,4 +58,6 @@ def test_level_layout_and_silence_change_no_figure(command_line, make_textures, 
     changed, changed_level = _train(command_line, make_textures, "changed", change)
     assert changed.pop("first_loss") == pytest.approx(plain.pop("first_loss"), rel=1e-6)
     assert changed == pytest.approx(plain, rel=tolerance), "but for rounding, which training magnifies"
-    assert changed_level == pytest.approx(level * plain_level, rel=0.3), "one draw, which rounding may turn; 30 dB it is"
+    assert changed_level == pytest.approx(level * plain_level, rel=0.3), (
+        "one draw, which rounding may turn; 30 dB it is"
+    )
