@@ -59,7 +59,7 @@ def choose_way(name: str) -> Way:
 def _play_back(subject: Subject, train: Sequence[Sound], n: int) -> Specimens:
     """Training sounds as they are, one after the other."""
     order = np.random.default_rng(SEED).permutation(max(n, len(train)))[:n]
-    return Specimens([replace_name(train[number % len(train)], number) for number in order.tolist()], [], 0)
+    return Specimens([_rename(train[number % len(train)], number) for number in order.tolist()], [], 0)
 
 
 def _shuffle(subject: Subject, train: Sequence[Sound], n: int) -> Specimens:
@@ -80,6 +80,6 @@ def _shuffle(subject: Subject, train: Sequence[Sound], n: int) -> Specimens:
     return Specimens(sounds, [], 0)
 
 
-def replace_name(sound: Sound, number: int) -> Sound:
+def _rename(sound: Sound, number: int) -> Sound:
     """The same sound as if it had been generated."""
     return sound._replace(name=f"generated {number}")

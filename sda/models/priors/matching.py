@@ -213,7 +213,9 @@ class Matcher:
                 if number < n_slots - 1:
                     own = level.owner == level.owner[left.argmax(dim=1)][:, None]
                     left, is_taken = left.masked_fill(~own, -torch.inf), is_taken | own
-                of_slot = left.softmax(dim=1)
+                # Of a coarse level, very short recordings may be missing: where none is left, the one before has more.
+                is_left = left.amax(dim=1, keepdim=True) > -torch.inf
+                of_slot = torch.where(is_left, left.softmax(dim=1), of_slot)
             dealt.add_(of_slot, alpha=float(slots.part[number]))
             dims = (slots.slot == number).nonzero()[:, 0]
             chosen[:, dims] = of_slot @ level.bank[:, dims]

@@ -191,3 +191,13 @@ def test_of_a_large_bank_what_fits_best_is_searched_and_nothing_else_changes(str
     torch.testing.assert_close(first.shares.sum(dim=1), torch.ones(200))
     for window in first.shares.split(32):
         assert (window.sum(dim=0) > 0.01).sum() <= 6, "three recordings in a window, and others in the next"
+
+
+@pytest.mark.parametrize("memory", [4, 64, 200])
+@pytest.mark.parametrize("n", [2, 5])
+def test_sounds_shorter_than_a_block_of_the_coarsest_level_are_drawn(n, memory):
+    prior = Mosaic(D)
+    prior.fit([one_shot(1, seed) for seed in range(n)])
+    drawn = join(prior.sample(120, 3, Manner(novelty=1.0, memory=memory)))
+    assert drawn.path.isfinite().all()
+    torch.testing.assert_close(drawn.shares.sum(dim=1), torch.ones(120))
