@@ -60,8 +60,9 @@ def take_span(sound: Tensor) -> Tensor:
     Shape:
         `[B, 2]` → `[B, 2]`.
     """
-    first = (sound[:, 0] - LEAD_SAMPLES).clamp(min=0)
-    last = torch.where(sound[:, 1] > sound[:, 0], sound[:, 1], LEAD_SAMPLES)
+    is_there = sound[:, 1] > sound[:, 0]
+    first = torch.where(is_there, (sound[:, 0] - LEAD_SAMPLES).clamp(min=0), 0)
+    last = torch.where(is_there, sound[:, 1], LEAD_SAMPLES)
     return torch.stack([first, last], dim=1)
 
 

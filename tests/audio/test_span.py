@@ -40,6 +40,8 @@ def test_of_silence_there_is_nothing_and_little_of_it_counts():
     assert nothing.tolist() == [[0, 0]] * 2
     assert take_span(nothing).tolist() == [[0, LEAD_SAMPLES]] * 2
     assert find_sound(torch.zeros(0, N_SAMPLES)).shape == (0, 2)
+    pushed_out = torch.tensor([[N_SAMPLES, N_SAMPLES], [N_SAMPLES, LEAD_SAMPLES]])  # what a longer sound began with
+    assert take_span(pushed_out).tolist() == [[0, LEAD_SAMPLES]] * 2
 
 
 def test_as_many_frames_count_as_a_shorter_chunk_would_have():
