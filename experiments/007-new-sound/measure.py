@@ -17,7 +17,7 @@ from ways import SEED, choose_way
 from sda.app.assessment import choose_stretches, rebuild
 from sda.app.loading import open_run
 from sda.app.runs import read_groups
-from sda.app.specimens import USUAL_S
+from sda.app.specimens import LONGEST_S, USUAL_S
 from sda.app.subject import Subject, collect_pieces, collect_whole
 from sda.app.survey import build_cache
 from sda.bootstrap import Estimate
@@ -59,9 +59,9 @@ def open_subject(name: str) -> Subject:
 
 
 def rebuild_training_sound(subject: Subject, n: int) -> list[Sound]:
-    """Stretches of training sound through the model."""
-    train = collect_pieces(subject.split.train, subject.corpus)
-    stretches = choose_stretches(train, n, round(USUAL_S * subject.features.sample_rate_hz))
+    """Training sound through the model, whole sounds where they are no longer than new ones may be."""
+    train, rate_hz = collect_pieces(subject.split.train, subject.corpus), subject.features.sample_rate_hz
+    stretches = choose_stretches(train, n, round(USUAL_S * rate_hz), round(LONGEST_S * rate_hz))
     return [one._replace(waveform=rebuild(subject, one.waveform, place)) for place, one in enumerate(stretches)]
 
 

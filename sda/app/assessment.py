@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sda.app.builders import count_chunk_samples
-from sda.app.specimens import are_whole, draw_specimens
+from sda.app.specimens import LONGEST_S, are_whole, draw_specimens
 from sda.app.subject import (
     Reconstruction,
     Subject,
@@ -112,7 +112,8 @@ def assess_model(subject: Subject, effort: Effort, seed: int, stage: Stage = lam
     )
     generated = specimens.sounds
     n_samples = round(sum(len(one.waveform) for one in generated) / effort.n_generated)
-    stretches = choose_stretches(train, effort.n_generated, n_samples)
+    longest = round(LONGEST_S * rate_hz) if are_whole(voice, length_s) else n_samples
+    stretches = choose_stretches(train, effort.n_generated, n_samples, longest)
     floor = []
     for number, stretch in enumerate(stretches, start=1):
         floor.append(stretch._replace(waveform=rebuild(subject, stretch.waveform, take_seed(seed, number))))
@@ -168,16 +169,19 @@ def assess_folders(material: Material, halves: Material, seed: int, stage: Stage
     return Assessment(material, *heard, verdict, points=points, variance_share=share)
 
 
-def choose_stretches(sounds: Sequence[Sound], n: int, n_samples: int) -> list[Sound]:
+def choose_stretches(sounds: Sequence[Sound], n: int, n_samples: int, longest: int = 0) -> list[Sound]:
     """Stretches of so many sounds that they are as much sound as `n` of `n_samples`, one of each sound.
 
     Of more sounds where they are short, of fewer, longer, where there are fewer; spread evenly over sounds and places.
+
+    Args:
+        longest: samples; a sound up to here is taken as a whole, as what is cut out of it has another form.
     """
     if not sounds:
         return []
     usual = sum(min(len(sound.waveform), n_samples) for sound in sounds) / len(sounds)
     chosen = spread(sounds, max(n, math.ceil(n * n_samples / max(usual, 1.0))))
-    longest = max(n_samples, math.ceil(n * n_samples / len(chosen)) if len(chosen) < n else 0)
+    longest = max(longest, n_samples, math.ceil(n * n_samples / len(chosen)) if len(chosen) < n else 0)
     stretches = []
     for number, sound in enumerate(chosen):
         start = max(0, len(sound.waveform) - longest) * number // max(1, len(chosen) - 1)

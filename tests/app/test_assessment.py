@@ -30,3 +30,8 @@ def test_stretches_are_spread_over_their_files():
     starts = [int(stretch.waveform[0]) - 1000 * int(stretch.name) for stretch in stretches]
     assert starts == list(range(0, 101, 10))
     assert choose_stretches([], 16, 10) == []
+
+
+def test_sounds_that_are_no_longer_than_new_ones_may_be_are_rebuilt_as_a_whole():
+    stretches = choose_stretches(_sounds(8, 30, 12, 500), 4, 10, longest=30)
+    assert [len(stretch.waveform) for stretch in stretches] == [8, 30, 12, 30]
