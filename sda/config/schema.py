@@ -228,8 +228,8 @@ class PriorConfig:
     )
     novelty: float = setting(
         0.1,
-        "mosaic: 0 stays with one recording at a time, 1 mixes five in every moment; more is newer, and less like the "
-        "corpus.",
+        "mosaic: 0 stays with one recording at a time and quotes it, above that others move it, four at once at 1; "
+        "more is newer, and less like the corpus.",
         at_least=0,
         at_most=1,
     )
@@ -548,8 +548,8 @@ class GenerateConfig:
     seed: int = setting(0, "The same seed gives the same sounds.", at_least=0)
     novelty: float | None = setting(
         None,
-        "sample: how new, from 0, one recording at a time, to 1, five in every moment; the run's prior.novelty if not "
-        "given.",
+        "sample: how new, from 0, one recording at a time, to 1, four others that move it in every moment; the run's "
+        "prior.novelty if not given.",
         at_least=0,
         at_most=1,
     )

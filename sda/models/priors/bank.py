@@ -11,8 +11,11 @@ from torch import Tensor
 
 from sda.models.priors.prior import Recording
 
-LARGEST_RADIUS = 6
+LARGEST_RADIUS = 12
 """Latents on either side that a place is compared with, at most; so many empty places are between rows."""
+AROUND = LARGEST_RADIUS
+"""Latents on either side whose mean is what a sound is like there; what differs from it is movement. They are a second
+in all: what a note is lasts for longer, how it sets in and fluctuates does not."""
 N_PHASES = 2
 """Of the blocks of a coarser level: places where the first of them begins."""
 MOST_WRAPPED = 64
@@ -80,6 +83,8 @@ class Level:
     """Of the middle of a block, `[M]`."""
     squares: Tensor
     """The sum of squares of each place, `[M]`."""
+    movement: Tensor
+    """What each place differs from those around it by, see `take_movement`, `[M, D]`."""
 
     def take(self, owners: Tensor) -> "Level":
         """What is of some recordings, in its order; where something is left out, there is nothing for a while."""
@@ -95,6 +100,7 @@ class Level:
             self.owner[places].masked_fill_(is_nothing, -1),
             self.place[places],
             self.squares[places].masked_fill_(is_nothing, 0.0),
+            self.movement[places].masked_fill_(is_nothing[:, None], 0.0),
         )
 
 
@@ -117,4 +123,23 @@ def coarsen(rows: Rows, factor: int) -> Level:
                 means = rows.latents[inside].view(n_blocks, factor, n_dims).mean(dim=1)
                 parts += [(means, rows.owner[middles], rows.place[middles]), nothing]
     bank, owner, place = (torch.cat(columns) for columns in zip(*parts, strict=True))
-    return Level(factor, bank, owner.int(), place.long(), bank.square().sum(dim=1))
+    movement = take_movement(bank, owner >= 0)
+    return Level(factor, bank, owner.int(), place.long(), bank.square().sum(dim=1), movement)
+
+
+def take_movement(path: Tensor, is_there: Tensor) -> Tensor:
+    """What each latent differs by from the mean of those around it: how a sound moves, whatever it sounds like.
+
+    Args:
+        path: `[M, D]`, zeros where there is nothing.
+        is_there: where there is something, `[M]`.
+
+    >>> take_movement(torch.tensor([[1.0], [1.0], [4.0]]), torch.tensor([True, True, True]))[:, 0]
+    tensor([-1., -1.,  2.])
+    """
+    width = 2 * AROUND + 1
+    total, n_there = (
+        torch.nn.functional.avg_pool1d(one[None], width, stride=1, padding=AROUND)[0]
+        for one in (path.T, is_there.to(path.dtype)[None])
+    )
+    return (path - (total / n_there.clamp(min=0.5 / width)).T) * is_there[:, None]

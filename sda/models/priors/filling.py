@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sda.models.priors.matching import Matcher, Noise, Slots
+from sda.models.priors.matching import Matcher, Noise, Slots, deal_nothing
 
 RADIUS = 6
 """Latents of a level on either side that a place is compared with."""
@@ -79,14 +79,17 @@ class Course:
     temperature: float
     strength: float = 1.0
     """How far what is varied is left behind."""
+    origin: int | None = None
+    """The recording that a path sets out from; any that fits if not given."""
 
-    def fill(self, values: Tensor, fixed: Tensor, given: Tensor | None = None) -> Filled:
+    def fill(self, values: Tensor, fixed: Tensor, given: Tensor | None = None, *, is_first: bool = False) -> Filled:
         """Draw what is not fixed of a window.
 
         Args:
             values: what is known of it, `[W, D]`.
             fixed: which of its latents are known, `[W]`.
             given: what is varied, `[W, D]`: so many of the first steps are left out that `strength` of all remain.
+            is_first: whether a path sets out here.
         """
         n_steps = sum(len(stage.sigmas) for stage in self.stages)
         n_skipped = 0 if given is None else n_steps - round(self.strength * n_steps)
@@ -102,7 +105,8 @@ class Course:
             elif given is not None:
                 base = _take_means(given, stage.factor)
             else:
-                base = _take_means(self.matchers(1).draw(values, fixed, self.generator), stage.factor)
+                passages = self.matchers(1).draw(values, fixed, self.generator, self.origin if is_first else None)
+                base = _take_means(passages, stage.factor)
             drawn = torch.where(is_known[:, None], known, base + stage.sigmas[n_skipped] * noise)
             self._descend(stage, matchers(stage.factor), n_skipped, drawn, is_known)
             n_skipped = 0
@@ -132,7 +136,8 @@ class Course:
         seen = _find_seen(is_known)
         noise_left = Noise(stage.sigmas[-1], is_known[seen], stage.radii[-1])
         matcher = self.matchers(stage.factor)
-        chosen = matcher.choose(drawn[seen], noise_left, self.slots, sizes, MOST_SEARCHED)
+        fewest = len(self.slots.part)
+        chosen = matcher.choose(drawn[seen], noise_left, sizes, most=MOST_SEARCHED, fewest=fewest)
         narrowed: dict[int, Matcher] = {}
 
         def find(factor: int) -> Matcher:
@@ -146,9 +151,10 @@ class Course:
         """Take the steps of a level from one on, in place; of the finest level, all but the last."""
         seen = _find_seen(is_known)
         n_steps = len(stage.sigmas)
+        slots = self.slots if stage.factor == 1 else deal_nothing(noisy.shape[1])  # what moves is finer than that
         for step in range(first, n_steps - 1 if stage.factor == 1 else n_steps):
             sigma, window = stage.sigmas[step], noisy[seen]
-            clean = matcher.denoise(window, Noise(sigma, is_known[seen], stage.radii[step]), self.slots)
+            clean = matcher.denoise(window, Noise(sigma, is_known[seen], stage.radii[step]), slots)
             following = stage.sigmas[step + 1] if step + 1 < n_steps else 0.0
             moved = clean + following / sigma * (window - clean)
             noisy[seen] = torch.where(is_known[seen, None], window, moved)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sda.models.priors.bank import Level
+from sda.models.priors.bank import Level, take_movement
 
 KNOWN_VARIANCE = 0.5
 """Of what is known of a window, as if it were noisy: what comes has to fit it well, not to the last digit."""
@@ -24,10 +24,10 @@ JOINED = 6
 """Latents on either side of where a passage is set in that it is to fit to."""
 JOINED_VARIANCE = 2.0
 """Of what it is to fit to: what fits somewhat less well is chosen too, less often."""
-OWN_WEIGHT = 0.3
-"""Of the dimensions of a slot behind the first, where a recording is chosen for it; the rest is of all dimensions. What
-it adds is to fit what it is added to, and to itself."""
-LATER_RADIUS = 3
+MOVEMENT_WEIGHT = 0.5
+"""Of the movement in the dimensions of a slot behind the first, where a recording is chosen for it; the rest is of the
+whole latent. What it adds is to fit what it is added to, and what moves there."""
+LATER_RADIUS = 8
 """Latents on either side that are compared for it at least: what it adds is to last for a while, as sound does."""
 VARIANCE_FLOOR = 0.05
 """Added to the variance of the noise: two places that are closer than this are the same."""
@@ -35,28 +35,33 @@ VARIANCE_FLOOR = 0.05
 
 @dataclass(frozen=True)
 class Slots:
-    """How the dimensions of a latent are dealt out to recordings: none may have more than its part."""
+    """How the movement of a latent is dealt out to recordings, dimension by dimension.
+
+    The recording that fits best has slot 0: what it sounds like there, and the movement in its own dimensions. The next
+    has slot 1, and so on, and the movement in theirs.
+    """
 
     slot: Tensor
-    """The slot of each dimension, from 0, `[D]`; the recording that fits best has slot 0, the next has 1, and so on."""
+    """The slot of each dimension, from 0, `[D]`."""
     part: Tensor
     """What part of a latent each slot is, `[S]`."""
-
     most: float
-    """What part of a latent a recording may have before dimensions are dealt out."""
+    """What part of a latent a recording may have before anything is dealt out."""
 
 
-def deal(loudness: Tensor, most: float, n_recordings: int, generator: torch.Generator) -> Slots:
-    """Deal the dimensions out by chance, so that each slot but the last has about `most` of what is heard of a latent.
+def deal(loudness: Tensor, movement: Tensor, most: float, n_recordings: int, generator: torch.Generator) -> Slots:
+    """Deal the dimensions out by chance, so that those of each slot but the last are about `most` of what is heard.
 
     Args:
         loudness: how much is heard of each dimension, `[D]`.
+        movement: how much of that is movement, `[D]`.
         n_recordings: there are no more slots than that.
     """
     n_slots = min(n_recordings, max(1, math.ceil(1.0 / most - 1e-6)))
     if n_slots == 1:
         return deal_nothing(len(loudness))
     energy = loudness.double().square() + 1e-12
+    moving = torch.minimum(movement.double().square(), energy) / energy.sum()
     energy /= energy.sum()
     left = torch.full((n_slots,), most, dtype=torch.float64)
     left[-1] = 1.0 - most * (n_slots - 1)
@@ -65,7 +70,8 @@ def deal(loudness: Tensor, most: float, n_recordings: int, generator: torch.Gene
         chosen = int(torch.multinomial(left.clamp(min=0.0) ** 2 + 1e-12, 1, generator=generator))
         slot[dim] = chosen
         left[chosen] -= energy[dim]
-    part = torch.zeros(n_slots, dtype=torch.float64).index_add_(0, slot, energy)
+    part = torch.zeros(n_slots, dtype=torch.float64).index_add_(0, slot, moving)
+    part[0] = 1.0 - part[1:].sum()
     return Slots(slot, part.float(), most)
 
 
@@ -92,7 +98,7 @@ class Matcher:
     level: Level
     _scales: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
-    def draw(self, window: Tensor, is_known: Tensor, generator: torch.Generator) -> Tensor:
+    def draw(self, window: Tensor, is_known: Tensor, generator: torch.Generator, origin: int | None = None) -> Tensor:
         """A window of passages of the bank, each drawn from all that could be there and followed while it goes on.
 
         It is what noise is put on. Noise alone would lie near the mean of the bank, and so would what becomes of it:
@@ -101,6 +107,7 @@ class Matcher:
         Args:
             window: what is known of it, `[W, D]`.
             is_known: which of its latents are, `[W]`.
+            origin: the recording that the first passage is of; any if not given.
         """
         drawn, place = window.clone(), -1
         for row in range(len(window)):
@@ -109,7 +116,10 @@ class Matcher:
                 continue
             place = place + 1 if place >= 0 else -1
             if not 0 <= place < len(self.level.owner) or self.level.owner[place] < 0:
-                chances = self._compare(drawn, is_known, row).softmax(dim=0)
+                fit = self._compare(drawn, is_known, row)
+                if origin is not None:
+                    fit, origin = fit.masked_fill(self.level.owner != origin, -torch.inf), None
+                chances = fit.softmax(dim=0)
                 place = int(torch.multinomial(chances, 1, generator=generator))
             drawn[row] = self.level.bank[place]
         return drawn
@@ -133,19 +143,19 @@ class Matcher:
         """The most that can be said of a window `[W, D]` with noise in it. → `[W, D]`."""
         return self._mix(self._score(window, noise, slots), slots)[0]
 
-    def choose(self, window: Tensor, noise: Noise, slots: Slots, sizes: Tensor, most: int) -> Tensor:
+    def choose(self, window: Tensor, noise: Noise, sizes: Tensor, *, most: int, fewest: int) -> Tensor:
         """The recordings that fit a window best anywhere in what is not known of it.
 
         Args:
             sizes: latents of each recording, `[R]`.
-            most: latents that they have together at most, but for the last of as many recordings as there are slots.
+            most: latents that they have together at most, but for the last of the `fewest` recordings.
         """
-        score = self._score(window, noise, slots)[0][~noise.is_known].amax(dim=0)
+        score = self._score(window, noise, deal_nothing(window.shape[1]))[0][~noise.is_known].amax(dim=0)
         of_recording = torch.full((len(sizes),), -torch.inf)
         of_recording.scatter_reduce_(0, self.level.owner.clamp(min=0).long(), score, "amax")
         order = of_recording.argsort(descending=True, stable=True)
         n_chosen = int((sizes[order].cumsum(dim=0) <= most).sum())
-        return order[: max(len(slots.part), n_chosen)]
+        return order[: max(fewest, n_chosen)]
 
     def take(self, owners: Tensor) -> "Matcher":
         """Denoises by some recordings alone."""
@@ -162,22 +172,22 @@ class Matcher:
         """Log-likelihood of every place of the bank at every latent, up to a constant, for each slot. → `S` times
         `[W, M]`."""
         level, n_slots = self.level, len(slots.part)
-        by_slot = []
-        for number in range(n_slots):
-            dims = slice(None) if n_slots == 1 else (slots.slot == number).nonzero()[:, 0]
-            bank, own = level.bank[:, dims], window[:, dims]
-            squares = level.squares if n_slots == 1 else bank.square().sum(dim=1)
-            by_slot.append(torch.addmm(squares + own.square().sum(dim=1)[:, None], own, bank.T, alpha=-2.0))
-        every = by_slot[0] if n_slots == 1 else torch.stack(by_slot).sum(dim=0)
-        later = [torch.lerp(every, own, OWN_WEIGHT) for own in by_slot[1:]]
+        every = torch.addmm(level.squares + window.square().sum(dim=1)[:, None], window, level.bank.T, alpha=-2.0)
+        compared = [every]
+        if n_slots > 1:
+            compared = [_compare_squares(window, level.bank, slots.slot == 0)]
+            moved = take_movement(window, torch.ones(len(window), dtype=torch.bool))
+            for number in range(1, n_slots):
+                own = _compare_squares(moved, level.movement, slots.slot == number)
+                compared.append(torch.lerp(every, own, MOVEMENT_WEIGHT))
         variance = torch.full((len(window), 1), noise.sigma**2 + VARIANCE_FLOOR)
         variance[noise.is_known] = min(float(variance[0]), KNOWN_VARIANCE)
         is_nothing = level.owner < 0
-        radii = [noise.radius, *[max(LATER_RADIUS, noise.radius)] * len(later)]
+        radii = [noise.radius, *[max(LATER_RADIUS, noise.radius)] * (n_slots - 1)]
         scores = []
-        for distances, radius in zip([every, *later], radii, strict=True):
-            compared = distances.clamp_(min=0.0).mul_(-0.5 / variance).masked_fill_(is_nothing, 0.0)
-            score = sum_diagonals(compared, radius).mul_(self._scale(len(window), radius))
+        for distances, radius in zip(compared, radii, strict=True):
+            distances.clamp_(min=0.0).mul_(-0.5 / variance).masked_fill_(is_nothing, 0.0)
+            score = sum_diagonals(distances, radius).mul_(self._scale(len(window), radius))
             scores.append(score.masked_fill_(is_nothing, -torch.inf))
         return scores
 
@@ -206,20 +216,31 @@ class Matcher:
         if not over.any():
             return values, weights
         of_slot /= mass
-        chosen, dealt = torch.zeros_like(values), torch.zeros_like(weights)
+        dealt = torch.zeros_like(weights)
         for number in range(n_slots):
             if number:
                 left = scores[number].masked_fill_(is_taken, -torch.inf)
                 if number < n_slots - 1:
                     own = level.owner == level.owner[left.argmax(dim=1)][:, None]
                     left, is_taken = left.masked_fill(~own, -torch.inf), is_taken | own
-                # Of a coarse level, very short recordings may be missing: where none is left, the one before has more.
+                # Where none is left, the one before has more.
                 is_left = left.amax(dim=1, keepdim=True) > -torch.inf
                 of_slot = torch.where(is_left, left.softmax(dim=1), of_slot)
             dealt.add_(of_slot, alpha=float(slots.part[number]))
-            dims = (slots.slot == number).nonzero()[:, 0]
-            chosen[:, dims] = of_slot @ level.bank[:, dims]
+            if number == 0:
+                chosen = of_slot @ level.bank
+                slow = chosen - of_slot @ level.movement
+            else:
+                dims = (slots.slot == number).nonzero()[:, 0]
+                chosen[:, dims] = slow[:, dims] + of_slot @ level.movement[:, dims]
         return torch.where(over[:, None], chosen, values), torch.where(over[:, None], dealt, weights)
+
+
+def _compare_squares(window: Tensor, bank: Tensor, dims: Tensor) -> Tensor:
+    """The squared distance of every latent of a window from every place, in some dimensions. → `[W, M]`."""
+    own, others = window[:, dims], bank[:, dims]
+    squares = others.square().sum(dim=1) + own.square().sum(dim=1)[:, None]
+    return torch.addmm(squares, own, others.T, alpha=-2.0)
 
 
 def sum_diagonals(values: Tensor, radius: int) -> Tensor:
