@@ -35,6 +35,18 @@ class Rows:
     row: Tensor
     """The row of each, from 0, `[N]`; neighbours in a row are neighbours in time."""
 
+    def find_pauses(self, edges: Tensor) -> Tensor:
+        """Which latents are silence before or behind their recording, `[N]`.
+
+        Args:
+            edges: how many are before and behind each recording, `[R, 2]`.
+        """
+        owner, n_recordings = self.owner.long(), len(edges)
+        first = torch.full((n_recordings,), 2**62).scatter_reduce(0, owner, self.place, "amin")
+        last = torch.full((n_recordings,), -(2**62)).scatter_reduce(0, owner, self.place, "amax")
+        is_before = self.place < (first + edges[:, 0])[owner]
+        return is_before | (self.place > (last - edges[:, 1])[owner])
+
 
 def chain(recordings: Sequence[Recording], owners: Sequence[int], seed: int) -> Rows:
     """Put recordings into rows.
@@ -85,6 +97,8 @@ class Level:
     """The sum of squares of each place, `[M]`."""
     movement: Tensor
     """What each place differs from those around it by, see `take_movement`, `[M, D]`."""
+    is_pause: Tensor
+    """Which places are nothing but silence between two recordings, `[M]`."""
 
     def take(self, owners: Tensor) -> "Level":
         """What is of some recordings, in its order; where something is left out, there is nothing for a while."""
@@ -101,13 +115,19 @@ class Level:
             self.place[places],
             self.squares[places].masked_fill_(is_nothing, 0.0),
             self.movement[places].masked_fill_(is_nothing[:, None], 0.0),
+            self.is_pause[places],
         )
 
 
-def coarsen(rows: Rows, factor: int) -> Level:
-    """The rows at a rate `factor` times lower."""
+def coarsen(rows: Rows, factor: int, is_pause: Tensor) -> Level:
+    """The rows at a rate `factor` times lower.
+
+    Args:
+        is_pause: see `Rows.find_pauses`, `[N]`.
+    """
     n_dims = rows.latents.shape[1]
-    nothing = (torch.zeros(LARGEST_RADIUS, n_dims), torch.full((LARGEST_RADIUS,), -1), torch.zeros(LARGEST_RADIUS))
+    none = torch.zeros(LARGEST_RADIUS)
+    nothing = (torch.zeros(LARGEST_RADIUS, n_dims), none.long() - 1, none, none.bool())
     parts = [nothing]
     starts = torch.cat([torch.tensor([0]), 1 + rows.row.diff().nonzero()[:, 0], torch.tensor([len(rows.row)])])
     for first, last in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
@@ -116,15 +136,16 @@ def coarsen(rows: Rows, factor: int) -> Level:
             if n_blocks < 1 and phase == 0:  # shorter than a block
                 middle = (first + last) // 2
                 block = (rows.latents[first:last].mean(dim=0, keepdim=True), rows.owner[middle][None])
-                parts += [(*block, rows.place[middle][None]), nothing]
+                parts += [(*block, rows.place[middle][None], is_pause[first:last].all()[None]), nothing]
             elif n_blocks >= 1:
                 inside = slice(first + phase, first + phase + n_blocks * factor)
                 middles = torch.arange(n_blocks) * factor + factor // 2 + first + phase
                 means = rows.latents[inside].view(n_blocks, factor, n_dims).mean(dim=1)
-                parts += [(means, rows.owner[middles], rows.place[middles]), nothing]
-    bank, owner, place = (torch.cat(columns) for columns in zip(*parts, strict=True))
+                silent = is_pause[inside].view(n_blocks, factor).all(dim=1)
+                parts += [(means, rows.owner[middles], rows.place[middles], silent), nothing]
+    bank, owner, place, silent = (torch.cat(columns) for columns in zip(*parts, strict=True))
     movement = take_movement(bank, owner >= 0)
-    return Level(factor, bank, owner.int(), place.long(), bank.square().sum(dim=1), movement)
+    return Level(factor, bank, owner.int(), place.long(), bank.square().sum(dim=1), movement, silent)
 
 
 def take_movement(path: Tensor, is_there: Tensor) -> Tensor:

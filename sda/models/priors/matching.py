@@ -96,7 +96,17 @@ class Matcher:
     """Denoises windows by one level of a bank."""
 
     level: Level
+    is_inside: bool = False
+    """A path goes through no pause: one sound, to its end, and not the next one behind it."""
     _scales: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    _barred: Tensor = field(init=False)
+    """Where no path goes, `[M]`."""
+
+    def __post_init__(self) -> None:
+        self._barred = self.level.owner < 0
+        inside = self._barred | self.level.is_pause
+        if self.is_inside and not inside.all():  # as it may be of a few blocks at a coarse rate
+            self._barred = inside
 
     def draw(self, window: Tensor, is_known: Tensor, generator: torch.Generator, origin: int | None = None) -> Tensor:
         """A window of passages of the bank, each drawn from all that could be there and followed while it goes on.
@@ -115,7 +125,7 @@ class Matcher:
                 place = -1
                 continue
             place = place + 1 if place >= 0 else -1
-            if not 0 <= place < len(self.level.owner) or self.level.owner[place] < 0:
+            if not 0 <= place < len(self._barred) or self._barred[place]:
                 fit = self._compare(drawn, is_known, row)
                 if origin is not None:
                     fit, origin = fit.masked_fill(self.level.owner != origin, -torch.inf), None
@@ -137,7 +147,7 @@ class Matcher:
             there = there.clamp(0, len(score) - 1)
             distance = (self.level.bank[there] - window[other]).square().sum(dim=1)
             score -= 0.5 / JOINED_VARIANCE * torch.where(is_there & valid[there], distance, usual)
-        return score.masked_fill(~valid, -torch.inf)
+        return score.masked_fill(self._barred, -torch.inf)
 
     def denoise(self, window: Tensor, noise: Noise, slots: Slots) -> Tensor:
         """The most that can be said of a window `[W, D]` with noise in it. → `[W, D]`."""
@@ -159,7 +169,7 @@ class Matcher:
 
     def take(self, owners: Tensor) -> "Matcher":
         """Denoises by some recordings alone."""
-        return Matcher(self.level.take(owners))
+        return Matcher(self.level.take(owners), self.is_inside)
 
     def finish(self, window: Tensor, noise: Noise, slots: Slots, n: int) -> tuple[Tensor, Tensor, Tensor]:
         """The same, with the share of each of `n` recordings in every latent `[W, n]`, and the places `[W]` in the
@@ -188,7 +198,7 @@ class Matcher:
         for distances, radius in zip(compared, radii, strict=True):
             distances.clamp_(min=0.0).mul_(-0.5 / variance).masked_fill_(is_nothing, 0.0)
             score = sum_diagonals(distances, radius).mul_(self._scale(len(window), radius))
-            scores.append(score.masked_fill_(is_nothing, -torch.inf))
+            scores.append(score.masked_fill_(self._barred, -torch.inf))
         return scores
 
     def _scale(self, n_latents: int, radius: int) -> Tensor:

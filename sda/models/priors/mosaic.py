@@ -10,6 +10,7 @@ Letters in the shapes: `D` latent dimensions, `W` latents of a window, `K` laten
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -51,7 +52,7 @@ class Mosaic(Prior):
         self.rows = Rows(torch.zeros(0, latent_dim), nothing, nothing, nothing)
         self.edges = torch.zeros(len(self.names), 2, dtype=torch.int64)
         """Latents of silence before and behind each recording, `[R, 2]`."""
-        self._matchers: dict[int, Matcher] = {}
+        self._matchers: dict[tuple[int, bool], Matcher] = {}
 
     @torch.no_grad()
     def fit(self, recordings: Sequence[Recording], *, emphasis: Tensor | None = None, seed: int = 0) -> None:
@@ -74,7 +75,8 @@ class Mosaic(Prior):
 
     @torch.no_grad()
     def sample(self, n_latents: int, seed: int, manner: Manner, *, whole: bool = False) -> Iterator[Drawn]:
-        course, owner = self._set_out(torch.Generator().manual_seed(seed), manner), self.rows.owner
+        generator, owner = torch.Generator().manual_seed(seed), self.rows.owner
+        course = self._set_out(generator, manner, is_inside=whole)
         origin = self.choose_recording(seed) if whole else int(owner[int(spread_out(seed) * len(owner))])
         past = future = self.mean[:, None][:, :0]
         begins, ends = (self.edges[origin] > 0).tolist()
@@ -156,8 +158,14 @@ class Mosaic(Prior):
             longest = found if len(found) > len(longest) else longest
         return rows.latents[longest].T
 
-    def _set_out(self, generator: torch.Generator, manner: Manner, strength: float = 1.0) -> Course:
-        """What the windows of a path have in common."""
+    def _set_out(
+        self, generator: torch.Generator, manner: Manner, strength: float = 1.0, *, is_inside: bool = False
+    ) -> Course:
+        """What the windows of a path have in common.
+
+        Args:
+            is_inside: it is one sound, and not several with pauses between them.
+        """
         if not len(self.rows.latents):
             raise ValueError("the prior was not fitted")
         level = self._match(1).level
@@ -165,7 +173,7 @@ class Mosaic(Prior):
         part = 1.0 - (1.0 - LEAST_PART) * manner.novelty
         return Course(
             plan(manner.memory),
-            self._match,
+            partial(self._match, is_inside=is_inside),
             len(self.names),
             deal(loudness, movement, part, len(self.names), generator),
             generator,
@@ -202,11 +210,15 @@ class Mosaic(Prior):
             yield Drawn(self._return(filled.values[own]), filled.shares[own], filled.places[own])
             known = torch.cat([known, filled.values[own]])[-n_new:]
 
-    def _match(self, factor: int) -> Matcher:
-        if factor not in self._matchers:
-            looked_at = replace(self.rows, latents=self._look_at(self.rows.latents.T))
-            self._matchers[factor] = Matcher(coarsen(looked_at, factor))
-        return self._matchers[factor]
+    def _match(self, factor: int, *, is_inside: bool = False) -> Matcher:
+        key = factor, is_inside
+        if key not in self._matchers:
+            if is_inside:
+                self._matchers[key] = Matcher(self._match(factor).level, is_inside)
+            else:
+                looked_at = replace(self.rows, latents=self._look_at(self.rows.latents.T))
+                self._matchers[key] = Matcher(coarsen(looked_at, factor, self.rows.find_pauses(self.edges)))
+        return self._matchers[key]
 
     def _look_at(self, path: Tensor) -> Tensor:
         """Latents as distances are taken between them. `[D, K]` → `[K, D]`."""

@@ -98,6 +98,16 @@ def test_one_shots_begin_and_end(one_shots):
     assert runs.max() < 20, "silence does not stay"
 
 
+@pytest.mark.parametrize("novelty", [0.0, 0.3])
+def test_a_whole_sound_is_one_sound_however_long_and_others_follow_each_other(one_shots, novelty):
+    def count_pauses(whole):
+        paths = (join(one_shots.sample(60, seed, Manner(novelty=novelty), whole=whole)).path for seed in range(5))
+        return sum(int((path.mean(dim=0) < SILENCE / 2).sum()) for path in paths)
+
+    assert count_pauses(whole=True) == 0
+    assert count_pauses(whole=False) > 20
+
+
 def test_a_stream_is_never_silent_and_never_jumps(stream):
     path = join(stream.sample(1000, 0, Manner())).path
     known = torch.stack([walk(90, seed) for seed in range(8)])
@@ -182,7 +192,7 @@ def test_the_cost_is_bounded_by_the_bank(monkeypatch):
 
 
 def test_a_level_of_some_recordings_keeps_their_order_and_has_nothing_between_them(stream):
-    level = coarsen(stream.rows, 1)
+    level = coarsen(stream.rows, 1, stream.rows.find_pauses(stream.edges))
     taken = level.take(torch.tensor([1, 5]))
     assert set(taken.owner.tolist()) == {-1, 1, 5}
     for owner in (1, 5):

@@ -55,12 +55,14 @@ def test_what_is_drawn_is_like_what_it_was_fitted_to(prior):
 
 
 def test_a_continuation_goes_on_from_where_it_was(prior):
-    steps = walk(70, 1).diff(dim=1).square().sum(dim=0).sqrt()
-    for seed in range(5):
-        past = walk(70, 1)[:, :40]
+    longest = walk(70, 1).diff(dim=1).square().sum(dim=0).sqrt().max()
+    past, joints = walk(70, 1)[:, :40], []
+    for seed in range(10):
         drawn = join(prior.continue_(past, 30, seed, Manner(novelty=0.0)))
         assert drawn.path.shape == (D, 30)
-        assert (drawn.path[:, 0] - past[:, -1]).square().sum().sqrt() < 2.0 * steps.max()
+        joints.append((drawn.path[:, 0] - past[:, -1]).square().sum().sqrt())
+    assert torch.stack(joints).mean() < longest
+    assert max(joints) < 3.0 * longest
 
 
 def test_a_relative_is_the_nearer_the_weaker_it_was_varied(prior):
