@@ -29,7 +29,7 @@ def main() -> None:
 
 def _tell_real(name: str, row: dict[str, Any]) -> list[str]:
     """What real sound, and training sound through the model, come to: the same for every way."""
-    pairs = [_pair(row, key) for key in ("level_deviation_db", "onsets_per_s")]
+    pairs = [_pair(row, "level_deviation_db", 1), _pair(row, "onsets_per_s", 2)]
     floors = [_tell_estimate(row[key]["floor"]) for key in _list_embeddings(row)]
     harmonic = ", ".join(f"{row['with_harmonic_event'][kind]:.2f}" for kind in ("held_out", "train"))
     form = f"{row['form']['rebuilt']:.2f}" if "rebuilt" in row["form"] else ""
@@ -39,8 +39,8 @@ def _tell_real(name: str, row: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def _pair(row: dict[str, Any], trait: str) -> str:
-    return ", ".join(f"{row['traits'][kind][trait]:.1f}" for kind in ("held_out", "train"))
+def _pair(row: dict[str, Any], trait: str, digits: int) -> str:
+    return ", ".join(f"{row['traits'][kind][trait]:.{digits}f}" for kind in ("held_out", "train"))
 
 
 def _tell(name: str, way: str, row: dict[str, Any]) -> list[str]:
@@ -52,7 +52,7 @@ def _tell(name: str, way: str, row: dict[str, Any]) -> list[str]:
     return [
         name, way, *likeness, *[""] * (4 - len(likeness)), f"{form.get('generated', float('nan')):.2f}",
         _tell_estimate(row["replay_rate"]), f"{row['collage_rate'][0]:.2f}", f"{made['level_deviation_db']:.1f}",
-        f"{row['silent_frames'].get('generated', 0):.2f}", f"{made['onsets_per_s']:.1f}",
+        f"{row['silent_frames'].get('generated', 0):.2f}", f"{made['onsets_per_s']:.2f}",
         f"{row['with_harmonic_event']['generated']:.2f}",
     ]  # fmt: skip
 
