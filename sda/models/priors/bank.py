@@ -9,13 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sda.models.priors.movement import take_movement
 from sda.models.priors.prior import Recording
 
 LARGEST_RADIUS = 12
 """Latents on either side that a place is compared with, at most; so many empty places are between rows."""
-AROUND = LARGEST_RADIUS
-"""Latents on either side whose mean is what a sound is like there; what differs from it is movement. They are a second
-in all: what a note is lasts for longer, how it sets in and fluctuates does not."""
 N_PHASES = 2
 """Of the blocks of a coarser level: places where the first of them begins."""
 MOST_WRAPPED = 64
@@ -46,6 +44,17 @@ class Rows:
         last = torch.full((n_recordings,), -(2**62)).scatter_reduce(0, owner, self.place, "amax")
         is_before = self.place < (first + edges[:, 0])[owner]
         return is_before | (self.place > (last - edges[:, 1])[owner])
+
+    def find_since(self, edges: Tensor) -> Tensor:
+        """Latents since the sound of each began, NaN where its beginning is not known, `[N]`.
+
+        Args:
+            edges: as in `find_pauses`.
+        """
+        owner = self.owner.long()
+        first = torch.full((len(edges),), 2**62).scatter_reduce(0, owner, self.place, "amin")
+        since = (self.place - (first + edges[:, 0])[owner]).float()
+        return since.masked_fill((edges[:, 0] == 0)[owner], torch.nan)
 
 
 def chain(recordings: Sequence[Recording], owners: Sequence[int], seed: int) -> Rows:
@@ -96,9 +105,11 @@ class Level:
     squares: Tensor
     """The sum of squares of each place, `[M]`."""
     movement: Tensor
-    """What each place differs from those around it by, see `take_movement`, `[M, D]`."""
+    """What each place differs from those around it by, see `movement.take_movement`, `[M, D]`."""
     is_pause: Tensor
     """Which places are nothing but silence between two recordings, `[M]`."""
+    since: Tensor
+    """Latents from where its sound began to the middle of each place, NaN where that is not known, `[M]`."""
 
     def take(self, owners: Tensor) -> "Level":
         """What is of some recordings, in its order; where something is left out, there is nothing for a while."""
@@ -116,18 +127,20 @@ class Level:
             self.squares[places].masked_fill_(is_nothing, 0.0),
             self.movement[places].masked_fill_(is_nothing[:, None], 0.0),
             self.is_pause[places],
+            self.since[places],
         )
 
 
-def coarsen(rows: Rows, factor: int, is_pause: Tensor) -> Level:
+def coarsen(rows: Rows, factor: int, edges: Tensor) -> Level:
     """The rows at a rate `factor` times lower.
 
     Args:
-        is_pause: see `Rows.find_pauses`, `[N]`.
+        edges: how many latents of silence are before and behind each recording, `[R, 2]`.
     """
+    is_pause, since = rows.find_pauses(edges), rows.find_since(edges)
     n_dims = rows.latents.shape[1]
     none = torch.zeros(LARGEST_RADIUS)
-    nothing = (torch.zeros(LARGEST_RADIUS, n_dims), none.long() - 1, none, none.bool())
+    nothing = (torch.zeros(LARGEST_RADIUS, n_dims), none.long() - 1, none, none.bool(), none + torch.nan)
     parts = [nothing]
     starts = torch.cat([torch.tensor([0]), 1 + rows.row.diff().nonzero()[:, 0], torch.tensor([len(rows.row)])])
     for first, last in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
@@ -136,31 +149,16 @@ def coarsen(rows: Rows, factor: int, is_pause: Tensor) -> Level:
             if n_blocks < 1 and phase == 0:  # shorter than a block
                 middle = (first + last) // 2
                 block = (rows.latents[first:last].mean(dim=0, keepdim=True), rows.owner[middle][None])
-                parts += [(*block, rows.place[middle][None], is_pause[first:last].all()[None]), nothing]
+                parts += [
+                    (*block, rows.place[middle][None], is_pause[first:last].all()[None], since[middle][None]),
+                    nothing,
+                ]
             elif n_blocks >= 1:
                 inside = slice(first + phase, first + phase + n_blocks * factor)
                 middles = torch.arange(n_blocks) * factor + factor // 2 + first + phase
                 means = rows.latents[inside].view(n_blocks, factor, n_dims).mean(dim=1)
                 silent = is_pause[inside].view(n_blocks, factor).all(dim=1)
-                parts += [(means, rows.owner[middles], rows.place[middles], silent), nothing]
-    bank, owner, place, silent = (torch.cat(columns) for columns in zip(*parts, strict=True))
+                parts += [(means, rows.owner[middles], rows.place[middles], silent, since[middles]), nothing]
+    bank, owner, place, silent, began = (torch.cat(columns) for columns in zip(*parts, strict=True))
     movement = take_movement(bank, owner >= 0)
-    return Level(factor, bank, owner.int(), place.long(), bank.square().sum(dim=1), movement, silent)
-
-
-def take_movement(path: Tensor, is_there: Tensor) -> Tensor:
-    """What each latent differs by from the mean of those around it: how a sound moves, whatever it sounds like.
-
-    Args:
-        path: `[M, D]`, zeros where there is nothing.
-        is_there: where there is something, `[M]`.
-
-    >>> take_movement(torch.tensor([[1.0], [1.0], [4.0]]), torch.tensor([True, True, True]))[:, 0]
-    tensor([-1., -1.,  2.])
-    """
-    width = 2 * AROUND + 1
-    total, n_there = (
-        torch.nn.functional.avg_pool1d(one[None], width, stride=1, padding=AROUND)[0]
-        for one in (path.T, is_there.to(path.dtype)[None])
-    )
-    return (path - (total / n_there.clamp(min=0.5 / width)).T) * is_there[:, None]
+    return Level(factor, bank, owner.int(), place.long(), bank.square().sum(dim=1), movement, silent, began)

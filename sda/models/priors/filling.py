@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sda.models.priors.matching import Matcher, Noise, Slots, deal_nothing
+from sda.models.priors.matching import Matcher, Noise
+from sda.models.priors.movement import Slots, deal_nothing
 
 RADIUS = 6
 """Latents of a level on either side that a place is compared with."""
@@ -66,6 +67,21 @@ class Filled(NamedTuple):
     """`[W]`, see `Drawn`."""
 
 
+class Grid(NamedTuple):
+    """A window at the rate of a level, of `G` latents."""
+
+    is_known: Tensor
+    """`[G]`."""
+    since: Tensor | None
+    """See `Noise`, `[G]`."""
+    seen: slice
+    """What is looked at of it."""
+
+    def describe(self, sigma: float, radius: int) -> Noise:
+        """What there is to know of what is looked at."""
+        return Noise(sigma, self.is_known[self.seen], radius, None if self.since is None else self.since[self.seen])
+
+
 @dataclass(frozen=True)
 class Course:
     """What the windows of one path have in common."""
@@ -81,21 +97,24 @@ class Course:
     """How far what is varied is left behind."""
     origin: int | None = None
     """The recording that a path sets out from; any that fits if not given."""
+    is_paced: bool = False
+    """It is one sound, and goes on no faster or slower than recordings do."""
 
-    def fill(self, values: Tensor, fixed: Tensor, given: Tensor | None = None, *, is_first: bool = False) -> Filled:
+    def fill(self, values: Tensor, fixed: Tensor, given: Tensor | None = None, *, begin: int = 0) -> Filled:
         """Draw what is not fixed of a window.
 
         Args:
             values: what is known of it, `[W, D]`.
             fixed: which of its latents are known, `[W]`.
             given: what is varied, `[W, D]`: so many of the first steps are left out that `strength` of all remain.
-            is_first: whether a path sets out here.
+            begin: which latent of the path the first of the window is, below 0 before its beginning.
         """
         n_steps = sum(len(stage.sigmas) for stage in self.stages)
         n_skipped = 0 if given is None else n_steps - round(self.strength * n_steps)
         drawn, matchers = torch.zeros(0), self.matchers
         for stage in self.stages:
-            known, is_known = _take_means(values, stage.factor), fixed.view(-1, stage.factor).all(dim=1)
+            known = _take_means(values, stage.factor)
+            grid = self._lay(fixed, begin, stage.factor)
             noise = self.temperature * torch.randn(known.shape, generator=self.generator)
             if n_skipped >= len(stage.sigmas):
                 n_skipped -= len(stage.sigmas)
@@ -105,19 +124,19 @@ class Course:
             elif given is not None:
                 base = _take_means(given, stage.factor)
             else:
-                passages = self.matchers(1).draw(values, fixed, self.generator, self.origin if is_first else None)
+                origin = None if self.origin is None else (-begin, self.origin)
+                passages = self.matchers(1).draw(values, fixed, self.generator, origin)
                 base = _take_means(passages, stage.factor)
-            drawn = torch.where(is_known[:, None], known, base + stage.sigmas[n_skipped] * noise)
-            self._descend(stage, matchers(stage.factor), n_skipped, drawn, is_known)
+            drawn = torch.where(grid.is_known[:, None], known, base + stage.sigmas[n_skipped] * noise)
+            self._descend(stage, matchers(stage.factor), n_skipped, drawn, grid)
             n_skipped = 0
             if stage.factor > 1 and matchers is self.matchers:
-                matchers = self._narrow(stage, drawn, is_known)
+                matchers = self._narrow(stage, drawn, grid)
         if given is not None and not len(drawn):
             drawn = given.clone()
-        seen = _find_seen(fixed)
-        last = self.stages[-1]
-        matcher = matchers(1)
-        noise_left = Noise(last.sigmas[-1], fixed[seen], last.radii[-1])
+        last, matcher = self.stages[-1], matchers(1)
+        grid = self._lay(fixed, begin, 1)
+        seen, noise_left = grid.seen, grid.describe(last.sigmas[-1], last.radii[-1])
         clean, shares, places = matcher.finish(drawn[seen], noise_left, self.slots, self.n_recordings)
         drawn[seen] = torch.where(fixed[seen, None], drawn[seen], clean)
         if given is not None and self.strength < 1.0:  # what the bank does not know of it is kept in part
@@ -127,17 +146,22 @@ class Course:
         whence[seen], where[seen] = shares, places
         return Filled(drawn, whence, where)
 
-    def _narrow(self, stage: Stage, drawn: Tensor, is_known: Tensor) -> Callable[[int], Matcher]:
+    def _lay(self, fixed: Tensor, begin: int, factor: int) -> Grid:
+        """What is known of a window, at the rate of a level; see `fill`."""
+        is_known = fixed.view(-1, factor).all(dim=1)
+        since = begin + factor * torch.arange(len(is_known)) + factor // 2
+        return Grid(is_known, since if self.is_paced else None, _find_seen(is_known))
+
+    def _narrow(self, stage: Stage, drawn: Tensor, grid: Grid) -> Callable[[int], Matcher]:
         """The denoisers of the finer levels: of a large bank, by the recordings alone that fit what was drawn."""
         owner = self.matchers(1).level.owner
         sizes = torch.bincount(owner[owner >= 0].long(), minlength=self.n_recordings)
         if int(sizes.sum()) <= MOST_SEARCHED:
             return self.matchers
-        seen = _find_seen(is_known)
-        noise_left = Noise(stage.sigmas[-1], is_known[seen], stage.radii[-1])
+        noise_left = grid.describe(stage.sigmas[-1], stage.radii[-1])
         matcher = self.matchers(stage.factor)
         fewest = len(self.slots.part)
-        chosen = matcher.choose(drawn[seen], noise_left, sizes, most=MOST_SEARCHED, fewest=fewest)
+        chosen = matcher.choose(drawn[grid.seen], noise_left, sizes, most=MOST_SEARCHED, fewest=fewest)
         narrowed: dict[int, Matcher] = {}
 
         def find(factor: int) -> Matcher:
@@ -147,17 +171,16 @@ class Course:
 
         return find
 
-    def _descend(self, stage: Stage, matcher: Matcher, first: int, noisy: Tensor, is_known: Tensor) -> None:
+    def _descend(self, stage: Stage, matcher: Matcher, first: int, noisy: Tensor, grid: Grid) -> None:
         """Take the steps of a level from one on, in place; of the finest level, all but the last."""
-        seen = _find_seen(is_known)
         n_steps = len(stage.sigmas)
         slots = self.slots if stage.factor == 1 else deal_nothing(noisy.shape[1])  # what moves is finer than that
         for step in range(first, n_steps - 1 if stage.factor == 1 else n_steps):
-            sigma, window = stage.sigmas[step], noisy[seen]
-            clean = matcher.denoise(window, Noise(sigma, is_known[seen], stage.radii[step]), slots)
+            sigma, window = stage.sigmas[step], noisy[grid.seen]
+            clean = matcher.denoise(window, grid.describe(sigma, stage.radii[step]), slots)
             following = stage.sigmas[step + 1] if step + 1 < n_steps else 0.0
             moved = clean + following / sigma * (window - clean)
-            noisy[seen] = torch.where(is_known[seen, None], window, moved)
+            noisy[grid.seen] = torch.where(grid.is_known[grid.seen, None], window, moved)
 
 
 def _take_means(values: Tensor, factor: int) -> Tensor:

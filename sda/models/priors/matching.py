@@ -3,20 +3,20 @@
 Each latent becomes the mean of the bank's latents, weighted by how likely it is that their surroundings, with noise,
 look like its own.
 
-Letters in the shapes: `W` latents of a window, `M` places of a level, `D` dimensions, `S` slots.
+Letters in the shapes: `W` latents of a window, `M` places of a level, `D` dimensions, `S` slots of `movement.Slots`.
 
 Reference:
     Kamb & Ganguli, "An analytic theory of creativity in convolutional diffusion models", ICML 2025 (2412.20292).
 """
 
-import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from sda.models.priors.bank import Level, take_movement
+from sda.models.priors.bank import Level
+from sda.models.priors.movement import Slots, calm, deal_nothing, take_movement
 
 KNOWN_VARIANCE = 0.5
 """Of what is known of a window, as if it were noisy: what comes has to fit it well, not to the last digit."""
@@ -27,57 +27,13 @@ JOINED_VARIANCE = 2.0
 MOVEMENT_WEIGHT = 0.5
 """Of the movement in the dimensions of a slot behind the first, where a recording is chosen for it; the rest is of the
 whole latent. What it adds is to fit what it is added to, and what moves there."""
-LATER_RADIUS = 8
+LATER_RADIUS = 3
 """Latents on either side that are compared for it at least: what it adds is to last for a while, as sound does."""
 VARIANCE_FLOOR = 0.05
 """Added to the variance of the noise: two places that are closer than this are the same."""
-
-
-@dataclass(frozen=True)
-class Slots:
-    """How the movement of a latent is dealt out to recordings, dimension by dimension.
-
-    The recording that fits best has slot 0: what it sounds like there, and the movement in its own dimensions. The next
-    has slot 1, and so on, and the movement in theirs.
-    """
-
-    slot: Tensor
-    """The slot of each dimension, from 0, `[D]`."""
-    part: Tensor
-    """What part of a latent each slot is, `[S]`."""
-    most: float
-    """What part of a latent a recording may have before anything is dealt out."""
-
-
-def deal(loudness: Tensor, movement: Tensor, most: float, n_recordings: int, generator: torch.Generator) -> Slots:
-    """Deal the dimensions out by chance, so that those of each slot but the last are about `most` of what is heard.
-
-    Args:
-        loudness: how much is heard of each dimension, `[D]`.
-        movement: how much of that is movement, `[D]`.
-        n_recordings: there are no more slots than that.
-    """
-    n_slots = min(n_recordings, max(1, math.ceil(1.0 / most - 1e-6)))
-    if n_slots == 1:
-        return deal_nothing(len(loudness))
-    energy = loudness.double().square() + 1e-12
-    moving = torch.minimum(movement.double().square(), energy) / energy.sum()
-    energy /= energy.sum()
-    left = torch.full((n_slots,), most, dtype=torch.float64)
-    left[-1] = 1.0 - most * (n_slots - 1)
-    slot = torch.zeros(len(loudness), dtype=torch.int64)
-    for dim in energy.argsort(descending=True, stable=True).tolist():  # the loudest first: what is left fits anywhere
-        chosen = int(torch.multinomial(left.clamp(min=0.0) ** 2 + 1e-12, 1, generator=generator))
-        slot[dim] = chosen
-        left[chosen] -= energy[dim]
-    part = torch.zeros(n_slots, dtype=torch.float64).index_add_(0, slot, moving)
-    part[0] = 1.0 - part[1:].sum()
-    return Slots(slot, part.float(), most)
-
-
-def deal_nothing(n_dims: int) -> Slots:
-    """One slot for all: a recording may have all of a latent."""
-    return Slots(torch.zeros(n_dims, dtype=torch.int64), torch.ones(1), 1.0)
+PACE = 24
+"""Latents that a path may be ahead of or behind the recordings it goes through, in the time since a sound began, as a
+deviation: about a second. Without it a path takes every chance to get to the end of a decay."""
 
 
 class Noise(NamedTuple):
@@ -89,6 +45,8 @@ class Noise(NamedTuple):
     """Which latents are known, `[W]`."""
     radius: int
     """Latents on either side of a place that it is compared with."""
+    since: Tensor | None = None
+    """Latents since the path began, `[W]`, if its sounds are to go on as recordings do."""
 
 
 @dataclass
@@ -108,7 +66,9 @@ class Matcher:
         if self.is_inside and not inside.all():  # as it may be of a few blocks at a coarse rate
             self._barred = inside
 
-    def draw(self, window: Tensor, is_known: Tensor, generator: torch.Generator, origin: int | None = None) -> Tensor:
+    def draw(
+        self, window: Tensor, is_known: Tensor, generator: torch.Generator, origin: tuple[int, int] | None = None
+    ) -> Tensor:
         """A window of passages of the bank, each drawn from all that could be there and followed while it goes on.
 
         It is what noise is put on. Noise alone would lie near the mean of the bank, and so would what becomes of it:
@@ -117,7 +77,7 @@ class Matcher:
         Args:
             window: what is known of it, `[W, D]`.
             is_known: which of its latents are, `[W]`.
-            origin: the recording that the first passage is of; any if not given.
+            origin: a row, and the recording that the passage that begins there is of; any if not given.
         """
         drawn, place = window.clone(), -1
         for row in range(len(window)):
@@ -125,10 +85,11 @@ class Matcher:
                 place = -1
                 continue
             place = place + 1 if place >= 0 else -1
-            if not 0 <= place < len(self._barred) or self._barred[place]:
+            is_origin = origin is not None and row == origin[0]
+            if is_origin or not 0 <= place < len(self._barred) or self._barred[place]:
                 fit = self._compare(drawn, is_known, row)
-                if origin is not None:
-                    fit, origin = fit.masked_fill(self.level.owner != origin, -torch.inf), None
+                if origin is not None and is_origin:
+                    fit = fit.masked_fill(self.level.owner != origin[1], -torch.inf)
                 chances = fit.softmax(dim=0)
                 place = int(torch.multinomial(chances, 1, generator=generator))
             drawn[row] = self.level.bank[place]
@@ -185,10 +146,12 @@ class Matcher:
         every = torch.addmm(level.squares + window.square().sum(dim=1)[:, None], window, level.bank.T, alpha=-2.0)
         compared = [every]
         if n_slots > 1:
-            compared = [_compare_squares(window, level.bank, slots.slot == 0)]
             moved = take_movement(window, torch.ones(len(window), dtype=torch.bool))
+            not_own = (slots.slot > 0).to(window.dtype)  # of them, slot 0 has what is left without movement
+            compared = [_compare_squares(window - moved * not_own, level.bank - level.movement * not_own)]
             for number in range(1, n_slots):
-                own = _compare_squares(moved, level.movement, slots.slot == number)
+                dims = slots.slot == number
+                own = _compare_squares(moved[:, dims], level.movement[:, dims])
                 compared.append(torch.lerp(every, own, MOVEMENT_WEIGHT))
         variance = torch.full((len(window), 1), noise.sigma**2 + VARIANCE_FLOOR)
         variance[noise.is_known] = min(float(variance[0]), KNOWN_VARIANCE)
@@ -198,8 +161,15 @@ class Matcher:
         for distances, radius in zip(compared, radii, strict=True):
             distances.clamp_(min=0.0).mul_(-0.5 / variance).masked_fill_(is_nothing, 0.0)
             score = sum_diagonals(distances, radius).mul_(self._scale(len(window), radius))
+            if noise.since is not None:
+                score -= self._compare_times(noise.since)
             scores.append(score.masked_fill_(self._barred, -torch.inf))
         return scores
+
+    def _compare_times(self, since: Tensor) -> Tensor:
+        """What speaks against each place, as it is of another time of its sound; nothing where that is not known.
+        `[W]` → `[W, M]`."""
+        return (0.5 * ((self.level.since - since[:, None]) / PACE).square()).nan_to_num_(0.0)
 
     def _scale(self, n_latents: int, radius: int) -> Tensor:
         """What a sum of distances is multiplied by, so that what lies beyond the end of a row counts as the rest does.
@@ -239,18 +209,19 @@ class Matcher:
             dealt.add_(of_slot, alpha=float(slots.part[number]))
             if number == 0:
                 chosen = of_slot @ level.bank
-                slow = chosen - of_slot @ level.movement
+                own_moved = of_slot @ level.movement
+                slow = chosen - own_moved
             else:
                 dims = (slots.slot == number).nonzero()[:, 0]
-                chosen[:, dims] = slow[:, dims] + of_slot @ level.movement[:, dims]
+                added = of_slot @ level.movement[:, dims]
+                chosen[:, dims] = slow[:, dims] + calm(added, own_moved[:, dims])
         return torch.where(over[:, None], chosen, values), torch.where(over[:, None], dealt, weights)
 
 
-def _compare_squares(window: Tensor, bank: Tensor, dims: Tensor) -> Tensor:
-    """The squared distance of every latent of a window from every place, in some dimensions. → `[W, M]`."""
-    own, others = window[:, dims], bank[:, dims]
-    squares = others.square().sum(dim=1) + own.square().sum(dim=1)[:, None]
-    return torch.addmm(squares, own, others.T, alpha=-2.0)
+def _compare_squares(window: Tensor, bank: Tensor) -> Tensor:
+    """The squared distance of every latent of a window from every place. `[W, D]`, `[M, D]` → `[W, M]`."""
+    squares = bank.square().sum(dim=1) + window.square().sum(dim=1)[:, None]
+    return torch.addmm(squares, window, bank.T, alpha=-2.0)
 
 
 def sum_diagonals(values: Tensor, radius: int) -> Tensor:

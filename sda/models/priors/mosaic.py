@@ -18,7 +18,8 @@ from torch import Tensor
 
 from sda.models.priors.bank import MOST_WRAPPED, Rows, chain, coarsen
 from sda.models.priors.filling import AHEAD_BLOCKS, FEWEST_NEW, WINDOW_BLOCKS, Course, plan
-from sda.models.priors.matching import Matcher, deal
+from sda.models.priors.matching import Matcher
+from sda.models.priors.movement import deal
 from sda.models.priors.prior import Drawn, Manner, Prior, Recording, check_names, choose_passages, spread_out
 
 MOST_LATENTS = 32_768
@@ -26,8 +27,10 @@ MOST_LATENTS = 32_768
 
 LEAST_DEVIATION = 1e-3
 """Of a dimension: one that never changes is not looked at."""
-LEAST_PART = 0.2
-"""What is heard of the dimensions that a recording moves, at the greatest novelty."""
+MOST_DEALT = 0.8
+"""Of how a recording moves, what others move at the greatest novelty."""
+SCALE = 0.4
+"""Power of novelty that this goes by: what the first few dimensions change is heard most."""
 
 
 class Mosaic(Prior):
@@ -36,8 +39,8 @@ class Mosaic(Prior):
     At a novelty of 0, a latent is that of the recording whose surroundings fit best. Above, it still sounds as that
     recording does around there, but its movement is dealt out, dimension by dimension: in some, the recording that fits
     next best moves it. A note keeps its pitch and has another's bloom; where values themselves were dealt out, it would
-    be two notes at once. `Manner.novelty` decides how many dimensions others move: those that hold 8 % of what is heard
-    at 0.1, 40 % at 0.5, and 80 % at 1, where four share in them.
+    be two notes at once. `Manner.novelty` decides how many dimensions others move, those that move least first: at 0.1
+    those that hold 32 % of the movement, by amplitude, 61 % at 0.5, and 80 % at 1, where four share in them.
     """
 
     name = "mosaic"
@@ -76,15 +79,15 @@ class Mosaic(Prior):
     @torch.no_grad()
     def sample(self, n_latents: int, seed: int, manner: Manner, *, whole: bool = False) -> Iterator[Drawn]:
         generator, owner = torch.Generator().manual_seed(seed), self.rows.owner
-        course = self._set_out(generator, manner, is_inside=whole)
         origin = self.choose_recording(seed) if whole else int(owner[int(spread_out(seed) * len(owner))])
+        course = self._set_out(generator, manner, is_inside=whole, origin=origin if whole else None)
         past = future = self.mean[:, None][:, :0]
         begins, ends = (self.edges[origin] > 0).tolist()
         if begins:
             past = self._find_edge(origin, 0)
             if whole and ends:
                 future = self._find_edge(origin, 1)
-        return self._walk(replace(course, origin=origin), n_latents, past, future)
+        return self._walk(replace(course, origin=origin, is_paced=whole and begins), n_latents, past, future)
 
     @torch.no_grad()
     def continue_(
@@ -159,23 +162,31 @@ class Mosaic(Prior):
         return rows.latents[longest].T
 
     def _set_out(
-        self, generator: torch.Generator, manner: Manner, strength: float = 1.0, *, is_inside: bool = False
+        self,
+        generator: torch.Generator,
+        manner: Manner,
+        strength: float = 1.0,
+        *,
+        is_inside: bool = False,
+        origin: int | None = None,
     ) -> Course:
         """What the windows of a path have in common.
 
         Args:
             is_inside: it is one sound, and not several with pauses between them.
+            origin: the recording whose movement is dealt out; that of all if not given.
         """
         if not len(self.rows.latents):
             raise ValueError("the prior was not fitted")
         level = self._match(1).level
-        loudness, movement = (one[level.owner >= 0].std(dim=0, correction=0) for one in (level.bank, level.movement))
-        part = 1.0 - (1.0 - LEAST_PART) * manner.novelty
+        own = (level.owner >= 0) if origin is None else (level.owner == origin)
+        loudness, movement = (one[own].std(dim=0, correction=0) for one in (level.bank, level.movement))
+        most = 1.0 - MOST_DEALT * manner.novelty**SCALE
         return Course(
             plan(manner.memory),
             partial(self._match, is_inside=is_inside),
             len(self.names),
-            deal(loudness, movement, part, len(self.names), generator),
+            deal(loudness, movement, most, len(self.names), generator),
             generator,
             manner.temperature,
             strength,
@@ -205,7 +216,7 @@ class Mosaic(Prior):
                 varied = values.clone()
                 varied[first : first + len(piece)] = piece
                 varied[first + len(piece) :] = piece[-1]
-            filled = course.fill(values, fixed, varied, is_first=n_done == 0)
+            filled = course.fill(values, fixed, varied, begin=n_done - first)
             own = slice(first, first + min(n_new, n_left))
             yield Drawn(self._return(filled.values[own]), filled.shares[own], filled.places[own])
             known = torch.cat([known, filled.values[own]])[-n_new:]
@@ -217,7 +228,7 @@ class Mosaic(Prior):
                 self._matchers[key] = Matcher(self._match(factor).level, is_inside)
             else:
                 looked_at = replace(self.rows, latents=self._look_at(self.rows.latents.T))
-                self._matchers[key] = Matcher(coarsen(looked_at, factor, self.rows.find_pauses(self.edges)))
+                self._matchers[key] = Matcher(coarsen(looked_at, factor, self.edges))
         return self._matchers[key]
 
     def _look_at(self, path: Tensor) -> Tensor:
