@@ -60,19 +60,19 @@ class CommandLine:
     def run(self, verb: str, *arguments: str, code: int = 0, **environment: str) -> str:
         """Run to the end, expect an exit code, and give back everything printed."""
         process = self.start(verb, *arguments, **environment)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == code, out + err
         return out + err
 
     def stop_after_steps(self, process: ForkedScript, n_steps: int, number: int = signal.SIGINT) -> str:
         """Send a signal once the run's journal tells of so many steps; give back everything printed."""
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + 600
         while sum(len(path.read_bytes().splitlines()) for path in self.folder.glob("runs/*/*/events.jsonl")) < n_steps:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.send_signal(number)
-        out, err = process.communicate(timeout=200)
+        out, err = process.communicate(timeout=600)
         return out + err
 
     def runs(self) -> list[Path]:

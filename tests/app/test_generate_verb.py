@@ -145,13 +145,13 @@ def _the_record_suffices_to_make_every_file_again(command_line, run_dir, make_so
 def test_a_call_that_is_killed_leaves_whole_files_and_a_record_of_them(command_line, run_dir):
     process = command_line.start("generate", "run=last", "n=200", "duration_s=1", "output=out")
     folder = command_line.folder / "out"
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 300
     while len(list(folder.glob("*.wav"))) < 3:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=100)
+    process.communicate(timeout=300)
     record = json.loads((folder / "generated.json").read_text())
     assert not record["complete"]
     assert (record["n"], len(record["files"])) != (200, 200)

@@ -46,7 +46,7 @@ def serve(command_line):
             time.sleep(0.5)
     yield port
     os.killpg(server.pid, signal.SIGTERM)  # the server and the workers it started
-    server.wait(timeout=30)
+    server.wait(timeout=120)
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_a_sweep_that_was_killed_is_resumed_to_the_same_table(command_line, soun
         assert time.monotonic() - began < 120
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     text = command_line.run("train", "-m", *told, "sweep.resume=true")
     assert f"going on with the sweep in {broken}" in text
     assert "1 had finished before, 1 went on from a checkpoint, 2 trained" in text
@@ -108,7 +108,7 @@ def test_orphans_save_and_stop_and_who_is_still_at_a_job_is_waited_for(command_l
     pattern = "runs/*/*/?/checkpoints/epoch_0001"
     _wait_until(lambda: any(command_line.folder.glob(pattern)), process)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     begun = next(command_line.folder.glob(pattern)).parents[1]
     _wait_until(lambda: _status(begun) in ("stopped", "finished"))
     assert _status(begun) == "stopped"

@@ -175,7 +175,7 @@ def test_a_store_that_is_locked_by_others_is_waited_for(run_dir, tmp_path, empty
         process = subprocess.Popen([sys.executable, "-c", code, str(run_dir)], stdout=subprocess.PIPE, text=True)
         time.sleep(12.0)  # longer than SQLite itself waits
         other.execute("COMMIT")
-    process.communicate(timeout=120)
+    process.communicate(timeout=300)
     _wait_for(lambda: not try_to_deliver(run_dir).problem)
     _expect_the_journal(uri, run_dir)
 

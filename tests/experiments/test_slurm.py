@@ -62,7 +62,7 @@ def _run_beside_slurm(folder: Path, script: str) -> "subprocess.CompletedProcess
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
