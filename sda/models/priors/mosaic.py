@@ -122,6 +122,7 @@ class Mosaic(Prior):
             or any(one.shape != (n_latents,) or one.dtype not in whole for one in (rows.owner, rows.place, rows.row))
             or any(one.shape != (n_dims,) or not one.isfinite().all() for one in (emphasis, mean))
             or edges.shape != (len(names), 2)
+            or bool((edges < 0).any() | (edges > n_latents).any())
             or lengths.shape != (len(names),)
             or {edges.dtype, lengths.dtype} != whole
             or not rows.latents.isfinite().all()
@@ -130,9 +131,9 @@ class Mosaic(Prior):
         if (
             int(rows.owner.min()) < 0
             or int(rows.owner.max()) >= len(names)
+            or int(torch.bincount(rows.owner, minlength=len(names)).min()) < 1
             or int(rows.row.diff().amin() if n_latents > 1 else 0) < 0
             or bool((emphasis < 0).any())
-            or bool((edges < 0).any())
             or int(lengths.min()) < 1
         ):
             raise ValueError("its bank holds what cannot be")
@@ -157,7 +158,7 @@ class Mosaic(Prior):
                 if abs(outer + step - place) > int(self.edges[neighbour, 1 - side]) or neighbour == recording:
                     break
                 outer += step
-            found = torch.arange(min(inner, outer), max(inner, outer) + 1)
+            found = torch.arange(max(0, min(inner, outer)), min(len(rows.row), max(inner, outer) + 1))
             longest = found if len(found) > len(longest) else longest
         return rows.latents[longest].T
 

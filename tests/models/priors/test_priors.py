@@ -97,6 +97,25 @@ def test_no_file_makes_it_read_what_is_not_there(prior):
             type(prior)(D).restore(tensors, {"names": names})
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("owner", torch.zeros(420, dtype=torch.int64)),  # a recording that there is nothing of
+        ("owner", torch.arange(420) % 7),
+        ("edges", torch.full((6, 2), 2**40)),
+        ("edges", torch.full((6, 2), -1)),
+        ("lengths", torch.zeros(6, dtype=torch.int64)),
+        ("latents", torch.full((420, D), torch.nan)),
+    ],
+)
+def test_a_bank_that_cannot_be_is_refused(key, value):
+    prior = Mosaic(D)
+    prior.fit([Recording(f"{seed}.wav", walk(70, seed)) for seed in range(6)])
+    assert prior.tensors()[key].shape == value.shape
+    with pytest.raises(ValueError, match="its bank"):
+        Mosaic(D).restore({**prior.tensors(), key: value}, prior.facts())
+
+
 def test_lengths_are_those_of_the_recordings_give_or_take_a_tenth():
     prior = Mosaic(D)
     prior.fit([Recording("short", walk(20, 0), lead=2, tail=4, start=-2), Recording("long", walk(100, 1))])
