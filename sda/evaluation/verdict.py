@@ -57,7 +57,7 @@ WITH_MODEL = {
     "replaying": Case(
         "replaying",
         "It replays: what it generates is training sound, played back.",
-        "Stop earlier, or add sounds; and do not call what it makes new.",
+        "Draw further from them, guard against storing, or add sounds; and do not call what it makes new.",
     ),
     "underfit": Case(
         "underfit",

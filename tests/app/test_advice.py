@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from sda.app.advice import Standing, name_generation, suggest_command
 from sda.app.arguments import prepare_arguments
 from sda.app.evaluation_lines import format_advice
-from sda.config.schema import TrainRunConfig
+from sda.config.schema import ModelName, PriorName, TrainRunConfig
 from sda.evaluation.verdict import WITH_MODEL
 from sda.training.config import OverfittingPreset
 from tests.app.conftest import TINY
@@ -20,6 +20,7 @@ RUN = "/my runs/it's (1)"
 def _stand(overrides=(), guard=OverfittingPreset.BALANCED, folds=0, root="/my sounds/it's, [1]", **changes):
     config = TrainRunConfig()
     config.data.root, config.data.folds, config.preset.guard = root, folds, guard
+    config.model.name = ModelName.spectral_vae
     values = {"epoch": 6, "n_trained": config.training.max_epochs, "is_finished": True, "n_recordings": 12}
     return Standing(Path(RUN), config, list(overrides), **(values | changes))
 
@@ -45,7 +46,8 @@ def _paste(command):
         ("unlike", {"n_trained": 60}, "generate.py", {"run": RUN, "mode": "interpolate"}),
         ("underfit", {"n_trained": 60}, "train.py", {"training.learning_rate": "0.002"}),
         ("overfit", {}, "train.py", {"preset": "conservative"}),
-        ("replaying", {}, "train.py", {"preset": "conservative"}),
+        ("replaying", {}, "generate.py", {"run": RUN, "novelty": "0.3"}),
+        ("replaying", {"is_own": False}, "generate.py", {"run": RUN, "novelty": "0.3"}),
         ("new", {}, "generate.py", {"run": RUN, "n": "8"}),
         ("cannot tell", {"folds": 4}, "generate.py", {"run": RUN}),
         ("cannot tell", {"n_recordings": 3}, "generate.py", {"run": RUN}),
@@ -61,8 +63,19 @@ def test_the_command_follows_from_the_case_and_from_where_the_run_stands(case, c
 
 def test_of_a_guard_that_is_there_already_there_is_more():
     stand = _stand(guard=OverfittingPreset.CONSERVATIVE)
-    assert _paste(suggest_command("replaying", stand))[2]["training.max_epochs"] == "3"
     assert _paste(suggest_command("overfit", stand))[2]["regularization.augmentation_expansion"] == "20"
+
+
+def test_what_quotes_is_drawn_further_away_and_trained_otherwise_only_where_that_may_help():
+    stand = _stand(guard=OverfittingPreset.CONSERVATIVE)
+    stand.config.prior.novelty = 0.6
+    assert _paste(suggest_command("replaying", stand))[2]["novelty"] == "1"
+    stand.config.prior.novelty = 1.0
+    assert _paste(suggest_command("replaying", stand))[2]["training.max_epochs"] == "3"
+    stand.config.prior.novelty, stand.config.prior.name = 0.1, PriorName.density
+    assert _paste(suggest_command("replaying", stand))[2]["training.max_epochs"] == "3"
+    stand.config.prior.name, stand.config.model.name = PriorName.auto, ModelName.mel_vae
+    assert _paste(suggest_command("replaying", stand))[2]["training.max_epochs"] == "3"
 
 
 def test_every_file_is_held_out_once_where_it_cannot_be_told():

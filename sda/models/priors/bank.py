@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sda.models.priors.movement import take_movement
+from sda.models.priors.movement import AROUND, take_movement
 from sda.models.priors.prior import Recording
 
-LARGEST_RADIUS = 12
-"""Latents on either side that a place is compared with, at most; so many empty places are between rows."""
+LARGEST_RADIUS = AROUND
+"""Latents on either side that a place is compared with, at most; so many empty places are between rows, as no mean may
+reach from one into the next."""
 N_PHASES = 2
 """Of the blocks of a coarser level: places where the first of them begins."""
 MOST_WRAPPED = 64
@@ -39,14 +40,12 @@ class Rows:
         Args:
             edges: how many are before and behind each recording, `[R, 2]`.
         """
-        owner, n_recordings = self.owner.long(), len(edges)
-        first = torch.full((n_recordings,), 2**62).scatter_reduce(0, owner, self.place, "amin")
-        last = torch.full((n_recordings,), -(2**62)).scatter_reduce(0, owner, self.place, "amax")
-        is_before = self.place < (first + edges[:, 0])[owner]
-        return is_before | (self.place > (last - edges[:, 1])[owner])
+        owner = self.owner.long()
+        last = torch.full((len(edges),), -(2**62)).scatter_reduce(0, owner, self.place, "amax")
+        return (self.find_since(edges) < 0) | (self.place > (last - edges[:, 1])[owner])
 
     def find_since(self, edges: Tensor) -> Tensor:
-        """Latents since the sound of each began, NaN where its beginning is not known, `[N]`.
+        """Latents since the sound of each began, below 0 in the silence before it, NaN where that is not known, `[N]`.
 
         Args:
             edges: as in `find_pauses`.

@@ -157,13 +157,12 @@ class Matcher:
         variance[noise.is_known] = min(float(variance[0]), KNOWN_VARIANCE)
         is_nothing = level.owner < 0
         radii = [noise.radius, *[max(LATER_RADIUS, noise.radius)] * (n_slots - 1)]
+        late = 0.0 if noise.since is None else self._compare_times(noise.since)
         scores = []
         for distances, radius in zip(compared, radii, strict=True):
             distances.clamp_(min=0.0).mul_(-0.5 / variance).masked_fill_(is_nothing, 0.0)
             score = sum_diagonals(distances, radius).mul_(self._scale(len(window), radius))
-            if noise.since is not None:
-                score -= self._compare_times(noise.since)
-            scores.append(score.masked_fill_(self._barred, -torch.inf))
+            scores.append(score.sub_(late).masked_fill_(self._barred, -torch.inf))
         return scores
 
     def _compare_times(self, since: Tensor) -> Tensor:
