@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sda.app.arguments import quote_value
-from sda.app.builders import choose_prior
 from sda.config.schema import PriorName, TrainRunConfig
 from sda.training.config import OverfittingPreset
 
@@ -43,9 +42,10 @@ def suggest_command(case: str, standing: Standing) -> str:
     """The command for what decided a verdict, see `sda.evaluation.verdict.Verdict.case`."""
     if standing.is_own and case in NEED_MORE:
         return _suggest_more(case, standing)
-    novelty = standing.config.prior.novelty
-    if case == "replaying" and choose_prior(standing.config) is PriorName.mosaic and novelty < 1.0:
-        raised = min(1.0, max(LEAST_RAISED, RAISED_BY * novelty))  # a mosaic quotes however long it was trained
+    prior = standing.config.prior
+    is_mosaic = prior.choose(standing.config.model.name) is PriorName.mosaic
+    if case == "replaying" and is_mosaic and prior.novelty < 1.0:
+        raised = min(1.0, max(LEAST_RAISED, RAISED_BY * prior.novelty))  # a mosaic quotes however long it was trained
         return f"{name_generation(standing.run_dir)} novelty={raised:g}"
     if standing.is_own and case in NEED_GUARD:
         return name_another(standing, _choose_guard(case, standing))

@@ -146,14 +146,7 @@ def build_prior(config: TrainRunConfig, name: PriorName | None = None) -> Prior:
     Args:
         name: that of a prior that was stored, in place of the one that is configured.
     """
-    return PRIORS[name or choose_prior(config)](config.training.latent_dim)
-
-
-def choose_prior(config: TrainRunConfig) -> PriorName:
-    """The prior of a run: the one that is named, or the one that suits the model."""
-    if config.prior.name is not PriorName.auto:
-        return config.prior.name
-    return PriorName.mosaic if config.model.name is ModelName.spectral_vae else PriorName.density
+    return PRIORS[name or config.prior.choose(config.model.name)](config.training.latent_dim)
 
 
 def build_voice(config: TrainRunConfig, model: Autoencoder, features: LogMel, prior: Prior) -> Voice:

@@ -247,6 +247,12 @@ class PriorConfig:
     def __post_init__(self) -> None:
         check_settings(self, "prior")
 
+    def choose(self, model: ModelName) -> PriorName:
+        """The prior that is named, or the one that suits a model."""
+        if self.name is not PriorName.auto:
+            return self.name
+        return PriorName.mosaic if model is ModelName.spectral_vae else PriorName.density
+
 
 @dataclass
 class AugmentationConfig:
