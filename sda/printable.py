@@ -1,5 +1,7 @@
 """Text from anywhere, such as names of files, made fit to be shown."""
 
+from pathlib import Path
+
 
 def make_printable(text: str) -> str:
     r"""Text whose signs that cannot be printed, or would turn others around, are spelt out.
@@ -18,3 +20,12 @@ def make_lines_printable(text: str) -> str:
     'a\\x1b[2J\nb'
     """
     return "\n".join(make_printable(line) for line in text.split("\n"))
+
+
+def show_name(path: str, root: str) -> str:
+    r"""A path below the root, with signs that cannot be printed spelt out.
+
+    >>> show_name("/sounds/wet\n/é 😀.wav", "/sounds")
+    'wet\\n/é 😀.wav'
+    """
+    return make_printable(Path(path).relative_to(root).as_posix())

@@ -15,6 +15,8 @@ from filelock import FileLock
 from sda.audio.mel import Heard
 from sda.audio.span import take_whole
 
+pytest_plugins = ["tests.verbs"]
+
 RATE_HZ = 16000
 """Rate of the synthetic sounds: low, so that tests are quick."""
 
@@ -92,7 +94,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(folder / "mlflow.lock"):
         if not database.exists():
             database.parent.mkdir()
-            code = "import sys, pathlib, sda.callbacks.tracking as t; t.create_store(pathlib.Path(sys.argv[1]))"
+            code = "import sys, pathlib, sda.tracking.delivery as t; t.create_store(pathlib.Path(sys.argv[1]))"
             subprocess.run([sys.executable, "-c", code, str(database)], check=True, capture_output=True)
     return database
 

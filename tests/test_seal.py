@@ -8,7 +8,6 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from sda.callbacks.backlog import TrackingSettings, is_tracked, write_settings
 from sda.errors import SealError
 from sda.seal import (
     KEY,
@@ -23,6 +22,7 @@ from sda.seal import (
     read_sealed,
     write_sealed,
 )
+from sda.tracking.delivery_state import TrackingSettings, is_tracked, write_settings
 
 
 @pytest.fixture

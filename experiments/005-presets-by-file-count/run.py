@@ -16,9 +16,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from sda.app.comparison import Comparison, compare_runs, list_sweep_runs
-from sda.app.comparison_lines import describe_ranking, write_csv
 from sda.durable import write_text
+from sda.report.comparison_lines import describe_ranking, write_csv
+from sda.runs.comparison import Comparison, compare_runs, list_sweep_runs
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]

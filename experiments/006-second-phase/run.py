@@ -19,9 +19,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from experiments.equal_time.budget import Cost, fit
-from sda.app.arguments import quote_value
-from sda.callbacks.journal import JOURNAL, read_journal
+from sda.config.arguments import quote_value
 from sda.durable import write_json
+from sda.tracking.journal import JOURNAL, read_journal
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]

@@ -445,9 +445,9 @@ def train(run_name: str, *, seconds: float, device: str, is_stopped: Callable[[]
 
     from sda.app.builders import list_training_sounds
     from sda.app.loading import open_run
-    from sda.app.survey import build_cache
     from sda.data.corpus import Corpus
     from sda.data.split import split_from_facts
+    from sda.runs.prepare_data import build_cache
 
     run = open_run(run_name, device)
     facts, data = run.checkpoint.facts, run.config.data

@@ -14,18 +14,19 @@ from typing import Any
 from harmonic import count_harmonic_events
 from ways import SEED, choose_way
 
-from sda.app.assessment import choose_stretches, rebuild
+from sda.app.builders import build_trained_model
 from sda.app.loading import open_run
-from sda.app.runs import read_groups
-from sda.app.specimens import LONGEST_S, USUAL_S
-from sda.app.subject import Subject, collect_pieces, collect_whole
-from sda.app.survey import build_cache
 from sda.bootstrap import Estimate
 from sda.data.corpus import Corpus
 from sda.data.split import split_from_facts
 from sda.durable import write_json
+from sda.evaluation.assessment import choose_stretches, rebuild
 from sda.evaluation.sounds import Sound
+from sda.evaluation.specimens import LONGEST_S, USUAL_S
 from sda.evaluation.suite import Material, assess_memorisation, assess_resemblance, assess_whole, list_embeddings
+from sda.evaluation.trained_model import TrainedModel, collect_pieces, collect_whole
+from sda.runs.folder import read_groups
+from sda.runs.prepare_data import build_cache
 
 WAYS = ("density-noiseless", "density", "mosaic=0.1-noiseless", "mosaic=0", "mosaic=0.1", "mosaic=0.3", "played-back",
         "shuffled")  # fmt: skip
@@ -38,41 +39,41 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=24, help="whole sounds to draw")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    subject = open_subject(arguments.run)
-    floor = rebuild_training_sound(subject, arguments.n)
+    trained = open_subject(arguments.run)
+    floor = rebuild_training_sound(trained, arguments.n)
     rows: dict[str, Any] = {}
     if arguments.output and arguments.output.exists():
         rows = json.loads(arguments.output.read_text())
     for way in arguments.ways:
-        rows[way] = measure(subject, way, arguments.n, floor)
+        rows[way] = measure(trained, way, arguments.n, floor)
         print(json.dumps({way: rows[way]}, indent=1), flush=True)
         if arguments.output:
             write_json(arguments.output, rows)
 
 
-def open_subject(name: str) -> Subject:
+def open_subject(name: str) -> TrainedModel:
     """A trained run, to be judged."""
     run = open_run(name, "cpu")
     split, known = split_from_facts(run.checkpoint.facts["split"]), run.checkpoint.facts["files"]
     corpus = Corpus(build_cache(run.config), known, run.config.data.gain_db)
-    return Subject(run.voice, run.features, run.config, split, corpus, read_groups(run.run_dir))
+    return build_trained_model(run.config, run.voice, split, corpus, read_groups(run.run_dir))
 
 
-def rebuild_training_sound(subject: Subject, n: int) -> list[Sound]:
+def rebuild_training_sound(trained: TrainedModel, n: int) -> list[Sound]:
     """Training sound through the model, whole sounds where they are no longer than new ones may be."""
-    train, rate_hz = collect_pieces(subject.split.train, subject.corpus), subject.features.sample_rate_hz
+    train, rate_hz = collect_pieces(trained.split.train, trained.corpus), trained.features.sample_rate_hz
     stretches = choose_stretches(train, n, round(USUAL_S * rate_hz), round(LONGEST_S * rate_hz))
-    return [one._replace(waveform=rebuild(subject, one.waveform, place)) for place, one in enumerate(stretches)]
+    return [one._replace(waveform=rebuild(trained, one.waveform, place)) for place, one in enumerate(stretches)]
 
 
-def measure(subject: Subject, way: str, n: int, floor: Sequence[Sound]) -> dict[str, Any]:
+def measure(trained: TrainedModel, way: str, n: int, floor: Sequence[Sound]) -> dict[str, Any]:
     """Likeness, form, silence, replays and harmonic events of new sound."""
-    rate_hz = subject.features.sample_rate_hz
-    sides = {"train": subject.split.train, "held_out": subject.split.val}
-    train, held_out = (collect_pieces(pieces, subject.corpus) for pieces in sides.values())
-    whole = {side: collect_whole(pieces, subject.corpus) for side, pieces in sides.items()}
-    generated, _, n_silent = choose_way(way)(subject, whole["train"], n)
-    groups = [subject.group_of.get(piece.path, piece.path) for piece in subject.split.train]
+    rate_hz = trained.features.sample_rate_hz
+    sides = {"train": trained.split.train, "held_out": trained.split.val}
+    train, held_out = (collect_pieces(pieces, trained.corpus) for pieces in sides.values())
+    whole = {side: collect_whole(pieces, trained.corpus) for side, pieces in sides.items()}
+    generated, _, n_silent = choose_way(way)(trained, whole["train"], n)
+    groups = [trained.group_of.get(piece.path, piece.path) for piece in trained.split.train]
     material = Material(rate_hz, train, held_out, generated, groups, {}, floor, whole, are_whole=True)
     memorisation = assess_memorisation(material, SEED)
     form, silence = assess_whole(material, SEED)

@@ -13,9 +13,9 @@ from measure import open_subject
 from PIL import Image
 from ways import choose_way
 
-from sda.app.subject import collect_whole
 from sda.audio.mel import LogMel
 from sda.evaluation.sounds import Sound
+from sda.evaluation.trained_model import collect_whole
 
 N_SHOWN = 4
 """Sounds of each kind."""

@@ -9,10 +9,10 @@ import torch
 from learned import Learned
 
 from sda.app.builders import list_training_sounds
-from sda.app.specimens import Specimens, draw_specimens
-from sda.app.subject import Subject
 from sda.config.schema import AUTO_LENGTH
 from sda.evaluation.sounds import Sound
+from sda.evaluation.specimens import Specimens, draw_specimens
+from sda.evaluation.trained_model import Subject
 from sda.models.priors.density import Density
 from sda.models.priors.mosaic import Mosaic
 

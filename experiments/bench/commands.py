@@ -12,8 +12,8 @@ from statistics import median
 
 from experiments.bench.stamped import STAMPS
 from experiments.bench.trial import PROJECT, Trial
-from sda.app.arguments import quote_value
-from sda.callbacks.journal import JOURNAL, read_journal
+from sda.config.arguments import quote_value
+from sda.tracking.journal import JOURNAL, read_journal
 
 POLL_S = 0.02
 MOST_WAIT_S = 600.0

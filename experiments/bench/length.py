@@ -7,7 +7,7 @@ from pathlib import Path
 
 from experiments.bench.sounds import write_folder
 from experiments.bench.trial import PROJECT, Figure, Trial
-from sda.app.arguments import quote_value
+from sda.config.arguments import quote_value
 
 SHORT_S, LONG_S = 60.0, 600.0
 MODES = (

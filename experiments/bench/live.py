@@ -13,15 +13,15 @@ from rich.console import Console
 
 from experiments.bench.timing import synchronize
 from experiments.bench.trial import Trial
-from sda.app.arguments import quote_value
 from sda.app.command_line import CONFIG_DIR
-from sda.app.plan import Plan, plan_run
 from sda.app.session import Session, build_session
 from sda.app.train import Emitter, flatten
-from sda.callbacks.backlog import TrackingSettings, is_delivered
 from sda.callbacks.console import ConsoleCallback
-from sda.callbacks.journal import Journal
-from sda.callbacks.tracking import DELIVERY_INTERVAL_S, MlflowTracking
+from sda.config.arguments import quote_value
+from sda.runs.plan import Plan, plan_run
+from sda.tracking.delivery import DELIVERY_INTERVAL_S, MlflowTracking
+from sda.tracking.delivery_state import TrackingSettings, is_delivered
+from sda.tracking.journal import Journal
 from sda.training.loop import Request
 from sda.training.metrics import Event, RunEnded, StepMetrics
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from experiments.bench.trial import PROJECT, TINY, Figure, Trial
-from sda.app.arguments import quote_value
+from sda.config.arguments import quote_value
 
 N_JOBS = 20
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1")

@@ -9,10 +9,10 @@ from typing import Any
 from experiments.equal_time.budget import Trained, train_for
 from experiments.equal_time.plan import read_plan
 from experiments.equal_time.table import EMBEDDING, draw_table
-from sda.app.evaluation_values import VALUES
-from sda.app.outputs import find_evaluation
-from sda.app.runs import read_summary
 from sda.durable import write_json, write_text
+from sda.report.evaluation_values import VALUES
+from sda.runs.folder import read_summary
+from sda.runs.outputs import find_evaluation
 
 RESULTS, TABLE = "results.json", "table.md"
 

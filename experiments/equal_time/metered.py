@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sda.app.arguments import quote_value
-from sda.callbacks.journal import JOURNAL, read_lines
+from sda.config.arguments import quote_value
+from sda.tracking.journal import JOURNAL, read_lines
 
 PROJECT = Path(__file__).parents[2]
 POLL_S = 0.2

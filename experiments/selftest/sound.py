@@ -13,9 +13,10 @@ from sda.evaluation.baselines import draw_noise, make_silence, play_back, shuffl
 from sda.evaluation.findings import Evidence
 from sda.evaluation.reconstruction import log_mel_l1_db
 from sda.evaluation.search import PatchFeatures, find_nearest
-from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread
+from sda.evaluation.sounds import Sound, Window, cut, list_windows
 from sda.evaluation.suite import Material, assess_memorisation, assess_resemblance, assess_whole, list_embeddings
 from sda.evaluation.verdict import find_case
+from sda.subsample import subsample_evenly
 
 LENGTH_S = 2.0
 N_SOUNDS = 24
@@ -55,12 +56,12 @@ def judge_baselines(parts: Parts, tell: Callable[[str], None] = lambda _: None) 
     """Every baseline through the whole evaluation."""
     rate_hz = parts.sample_rate_hz
     clip_samples, n_samples = rate_hz, round(LENGTH_S * rate_hz)
-    windows = spread(list_windows(parts.held_out, clip_samples, clip_samples), N_CLIPS)
+    windows = subsample_evenly(list_windows(parts.held_out, clip_samples, clip_samples), N_CLIPS)
     originals = cut(parts.held_out, windows, clip_samples)
     nearest = _find_nearest_places(originals, parts.train, rate_hz)
     features = LogMel(rate_hz, n_fft=2048 if rate_hz > 24000 else 1024, hop_length=rate_hz // 94, n_mels=64)
     mean_mel = _sound_mean_mel(parts.train, features, n_samples)
-    train_windows = spread(list_windows(parts.train, n_samples, n_samples // 2), N_SOUNDS)
+    train_windows = subsample_evenly(list_windows(parts.train, n_samples, n_samples // 2), N_SOUNDS)
     candidates: dict[str, tuple[Sequence[Sound], Tensor]] = {}
     fresh = [Sound(one.name, one.waveform[: 4 * n_samples]) for one in parts.fresh]
     replayed = play_back(parts.train, [(one.sound, one.start) for one in train_windows], n_samples)

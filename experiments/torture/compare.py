@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from sda.callbacks.backlog import read_state
-from sda.callbacks.journal import JOURNAL, decode_line, read_journal
+from sda.tracking.delivery_state import read_state
+from sda.tracking.journal import JOURNAL, decode_line, read_journal
 from sda.training.checkpoint import BEST, Checkpoint, open_checkpoint
 
 TIMES = frozenset({"time", "step_time_s", "elapsed_seconds", "eta_seconds"})

@@ -18,9 +18,9 @@ from experiments.bench.sounds import write_folder
 from experiments.bench.timing import quantile
 from experiments.bench.trial import PROJECT, TINY
 from experiments.torture.servers import MlflowServer
-from sda.app.arguments import quote_value
-from sda.callbacks.backlog import is_delivered, read_state
-from sda.callbacks.journal import JOURNAL, read_journal
+from sda.config.arguments import quote_value
+from sda.tracking.delivery_state import is_delivered, read_state
+from sda.tracking.journal import JOURNAL, read_journal
 
 N_STEPS_SKIPPED = 100
 """Steps at the start while mlflow is imported, in both runs."""

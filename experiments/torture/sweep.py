@@ -27,11 +27,11 @@ from experiments.bench.sounds import write_folder
 from experiments.bench.trial import PROJECT
 from experiments.torture.compare import find_delivery_faults, find_differences
 from experiments.torture.trial import N_EPOCHS, SETTINGS
-from sda.app.arguments import quote_value
-from sda.app.runs import CHECKPOINTS, IDENTITY, SUMMARY
-from sda.app.sweep import read_job_ends, read_session
-from sda.callbacks.journal import JOURNAL, read_journal
-from sda.callbacks.tracking import create_store
+from sda.config.arguments import quote_value
+from sda.runs.folder import CHECKPOINTS, IDENTITY, SUMMARY
+from sda.runs.sweep_folder import read_job_ends, read_session
+from sda.tracking.delivery import create_store
+from sda.tracking.journal import JOURNAL, read_journal
 from sda.training.checkpoint import list_checkpoints
 
 N_FILES = 6

@@ -14,9 +14,9 @@ from experiments.bench.trial import TINY
 from experiments.torture.compare import find_delivery_faults, find_differences, find_faults
 from experiments.torture.disk import SmallDisk, can_mount
 from experiments.torture.victim import COUNT, COUNTS, PLACES, TEARABLE, TRACKED_ONLY, start_sync, start_training
-from sda.app.arguments import quote_value
 from sda.app.train import EXIT_UNSAVED
-from sda.callbacks.journal import JOURNAL
+from sda.config.arguments import quote_value
+from sda.tracking.journal import JOURNAL
 from sda.training.checkpoint import MANIFEST, STATE, TENSORS, has_checkpoints, list_checkpoints
 
 N_EPOCHS = 4

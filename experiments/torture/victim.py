@@ -21,7 +21,7 @@ PLACES = {
     "rename": ("os", "rename"),
     "replace": ("os", "replace"),
     "remove": ("shutil", "rmtree"),
-    "journal": ("sda.callbacks.journal", "Journal.__call__"),
+    "journal": ("sda.tracking.journal", "Journal.__call__"),
     "batch": ("mlflow", "MlflowClient.log_batch"),
     "create": ("mlflow", "MlflowClient.create_run"),
 }

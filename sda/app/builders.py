@@ -1,24 +1,21 @@
 """Builders: from configuration sections to objects. A table maps each name to its class."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from sda.app.plan import Plan
-from sda.app.survey import build_cache
 from sda.audio.augmentation import Augmentation
 from sda.audio.masking import SpectrogramMask
-from sda.audio.mel import Heard, LogMel
+from sda.audio.mel import LogMel
 from sda.audio.span import find_sound
 from sda.config.schema import ModelName, ModelSize, PriorName, TrainRunConfig
 from sda.data.corpus import Corpus
 from sda.data.split import Split
-from sda.evaluation.sounds import spread
+from sda.evaluation.trained_model import TrainedModel
 from sda.generation.mel_voice import MelVoice
 from sda.generation.spectral_voice import SpectralVoice
 from sda.generation.voice import TrainingSound, Voice
@@ -31,8 +28,10 @@ from sda.models.priors.density import Density
 from sda.models.priors.mosaic import Mosaic
 from sda.models.priors.prior import Manner, Prior
 from sda.models.spectral_vae import SpectralVAE
+from sda.runs.plan import Plan
+from sda.runs.prepare_data import build_cache
 from sda.training.checkpoint import Checkpoint
-from sda.training.dataset import AudioTrainingDataset, create_data_loaders
+from sda.training.dataset import create_data_loaders
 from sda.training.device import place
 from sda.training.loader import TrainLoader
 from sda.training.state import list_tensors
@@ -43,21 +42,6 @@ SIZES = {
     ModelSize.base: {"channels": 336, "n_encoder_blocks": 3, "n_latent_blocks": 2, "n_decoder_blocks": 8},
 }
 """What `model.size` stands for: about 1, 3 and 13 million parameters."""
-
-JUDGED_BATCH = 32
-"""Chunks that are judged or encoded at a time."""
-
-MOST_PROBE_CHUNKS = 256
-"""Training chunks judged every epoch beside the held-out ones."""
-
-MOST_JUDGED_CHUNKS = 1024
-"""Held-out chunks judged every epoch, spread over all of them: seventeen minutes of sound, 250 MB."""
-
-MOST_TRAINING_CHUNKS = 4096
-"""Training chunks that statistics are fitted to, spread over all of them."""
-
-N_VARIED = 2
-"""Variations of each that principal components are fitted to besides."""
 
 
 def build_features(config: TrainRunConfig, device: torch.device) -> LogMel:
@@ -88,7 +72,7 @@ def check_fit(config: TrainRunConfig, features: LogMel, checkpoint: Checkpoint) 
 def _construct_mel_vae(config: TrainRunConfig, features: LogMel) -> MelVAE:
     return MelVAE(
         n_mels=config.audio.n_mels,
-        n_frames=features.n_frames(count_chunk_samples(config)),
+        n_frames=features.n_frames(config.chunk_samples),
         latent_dim=config.training.latent_dim,
         dropout=config.regularization.dropout,
     )
@@ -244,65 +228,14 @@ def build_loaders(plan: Plan, device: torch.device) -> tuple[TrainLoader, DataLo
     )
 
 
-@dataclass(frozen=True)
-class FixedChunks:
-    """Chunks on the fixed grid that a run returns to, with their log-mel spectrograms, in batches on the device."""
+def build_trained_model(
+    config: TrainRunConfig, voice: Voice, split: Split, corpus: Corpus, group_of: Mapping[str, str]
+) -> TrainedModel:
+    """What is evaluated.
 
-    training: list[Heard]
-    """Training chunks that are not mostly padding or silence, up to `MOST_TRAINING_CHUNKS`, without their waveforms."""
-    probe: list[Heard]
-    """Those of them that are judged every epoch, spread evenly."""
-    held_out: list[Heard]
-    """The held-out chunks that are not mostly padding or silence, up to `MOST_JUDGED_CHUNKS`."""
-    probe_blocks: list[int]
-    """The file of every chunk in `probe`, by number."""
-    held_out_blocks: list[int]
-    """The file of every chunk in `held_out`, by number."""
-
-
-@torch.no_grad()
-def compute_fixed_chunks(
-    train: AudioTrainingDataset, val: AudioTrainingDataset, features: LogMel, device: torch.device
-) -> FixedChunks:
-    """Compute the spectrograms of what does not change, once."""
-
-    def hear(dataset: AudioTrainingDataset, indices: Sequence[int]) -> Iterator[Heard]:
-        for first in range(0, len(indices), JUDGED_BATCH):
-            chunks = dataset.grid_chunks(indices[first : first + JUDGED_BATCH])
-            yield features.hear(*(values.to(device) for values in chunks))
-
-    probe = spread(train.judged, min(len(val.judged), MOST_PROBE_CHUNKS))
-    held_out = spread(val.judged, MOST_JUDGED_CHUNKS)
-    return FixedChunks(
-        training=[heard.forget_waveform() for heard in hear(train, spread(train.judged, MOST_TRAINING_CHUNKS))],
-        probe=list(hear(train, probe)),
-        held_out=list(hear(val, held_out)),
-        probe_blocks=number_files(train, probe),
-        held_out_blocks=number_files(val, held_out),
-    )
-
-
-@torch.no_grad()
-def hear_varied(train: AudioTrainingDataset, features: LogMel, device: torch.device) -> Iterator[Heard]:
-    """Training chunks as augmentation varies them, as often as `N_VARIED` says, without their waveforms.
-
-    They are those of no epoch that is trained on, and computed only where they are asked for.
+    Args:
+        group_of: the recording that each file belongs to, by path.
     """
-    n_visits = min(N_VARIED, train.extra_visits)
-    chunks = spread(train.judged, MOST_TRAINING_CHUNKS // N_VARIED)
-    items = [train.n_chunks * visit + chunk for visit in range(1, 1 + n_visits) for chunk in chunks]
-    for first in range(0, len(items), JUDGED_BATCH):
-        batch = train.read(items[first : first + JUDGED_BATCH]).to(device)
-        yield features.hear(*train.finish(batch)).forget_waveform()
-
-
-def number_files(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[int]:
-    """The file that each of the grid chunks lies in, by its number among the files of the dataset."""
-    paths = dict.fromkeys(chunk.path for chunk in dataset.chunks)
-    numbers = {path: number for number, path in enumerate(paths)}
-    return [numbers[dataset.chunks[index].path] for index in indices]
-
-
-def count_chunk_samples(config: TrainRunConfig) -> int:
-    """Samples of a chunk."""
-    return round(config.training.chunk_duration_s * config.audio.sample_rate_hz)
+    return TrainedModel(
+        voice, voice.features, build_augmentation(config), config.chunk_samples, split, corpus, group_of
+    )

@@ -18,21 +18,21 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from sda.app.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
-from sda.app.claim import Claim, remove_unused
 from sda.app.composition import guard_composition
 from sda.app.explanation import explain_choice, explain_composition, find_cause
-from sda.app.objective import check_objective
-from sda.app.plan import Plan, keep_out_of, list_keys, plan_resume, plan_run
-from sda.app.runs import find_run
-from sda.app.survey import scan_once
-from sda.app.sweep import find_sweep_to_resume
 from sda.app.sweep_end import Sweep
 from sda.app.sweep_job import Job, run_job, share_threads
+from sda.config.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices, register_configs
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
+from sda.runs.claim import Claim, remove_unused
+from sda.runs.folder import find_run
+from sda.runs.objective import check_objective
+from sda.runs.plan import Plan, keep_out_of, list_keys, plan_resume, plan_run
+from sda.runs.prepare_data import scan_once
+from sda.runs.sweep_folder import find_sweep_to_resume
 from sda.seal import is_own
 
 register_resolvers(scan_once)

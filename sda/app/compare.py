@@ -2,36 +2,23 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from sda.app.comparison import Comparison, compare_runs, list_sweep_runs
-from sda.app.comparison_figures import draw_pictures
-from sda.app.comparison_lines import format_comparison, write_csv
-from sda.app.comparison_page import draw_page
-from sda.app.outputs import absolute, check_folder, claim_given, claim_next, refuse_among_sounds
-from sda.app.report import print_lines
-from sda.app.runs import find_run, read_config
-from sda.app.sweep import find_sweep
 from sda.callbacks.console import format_duration
 from sda.config.schema import CompareConfig
-from sda.durable import write_text
+from sda.report.comparison_lines import format_comparison
+from sda.report.comparison_report import PAGE, write_comparison
+from sda.report.run_summary import print_lines
+from sda.runs.comparison import Comparison, compare_runs, list_sweep_runs
+from sda.runs.folder import find_run, read_config
+from sda.runs.outputs import absolute, check_folder, claim_given, claim_next, refuse_among_sounds
+from sda.runs.sweep_folder import find_sweep
 from sda.seal import SWEEP, is_own
 
 COMPARISONS_ROOT = "comparisons"
-PAGE = "comparison.html"
-TABLE = "comparison.csv"
-
-
-@dataclass(frozen=True)
-class Written:
-    """Files that a comparison left."""
-
-    page: Path
-    table: Path
-    pictures: list[Path]
 
 
 def compare_given(names: Sequence[str], config: CompareConfig, console: Console) -> None:
@@ -78,14 +65,3 @@ def compare_sweep(sweep_dir: Path, objective: str) -> Comparison:
     total = sum(run.elapsed_s for run in comparison.runs)
     amount = f"{len(run_dirs)} runs, {format_duration(total)} of training"
     return replace(comparison, title=f"sweep over {comparison.axes_words}: {amount}, in {sweep_dir}")
-
-
-def write_comparison(folder: Path, comparison: Comparison) -> Written:
-    """Write the page, the table and the pictures into a folder."""
-    pictures = draw_pictures(comparison)
-    write_text(folder / PAGE, draw_page(comparison, pictures))
-    write_text(folder / TABLE, write_csv(comparison))
-    paths = [folder / f"{picture.name}.png" for picture in pictures]
-    for path, picture in zip(paths, pictures, strict=True):
-        path.write_bytes(picture.png)  # drawn again whenever it is asked for
-    return Written(folder / PAGE, folder / TABLE, paths)

@@ -10,14 +10,28 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sda.app.advice import Standing
-from sda.app.assessment import Effort, Stage, assess_folders, assess_model
-from sda.app.evaluation_lines import format_values
-from sda.app.evaluation_page import Report
-from sda.app.evaluation_report import write_assessment, write_evaluation
-from sda.app.evaluation_values import PAGE, SCHEMA, VALUES, describe_evaluation, describe_subject
+from sda.app.builders import build_trained_model
 from sda.app.loading import TrainedRun, open_run
-from sda.app.outputs import (
+from sda.config.schema import EvaluateConfig
+from sda.data.cache import SoundCache
+from sda.data.corpus import Corpus
+from sda.data.groups import AUTO, group_files
+from sda.data.scan import Scan, scan_file
+from sda.data.split import split_from_facts, split_scan
+from sda.errors import DamagedError, DataError
+from sda.evaluation.assessment import Effort, Stage, assess_folders, assess_model
+from sda.evaluation.sounds import Sound, trim
+from sda.evaluation.suite import Material
+from sda.evaluation.trained_model import collect_pieces, collect_whole
+from sda.report.advice import Standing
+from sda.report.evaluation_lines import format_values
+from sda.report.evaluation_page import Report
+from sda.report.evaluation_report import write_assessment, write_evaluation
+from sda.report.evaluation_values import PAGE, SCHEMA, VALUES, describe_evaluation, describe_subject
+from sda.report.run_summary import print_lines
+from sda.runs.folder import read_groups, read_overrides, read_summary
+from sda.runs.late_events import record
+from sda.runs.outputs import (
     EVALUATION,
     EVALUATIONS,
     absolute,
@@ -28,20 +42,7 @@ from sda.app.outputs import (
     list_sound_folders,
     refuse_among_sounds,
 )
-from sda.app.recording import record
-from sda.app.report import print_lines
-from sda.app.runs import read_groups, read_overrides, read_summary
-from sda.app.subject import Subject, collect_pieces, collect_whole
-from sda.app.survey import build_cache, scan_given
-from sda.config.schema import EvaluateConfig
-from sda.data.cache import SoundCache
-from sda.data.corpus import Corpus
-from sda.data.groups import AUTO, group_files
-from sda.data.scan import Scan, scan_file
-from sda.data.split import split_from_facts, split_scan
-from sda.errors import DamagedError, DataError
-from sda.evaluation.sounds import Sound, trim
-from sda.evaluation.suite import Material
+from sda.runs.prepare_data import build_cache, scan_given
 from sda.stored import pass_over
 
 FOLDERS = ("reference", "generated", "held_out")
@@ -92,9 +93,9 @@ def evaluate_run(
     cache = build_cache(run.config)
     _refuse_changed([*split.train_paths, *split.val_paths], known, cache)
     corpus, groups = Corpus(cache, known, run.config.data.gain_db), read_groups(run.run_dir)
-    subject = Subject(run.voice, run.features, run.config, split, corpus, groups)
+    trained = build_trained_model(run.config, run.voice, split, corpus, groups)
     effort = Effort(config.max_clips, config.n_generated, config.generated_s)
-    assessment = assess_model(subject, effort, config.seed, stage)
+    assessment = assess_model(trained, effort, config.seed, stage)
     epoch = run.checkpoint.progress["epoch"]
     facts = describe_subject(run.run_dir, "full", epoch, config.checkpoint.value, split.weakness)
     stage("writing the page", 0.96)

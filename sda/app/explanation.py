@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from omegaconf.errors import OmegaConfBaseException
 
 from sda.config.schema import TrainRunConfig
+from sda.config_field import describe_settings
 from sda.errors import SdaError
-from sda.setting import describe_settings
 
 _HYDRAS_OWN_MATTERS = (
     "object_type=",

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 
-from sda.app.advice import Standing
-from sda.app.assessment import Effort, assess_model
-from sda.app.evaluation_report import write_assessment
-from sda.app.evaluation_values import PAGE, describe_evaluation, describe_subject
-from sda.app.outputs import EVALUATION, claim_next
+from sda.app.builders import build_trained_model
 from sda.app.restoring import load_model, load_prior
-from sda.app.runs import read_overrides
 from sda.app.session import Session
-from sda.app.subject import Reconstruction, Subject, reconstruct
-from sda.app.survey import build_cache
 from sda.config.schema import EvaluateConfig, Suite
 from sda.data.corpus import Corpus
 from sda.errors import CheckpointError
+from sda.evaluation.assessment import Effort, assess_model
+from sda.evaluation.trained_model import Reconstruction, reconstruct
+from sda.report.advice import Standing
+from sda.report.evaluation_report import write_assessment
+from sda.report.evaluation_values import PAGE, describe_evaluation, describe_subject
+from sda.runs.folder import read_overrides
+from sda.runs.outputs import EVALUATION, claim_next
+from sda.runs.prepare_data import build_cache
 from sda.training.checkpoint import open_best
 from sda.training.metrics import Event, ReconstructionScored, Warned
 
@@ -42,9 +43,9 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
     # Mapped from the cache: the session's own waveforms may lie on a GPU.
     known = {file.path: file.sha256 for file in plan.scan.usable}
     corpus = Corpus(build_cache(plan.config), known, plan.config.data.gain_db)
-    subject = Subject(session.voice, session.features, plan.config, plan.split, corpus, plan.groups.key_of)
+    trained = build_trained_model(plan.config, session.voice, plan.split, corpus, plan.groups.key_of)
     if config.at_end is Suite.none:
-        return [*_describe_reconstruction(reconstruct(subject, config.max_clips, sides=("held_out",))[0], epoch)]
+        return [*_describe_reconstruction(reconstruct(trained, config.max_clips, sides=("held_out",))[0], epoch)]
 
     def stage(words: str, share: float) -> None:
         if is_stop_asked():
@@ -55,7 +56,7 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
     n_generated = full.n_generated if is_full else SMALL_N_GENERATED
     effort = Effort(config.max_clips, n_generated, full.generated_s, with_map=is_full)
     try:
-        assessment = assess_model(subject, effort, plan.config.seed, stage)
+        assessment = assess_model(trained, effort, plan.config.seed, stage)
     except _Stopped:
         return [_warn(f"the evaluation was stopped; make it up for: python evaluate.py run={plan.run_dir}", epoch)]
     assert assessment.reconstruction is not None

@@ -8,10 +8,17 @@ from rich.console import Console
 from rich.progress import track
 
 from sda.app.builders import choose_manner
-from sda.app.generated import Call
 from sda.app.loading import TrainedRun, open_run
 from sda.app.making import NEED_TWO, NEEDS_NONE, ONE_A_SOURCE, Order, make
-from sda.app.outputs import (
+from sda.config.schema import AUTO_LENGTH, GenerateConfig, GenerateMode, TrainRunConfig
+from sda.data.corpus import to_amplitude
+from sda.data.scan import GENERATED_RECORD
+from sda.data.split import split_from_facts
+from sda.errors import ConfigError, DataError
+from sda.report.run_summary import print_lines
+from sda.runs.generated_folder import Call
+from sda.runs.late_events import record
+from sda.runs.outputs import (
     absolute,
     check_folder,
     claim_given,
@@ -20,15 +27,8 @@ from sda.app.outputs import (
     list_sound_folders,
     refuse_among_sounds,
 )
-from sda.app.recording import record
-from sda.app.report import print_lines
-from sda.app.survey import build_cache, scan_given
-from sda.app.versions import list_versions
-from sda.config.schema import AUTO_LENGTH, GenerateConfig, GenerateMode, TrainRunConfig
-from sda.data.corpus import to_amplitude
-from sda.data.scan import GENERATED_RECORD
-from sda.data.split import split_from_facts
-from sda.errors import ConfigError, DataError
+from sda.runs.prepare_data import build_cache, scan_given
+from sda.runs.versions import list_versions
 from sda.training.checkpoint import TENSORS, hash_file
 from sda.training.metrics import Generated
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import torch
 
 from sda.app.builders import build_features, build_model, build_voice, check_fit
-from sda.app.plan import to_schema
 from sda.app.restoring import load_model, load_prior
-from sda.app.runs import CHECKPOINTS, find_run
 from sda.audio.mel import LogMel
 from sda.config.plain import compose_plain
 from sda.config.schema import DataConfig, TrainRunConfig, WhichCheckpoint
 from sda.generation.voice import Voice
+from sda.runs.folder import CHECKPOINTS, find_run
+from sda.runs.plan import to_schema
 from sda.seal import is_own
 from sda.training.checkpoint import Checkpoint, open_best, open_newest
 from sda.training.device import choose_device

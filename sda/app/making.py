@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sda.app.generated import Made
 from sda.audio.io import read_mono
 from sda.config.schema import AUTO_LENGTH, GenerateConfig, GenerateMode
 from sda.errors import ConfigError, DataError
@@ -28,6 +27,7 @@ from sda.generation.voice import (
     reconstruct_stretches,
     take_seed,
 )
+from sda.runs.generated_folder import Made
 
 LONGEST_GIVEN_S = 30.0
 """Of a sound that is continued, what is taken: its end."""

@@ -6,7 +6,7 @@ from statistics import median
 
 import torch
 
-from sda.app.builders import build_features, build_model, build_objective, count_chunk_samples
+from sda.app.builders import build_features, build_model, build_objective
 from sda.config.schema import TrainRunConfig
 from sda.training.device import fork_generators
 from sda.training.optimizer import build_optimizer
@@ -39,7 +39,7 @@ def _build_step(config: TrainRunConfig, device: torch.device, autocast: torch.dt
     model = build_model(config, features, device)
     objective = build_objective(config, model)
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
-    waveforms = 0.1 * torch.randn(config.training.batch_size, 1, count_chunk_samples(config), device=device)
+    waveforms = 0.1 * torch.randn(config.training.batch_size, 1, config.chunk_samples, device=device)
 
     def step() -> object:
         figures = take_step(

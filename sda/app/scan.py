@@ -7,22 +7,22 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from sda.app.listing import list_copies, list_files, list_left_out, list_near
-from sda.app.outlook import describe_time, foresee
-from sda.app.outputs import absolute, name_free, refuse_among_sounds
-from sda.app.plan import Plan, foresee_run, to_schema
-from sda.app.report import print_lines
-from sda.app.runs import RUNS_ROOT
-from sda.app.scan_page import draw_page
-from sda.app.scan_report import FolderReport
-from sda.app.scan_table import print_files, print_outlook
-from sda.app.survey import build_cache, find_notices, scan_once
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups, group_files
 from sda.data.scan import Scan
 from sda.durable import write_text
 from sda.errors import ConfigError, SdaError
+from sda.report.file_table import list_copies, list_files, list_left_out, list_near
+from sda.report.run_summary import print_lines
+from sda.report.scan_page import draw_page
+from sda.report.scan_report import FolderReport
+from sda.report.scan_table import print_files, print_outlook
+from sda.report.training_estimate import describe_time, foresee
+from sda.runs.folder import RUNS_ROOT
+from sda.runs.outputs import absolute, name_free, refuse_among_sounds
+from sda.runs.plan import Plan, foresee_run, to_schema
+from sda.runs.prepare_data import build_cache, find_notices, scan_once
 
 SCANS = "scans"
 """Folder below which pages lie unless `output` says otherwise."""

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from sda.app.builders import (
-    FixedChunks,
     build_features,
     build_loaders,
     build_mask,
@@ -19,16 +18,11 @@ from sda.app.builders import (
     build_prior,
     build_voice,
     check_fit,
-    compute_fixed_chunks,
-    hear_varied,
     list_training_sounds,
 )
-from sda.app.plan import Plan
 from sda.app.precision import AUTOCAST, settle_precision
 from sda.app.restoring import load_state, restore
-from sda.app.runs import CHECKPOINTS, PREVIEWS
 from sda.app.second_phase import build_adversary, settle_adversarial
-from sda.app.versions import describe_changes, list_versions
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.data.corpus import to_amplitude
@@ -37,21 +31,25 @@ from sda.generation.previews import PreviewRenderer
 from sda.generation.voice import TrainingSound, Voice
 from sda.losses.objective import Objective
 from sda.models.spectral_vae import SpectralVAE
+from sda.runs.folder import CHECKPOINTS, PREVIEWS
+from sda.runs.plan import Plan
+from sda.runs.versions import describe_changes, list_versions
 from sda.training.checkpoint import BEST, PRIOR, open_checkpoint, open_to_go_back_to
-from sda.training.config import Precision
-from sda.training.dataset import AudioTrainingDataset
-from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
-from sda.training.loader import TrainLoader
-from sda.training.loop import Request, train
-from sda.training.metrics import MetricsCallback, RolledBack, RunStarted
-from sda.training.optimizer import build_optimizer
-from sda.training.saving import (
+from sda.training.checkpoint_writer import (
     CheckpointWriter,
     abandon_best,
     draft_checkpoint,
     draft_copy,
     remove_leftovers,
 )
+from sda.training.config import Precision
+from sda.training.dataset import AudioTrainingDataset
+from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
+from sda.training.fixed_chunks import FixedChunks, compute_fixed_chunks, hear_varied
+from sda.training.loader import TrainLoader
+from sda.training.loop import Request, train
+from sda.training.metrics import MetricsCallback, RolledBack, RunStarted
+from sda.training.optimizer import build_optimizer
 from sda.training.state import TrainState
 
 

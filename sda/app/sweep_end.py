@@ -8,8 +8,9 @@ from pathlib import Path
 from filelock import FileLock
 from rich.console import Console
 
-from sda.app.report import describe_link, print_lines
-from sda.app.sweep import (
+from sda.errors import DamagedError
+from sda.report.run_summary import describe_link, print_lines
+from sda.runs.sweep_folder import (
     BEGUN,
     JobEnd,
     begin_session,
@@ -19,11 +20,10 @@ from sda.app.sweep import (
     read_command,
     read_job_ends,
 )
-from sda.callbacks.backlog import SETTINGS, read_settings, read_state
-from sda.callbacks.deadline import DEADLINE_S, answer_in_time
-from sda.callbacks.sweep import read_parent
-from sda.errors import DamagedError
 from sda.stored import pass_over
+from sda.tracking.deadline import DEADLINE_S, answer_in_time
+from sda.tracking.delivery_state import SETTINGS, read_settings, read_state
+from sda.tracking.sweep_parent import read_parent
 
 OUTCOMES = {
     "found": "had finished before",
@@ -65,8 +65,9 @@ class Sweep:
         return sum(end.outcome in ("failed", BEGUN) for end in ends)
 
     def _compare(self, console: Console) -> None:
-        from sda.app.compare import compare_sweep, write_comparison
-        from sda.app.comparison_lines import format_comparison
+        from sda.app.compare import compare_sweep
+        from sda.report.comparison_lines import format_comparison
+        from sda.report.comparison_report import write_comparison
 
         comparison = compare_sweep(self.folder, self.objective)
         print_lines(console, ["", *format_comparison(comparison)])
@@ -75,8 +76,8 @@ class Sweep:
         tracked = self._find_tracked()
         if tracked is None or not read_parent(self.folder):
             return
-        from sda.app.sweep_news import describe_sweep, link_to_sweep
-        from sda.callbacks.tracking import try_to_tell_sweep
+        from sda.report.sweep_news import describe_sweep, link_to_sweep
+        from sda.tracking.delivery import try_to_tell_sweep
 
         settings = read_settings(tracked)
         news, late = describe_sweep(comparison, written), f"still telling it after {DEADLINE_S:g} s"

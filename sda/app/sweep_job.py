@@ -10,11 +10,14 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from sda.app.objective import read_objective
-from sda.app.plan import Plan, plan_resume
-from sda.app.report import print_lines
-from sda.app.runs import CONSOLE, LOCK, read_summary
-from sda.app.sweep import (
+from sda.config.machine import THREADS, claim_gpu, count_gpus, measure_machine, share_cores
+from sda.errors import OrphanedError, SdaError
+from sda.report.run_summary import print_lines
+from sda.runs.folder import CONSOLE, LOCK, read_summary
+from sda.runs.objective import read_objective
+from sda.runs.plan import Plan, plan_resume
+from sda.runs.sweep_claim import IsOrphaned, at_work, claim_job, hold_when_free, watch_sweep
+from sda.runs.sweep_folder import (
     BEGUN,
     JobEnd,
     find_free_place,
@@ -27,9 +30,6 @@ from sda.app.sweep import (
     read_pid,
     read_session,
 )
-from sda.app.sweep_claim import IsOrphaned, at_work, claim_job, hold_when_free, watch_sweep
-from sda.config.machine import THREADS, claim_gpu, count_gpus, measure_machine, share_cores
-from sda.errors import OrphanedError, SdaError
 
 BESIDE_EACH_OTHER = frozenset({"joblib", "ray", "submitit_local", "submitit_slurm"})
 """Launchers whose jobs run at the same time."""

@@ -3,15 +3,15 @@
 import sys
 from pathlib import Path
 
-from sda.app.runs import find_runs, hold_if_free, read_summary, update_summary
-from sda.callbacks.backlog import is_delivered, is_tracked, link_to_run, read_state
-from sda.callbacks.journal import JOURNAL, Journal
-from sda.callbacks.tracking import deliver_in_time
 from sda.errors import DamagedError
 from sda.plain_files import find_strange
 from sda.printable import make_lines_printable
+from sda.runs.folder import find_runs, hold_if_free, read_summary, update_summary
 from sda.seal import is_own
 from sda.stored import pass_over
+from sda.tracking.delivery import deliver_in_time
+from sda.tracking.delivery_state import is_delivered, is_tracked, link_to_run, read_state
+from sda.tracking.journal import JOURNAL, Journal
 from sda.training.metrics import RunEnded
 
 

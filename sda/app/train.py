@@ -9,12 +9,22 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sda.app.begun import write_begun_facts
 from sda.app.final_evaluation import describe_standing, evaluate_at_end
 from sda.app.interrupt import Requests
-from sda.app.plan import Plan
-from sda.app.report import Outcome, describe_verdict, find_best, print_lines, print_outcome, print_plan
-from sda.app.runs import (
+from sda.app.session import Session, build_session
+from sda.app.sync import close_stale_runs
+from sda.app.threads import choose_threads
+from sda.callbacks.checkpoint import CheckpointCallback
+from sda.callbacks.console import ConsoleCallback
+from sda.callbacks.preview import PreviewCallback
+from sda.config.plain import format_plain
+from sda.config.schema import TrackingBackend
+from sda.durable import write_json, write_text
+from sda.errors import DivergedError
+from sda.report.run_summary import Outcome, describe_verdict, find_best, print_lines, print_outcome, print_plan
+from sda.report.verdict_lines import say_verdict
+from sda.runs.continuation import write_begun_facts
+from sda.runs.folder import (
     CONFIG_FILE,
     HISTORY,
     IDENTITY,
@@ -25,24 +35,14 @@ from sda.app.runs import (
     lock_run,
     update_summary,
 )
-from sda.app.session import Session, build_session
-from sda.app.survey import build_cache, describe_data
-from sda.app.sweep import identify, list_swept, name_setting, name_sweep, read_command
-from sda.app.sync import close_stale_runs
-from sda.app.threads import choose_threads
-from sda.app.verdict_lines import say_verdict
-from sda.callbacks.backlog import TrackingSettings, forget, link_to_run, read_state, rewind
-from sda.callbacks.checkpoint import CheckpointCallback
-from sda.callbacks.console import ConsoleCallback
-from sda.callbacks.folds import summarise_folds
-from sda.callbacks.journal import Journal
-from sda.callbacks.preview import PreviewCallback
-from sda.callbacks.tracking import MlflowTracking
-from sda.config.plain import format_plain
-from sda.config.schema import TrackingBackend
-from sda.durable import write_json, write_text
-from sda.errors import DivergedError
+from sda.runs.plan import Plan
+from sda.runs.prepare_data import build_cache, describe_data
+from sda.runs.sweep_folder import identify, list_swept, name_setting, name_sweep, read_command
 from sda.seal import mark_own
+from sda.tracking.delivery import MlflowTracking
+from sda.tracking.delivery_state import TrackingSettings, forget, link_to_run, read_state, rewind
+from sda.tracking.folds import summarise_folds
+from sda.tracking.journal import Journal
 from sda.training.checkpoint import has_learned
 from sda.training.config import get_effective_preview_interval
 from sda.training.device import use_threads

@@ -3,8 +3,8 @@
 import os
 import sys
 
-from sda.callbacks.backlog import resolve_uri
 from sda.config.schema import TrackingConfig
+from sda.tracking.delivery_state import resolve_uri
 
 VIEW = "#/experiments?workflowType=machine_learning"
 """MLflow 3 opens on a page for language models that hides training runs; this is the other one."""

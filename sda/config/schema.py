@@ -9,8 +9,8 @@ from enum import Enum
 
 from omegaconf import MISSING
 
+from sda.config_field import check_settings, setting
 from sda.errors import ConfigError
-from sda.setting import check_settings, setting
 from sda.training.config import Preset, RegularizationConfig, TrainingConfig
 
 
@@ -431,6 +431,11 @@ class TrainRunConfig:
 
     def __post_init__(self) -> None:
         check_settings(self, "")
+
+    @property
+    def chunk_samples(self) -> int:
+        """Samples of a chunk."""
+        return round(self.training.chunk_duration_s * self.audio.sample_rate_hz)
 
 
 @dataclass

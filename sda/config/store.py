@@ -22,7 +22,7 @@ from sda.config.schema import (
     TrackingConfig,
     TrainRunConfig,
 )
-from sda.setting import describe_settings
+from sda.config_field import describe_settings
 from sda.training.config import PRESETS, Preset, RegularizationConfig, TrainingConfig
 
 Section = TypeVar("Section")

@@ -21,6 +21,8 @@ CLIPPED = 0.9999
 """Samples at or beyond this share of full scale count as clipped; a lone peak of a normalised file is one of them."""
 LOWEST_DBFS = -120.0
 """Level that digital silence is given, so that every level is a number."""
+FAINT_DBFS = -45.0
+"""Files whose level lies below this are pointed out."""
 
 _WINDOWS_IN_STRETCH = round(STRETCH_S / WINDOW_S)
 _STEPS_DB = np.linspace(-200.0, 60.0, 2601)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sda.bootstrap import Estimate, draw_weights, enclose, estimate_mean
-from sda.evaluation.sounds import spread
+from sda.subsample import subsample_evenly
 
 NEIGHBOURS = 5
 """k of density and coverage."""
@@ -159,7 +159,7 @@ def compare(
 
 def thin_out(sample: Sample, n_windows: int) -> Sample:
     """At most so many windows, spread evenly."""
-    chosen = spread(range(len(sample.files)), n_windows)
+    chosen = subsample_evenly(range(len(sample.files)), n_windows)
     return Sample(sample.vectors[chosen], sample.files[chosen])
 
 

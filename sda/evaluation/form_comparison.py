@@ -19,7 +19,8 @@ from sda.bootstrap import Estimate, FloatArray, draw_weights, enclose, estimate_
 from sda.evaluation.distribution import Labels, PairSums, count_pairs, find_discrepancies, sum_by_file
 from sda.evaluation.form import FRAME_S, TRAITS, Measure, Outline, list_levels_db, outline
 from sda.evaluation.silence import REAL, estimate_faint, estimate_silent, is_faint
-from sda.evaluation.sounds import Sound, spread
+from sda.evaluation.sounds import Sound
+from sda.subsample import subsample_evenly
 
 COMPARED = {"generated": "generated", "held_out": "held-out", "train": "training"}
 """Kinds that it takes for a distance, in words."""
@@ -159,7 +160,7 @@ def _measure_kind(
     """
     rows = [
         (stretch.sound, measure(stretch.waveform, from_nothing=are_shots and stretch.is_first))
-        for stretch in spread(_cut(bodies, longest), MOST_STRETCHES)
+        for stretch in subsample_evenly(_cut(bodies, longest), MOST_STRETCHES)
     ]
     rows += [
         (number, one.outline.measure_end(longest // measure.frame))

@@ -4,14 +4,12 @@ Letters in the shapes: `B` windows, `T` samples of a sound or of a window.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from sda.audio.span import find_sound
-
-Item = TypeVar("Item")
 
 QUIETEST_DBFS = -60.0
 """Windows below this RMS level are left out: of near-silence it cannot be said what it resembles."""
@@ -83,13 +81,3 @@ def match_level(clips: Tensor) -> Tensor:
     """The same clips at one RMS level, `[B, T]`; silence stays silent."""
     gain_db = MATCHED_DBFS - level_dbfs(clips)
     return clips * torch.where(gain_db < 100.0, 10 ** (gain_db / 20), 0.0)[:, None]
-
-
-def spread(items: Sequence[Item], n_chosen: int) -> list[Item]:
-    """Up to `n_chosen` of the items, spread evenly.
-
-    >>> spread(range(10), 4)
-    [0, 2, 5, 7]
-    """
-    n_chosen = min(len(items), n_chosen)
-    return [items[index * len(items) // n_chosen] for index in range(n_chosen)]

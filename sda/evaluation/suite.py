@@ -21,8 +21,9 @@ from sda.evaluation.memorisation import (
     summarise_matches,
 )
 from sda.evaluation.search import Matches, PatchFeatures, find_nearest
-from sda.evaluation.sounds import Sound, Window, cut, list_windows, spread
+from sda.evaluation.sounds import Sound, Window, cut, list_windows
 from sda.evaluation.speeds import list_patches, take_best
+from sda.subsample import subsample_evenly
 
 MOST_WINDOWS = 240
 """Windows of a set that are looked at, spread evenly."""
@@ -209,7 +210,7 @@ def count_left_out(sounds: Sequence[Sound], sample_rate_hz: int) -> float:
 def embed(sounds: Sequence[Sound], sample_rate_hz: int, embedding: Embedding) -> tuple[Tensor, Labels]:
     """Vectors of half-overlapping seconds `[B, D]`, and the index of the sound that each was cut from `[B]`."""
     n_samples = round(WINDOW_S * sample_rate_hz)
-    windows = spread(list_windows(sounds, n_samples, n_samples // 2), MOST_EMBEDDED)
+    windows = subsample_evenly(list_windows(sounds, n_samples, n_samples // 2), MOST_EMBEDDED)
     return embedding(cut(sounds, windows, n_samples)), np.array([window.sound for window in windows], dtype=np.intp)
 
 
@@ -227,7 +228,7 @@ def choose_windows(
         for one in list_windows(sounds, n_samples, hop)
         if features.is_mostly_loud(sounds[one.sound].waveform[one.start : one.start + n_samples], n_samples)
     ]
-    return spread(windows, most)
+    return subsample_evenly(windows, most)
 
 
 def shift(sounds: Sequence[Sound], n_samples: int) -> list[Sound]:

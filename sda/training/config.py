@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from sda.config_field import check_settings, setting
 from sda.errors import ConfigError
-from sda.setting import check_settings, setting
 
 SHORTEST_CHUNK_S = 0.1
 """Shorter sounds are filled up to this."""

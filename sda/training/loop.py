@@ -18,6 +18,7 @@ from sda.training.config import TrainingConfig
 from sda.training.judgement import JudgedChunks, Judgement, enclose_gap, is_better, judge
 from sda.training.loader import TrainLoader
 from sda.training.memory import fit_into_memory
+from sda.training.metric_buffer import StepReader, TakenStep
 from sda.training.metrics import (
     EpochMetrics,
     MetricsCallback,
@@ -36,7 +37,6 @@ from sda.training.overfitting import (
     fit_gap_slope,
     judge_gap,
 )
-from sda.training.readback import StepReader, TakenStep
 from sda.training.schedule import kl_weight, learning_rate_factor
 from sda.training.state import Progress, TrainState
 from sda.training.step import take_step

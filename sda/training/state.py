@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sda.models.autoencoder import Autoencoder
-from sda.training import generators
+from sda.training import rng_state
 from sda.training.adversary import Adversary
 from sda.training.average import copy_for_averaging
 from sda.training.metrics import MetricsHistory
@@ -93,7 +93,7 @@ class TrainState:
         named |= name_moments(self.optimizer)
         if self.adversary is not None:
             named |= {f"{ADVERSARY_PREFIX}{name}": tensor for name, tensor in self.adversary.tensors().items()}
-        named |= generators.save_generators()
+        named |= rng_state.save_generators()
         return named
 
     def load_tensors(self, named: dict[str, Tensor]) -> None:
@@ -107,7 +107,7 @@ class TrainState:
         load_moments(self.optimizer, named)
         if self.adversary is not None:
             self.adversary.load_tensors(_select(named, ADVERSARY_PREFIX))
-        generators.load_generators(named)
+        rng_state.load_generators(named)
 
 
 def list_tensors(model: nn.Module, prefix: str = MODEL_PREFIX) -> dict[str, Tensor]:

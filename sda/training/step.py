@@ -11,7 +11,7 @@ from sda.audio.mel import Heard
 from sda.losses.objective import Errors, LossTerms, Objective, measure_batch
 from sda.models.autoencoder import Autoencoder
 from sda.models.latents import Reconstruction
-from sda.training.generators import load_generators, save_generators
+from sda.training.rng_state import load_generators, save_generators
 
 NOISE_WEIGHT = 0.1
 """Of what noise is to lower. What it reaches is reached by nothing else, and Adam takes no notice of a weight: it only

@@ -14,18 +14,18 @@ import torch
 from hydra import compose, initialize_config_dir
 from rich.console import Console
 
-from sda.app.arguments import quote_value
-from sda.app.begun import open_continuation
 from sda.app.command_line import CONFIG_DIR
 from sda.app.interrupt import SAVE_SIGNAL
-from sda.app.plan import plan_run
-from sda.app.runs import read_summary
 from sda.app.train import EXIT_STOPPED_AT_ONCE, EXIT_UNSAVED, run_training
-from sda.callbacks.journal import read_journal
+from sda.config.arguments import quote_value
 from sda.errors import TrainingError
+from sda.runs.continuation import open_continuation
+from sda.runs.folder import read_summary
+from sda.runs.plan import plan_run
+from sda.tracking.journal import read_journal
 from sda.training import loop
 from sda.training.checkpoint import open_newest
-from tests.app.conftest import TINY
+from tests.verbs import TINY
 
 pytestmark = pytest.mark.slow
 
@@ -117,12 +117,12 @@ def test_a_run_that_always_diverges_ends_with_an_account(train, at_step):
 
 
 def test_a_disk_that_refuses_checkpoints_costs_no_training_and_is_told(train, monkeypatch):
-    from sda.training import saving
+    from sda.training import checkpoint_writer
 
     def refuse(path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(saving, "sync_file", refuse)
+    monkeypatch.setattr(checkpoint_writer, "sync_file", refuse)
     run_dir, code, text = train("training.max_epochs=2")
     assert code == EXIT_UNSAVED
     assert len(_events(run_dir, "EpochMetrics")) == 2
@@ -139,16 +139,16 @@ def test_a_disk_that_refuses_checkpoints_costs_no_training_and_is_told(train, mo
 
 
 def test_a_disk_that_has_room_again_has_all_of_it(train, monkeypatch):
-    from sda.training import saving
+    from sda.training import checkpoint_writer
 
-    sync_file, refusals = saving.sync_file, iter(range(3))
+    sync_file, refusals = checkpoint_writer.sync_file, iter(range(3))
 
     def refuse_at_first(path):
         if next(refusals, None) is not None:
             raise OSError(errno.EIO, "Input/output error")
         sync_file(path)
 
-    monkeypatch.setattr(saving, "sync_file", refuse_at_first)
+    monkeypatch.setattr(checkpoint_writer, "sync_file", refuse_at_first)
     run_dir, code, _ = train("training.max_epochs=3", "training.checkpoint_interval=1")
     assert code == 0
     assert open_newest(run_dir / "checkpoints")[0].progress["epoch"] == 3

@@ -3,10 +3,10 @@ import sys
 
 import torch
 
-from sda.app.builders import compute_fixed_chunks, hear_varied, number_files
 from sda.audio.augmentation import Augmentation
 from sda.audio.mel import LogMel
 from sda.training.dataset import AudioTrainingDataset
+from sda.training.fixed_chunks import compute_fixed_chunks, hear_varied, number_files
 from tests.conftest import RATE_HZ
 
 
@@ -52,7 +52,7 @@ def test_looking_at_a_checkpoint_does_not_import_the_compiler():
     code = """
 import sys, torch
 from sda.app.builders import check_fit
-from sda.app.plan import to_schema
+from sda.runs.plan import to_schema
 from sda.audio.mel import LogMel
 from sda.config.schema import ModelName, TrainRunConfig
 from types import SimpleNamespace

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.app.conftest import TINY
+from tests.verbs import TINY
 
 PROGRAMS = {
     "callback": "hydra: {callbacks: {evil: {_target_: subprocess.Popen, args: [touch, OWNED]}}}",

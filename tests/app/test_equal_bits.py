@@ -16,11 +16,11 @@ from rich.console import Console
 
 from experiments.torture.compare import find_differences
 from sda.app.interrupt import SAVE_SIGNAL
-from sda.app.plan import plan_resume
 from sda.app.sweep_job import share_threads
 from sda.app.threads import choose_threads
 from sda.app.train import run_training
 from sda.config.machine import THREADS, count_cores
+from sda.runs.plan import plan_resume
 from sda.training import loop
 from sda.training.checkpoint import Checkpoint, open_newest
 from sda.training.device import use_threads

@@ -7,8 +7,8 @@ import sys
 import pytest
 import soundfile
 
-from tests.app.conftest import PROJECT, TINY
 from tests.conftest import RATE_HZ, tone
+from tests.verbs import PROJECT, TINY
 
 CASES = {
     "missing folder": (["data.root=/nowhere/at all (1)"], "no such folder"),

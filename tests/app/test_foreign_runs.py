@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from sda.app.sync import sync_runs
-from sda.callbacks.backlog import TrackingSettings, read_settings, write_settings
-from sda.callbacks.records import DeliveryState
 from sda.errors import TrackingError
 from sda.seal import compute_seal, is_own, mark_own
+from sda.tracking.delivery_state import TrackingSettings, read_settings, write_settings
+from sda.tracking.mlflow_mapping import DeliveryState
 from sda.training.checkpoint import MANIFEST, STATE, TENSORS, hash_file
-from tests.app.conftest import TINY, CommandLine
+from tests.verbs import TINY, CommandLine
 
 pytestmark = [
     pytest.mark.slow,

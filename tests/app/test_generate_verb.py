@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.app.conftest import TINY, CommandLine
 from tests.conftest import RATE_HZ
+from tests.verbs import TINY, CommandLine
 
 pytestmark = pytest.mark.slow
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sda.app.comparison import compare_runs, list_sweep_runs, read_history
-from sda.app.runs import SUMMARY, find_run, find_runs, read_config, read_groups, read_overrides, read_summary
-from sda.app.sweep import begin_session, find_sweep, find_sweep_to_resume, identify, read_job_ends
 from sda.app.sync import close_stale_runs, sync_runs
-from sda.callbacks.backlog import TrackingSettings, read_settings, read_state, write_settings, write_state
-from sda.callbacks.folds import summarise_folds
-from sda.callbacks.records import DeliveryState
 from sda.errors import CheckpointError, DamagedError
+from sda.runs.comparison import compare_runs, list_sweep_runs, read_history
+from sda.runs.folder import SUMMARY, find_run, find_runs, read_config, read_groups, read_overrides, read_summary
+from sda.runs.sweep_folder import begin_session, find_sweep, find_sweep_to_resume, identify, read_job_ends
 from sda.seal import SWEEP, name_purpose, write_sealed
+from sda.tracking.delivery_state import TrackingSettings, read_settings, read_state, write_settings, write_state
+from sda.tracking.folds import summarise_folds
+from sda.tracking.mlflow_mapping import DeliveryState
 from sda.training.metrics import MetricsHistory
-from tests.app.conftest import TINY
-from tests.app.test_sweep_folders import CONFIG, _place, _write_run
+from tests.runs.test_sweep_folder import CONFIG, _place, _write_run
+from tests.verbs import TINY
 
 Spoil = Callable[[Path], object]
 
@@ -87,7 +87,7 @@ def test_what_vanishes_between_listing_and_reading_is_passed_over(project, monke
         shutil.rmtree(b, ignore_errors=True)
         return read_summary(folder)
 
-    monkeypatch.setattr("sda.app.runs.read_summary", vanish)
+    monkeypatch.setattr("sda.runs.folder.read_summary", vanish)
     assert find_runs() == [a]
     assert len(_warnings(capsys, "cannot be read (No such file")) == 1
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.conftest import NEEDS_BROWSER, TINY
+from tests.verbs import NEEDS_BROWSER, TINY
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,8 +12,8 @@ import yaml
 from safetensors.torch import load_file
 
 from sda.training.checkpoint import open_checkpoint
-from tests.app.conftest import TINY
 from tests.conftest import RATE_HZ
+from tests.verbs import TINY
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("store")]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.app.conftest import TINY
 from tests.conftest import RATE_HZ
+from tests.verbs import TINY
 
 pytestmark = pytest.mark.slow
 

@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from sda.app.listing import show_name
-from sda.app.scan_table import MOST_ROWS
-from sda.printable import make_printable
-from tests.app.conftest import TINY
+from sda.printable import make_printable, show_name
+from sda.report.scan_table import MOST_ROWS
 from tests.conftest import RATE_HZ, tone
+from tests.verbs import TINY
 
 MARKUP_NAME = '<b>é "x".wav'
 REFERENCES = frozenset({"src", "href", "srcset", "action", "data", "poster", "background", "formaction"})

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sda.app.plan import keep_out_of
 from sda.errors import ConfigError
-from tests.app.conftest import TINY, CommandLine
+from sda.runs.plan import keep_out_of
+from tests.verbs import TINY, CommandLine
 
 
 @pytest.fixture

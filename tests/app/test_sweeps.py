@@ -8,9 +8,9 @@ import time
 import pytest
 
 from experiments.slurm.node import find_obstacle, run_slurm
-from sda.app.runs import lock_run
-from sda.app.sweep import hold_sweep, read_job_ends, read_session
-from tests.app.conftest import NEEDS_BROWSER, TINY
+from sda.runs.folder import lock_run
+from sda.runs.sweep_folder import hold_sweep, read_job_ends, read_session
+from tests.verbs import NEEDS_BROWSER, TINY
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("store")]
 

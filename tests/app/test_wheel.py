@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from tests.app.conftest import PROJECT
+from tests.verbs import PROJECT
 
 
 @pytest.mark.slow

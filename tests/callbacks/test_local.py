@@ -11,8 +11,8 @@ from rich.console import Console
 
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
-from sda.callbacks.journal import Journal, cut_journal, read_journal, read_lines
 from sda.callbacks.preview import PreviewCallback
+from sda.tracking.journal import Journal, cut_journal, read_journal, read_lines
 from sda.training.metrics import (
     CheckpointSaved,
     EpochMetrics,

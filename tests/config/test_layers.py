@@ -8,15 +8,15 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
-from sda.app.arguments import prepare_arguments
 from sda.app.command_line import CONFIG_DIR
-from sda.app.survey import scan_once
+from sda.config.arguments import prepare_arguments
 from sda.config.provenance import PRESET_KEYS, explain_choices
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import EvaluateConfig, GenerateConfig, TrainRunConfig
 from sda.config.store import prefer_own_choices
+from sda.config_field import describe_settings
 from sda.errors import ConfigError
-from sda.setting import describe_settings
+from sda.runs.prepare_data import scan_once
 from sda.training.config import get_adaptive_config
 
 PROJECT = Path(__file__).parents[2]

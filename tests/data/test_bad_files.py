@@ -18,8 +18,8 @@ from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
 from sda.data.scan import scan_file, scan_folder
 from sda.errors import DataError
-from tests.app.conftest import TINY, CommandLine
 from tests.conftest import RATE_HZ, tone
+from tests.verbs import TINY, CommandLine
 
 ODD_NAME = "[bold]cut 🔇 'it\"s'\n.wav"
 

@@ -11,9 +11,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from experiments.torture.compare import find_differences, find_faults
-from sda.callbacks.journal import JOURNAL, Journal, encode_line, read_journal
+from sda.tracking.journal import JOURNAL, Journal, encode_line, read_journal
 from sda.training.checkpoint import TENSORS
-from sda.training.saving import CheckpointWriter, draft_checkpoint
+from sda.training.checkpoint_writer import CheckpointWriter, draft_checkpoint
 from tests.training.conftest import make_miniature  # noqa: F401 (a fixture)
 from tests.training.test_checkpoint import reseal_manifest
 

@@ -10,7 +10,6 @@ import pytest
 import soundfile
 import torch
 
-from sda.app.builders import number_files
 from sda.audio.augmentation import Augmentation
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import Heard, LogMel
@@ -23,6 +22,7 @@ from sda.models.spectral_vae import SpectralVAE
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import create_data_loaders
 from sda.training.device import place
+from sda.training.fixed_chunks import number_files
 from sda.training.loader import TrainLoader
 from sda.training.loop import Request, train
 from sda.training.metrics import Event

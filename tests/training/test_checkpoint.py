@@ -19,7 +19,7 @@ from sda.training.checkpoint import (
     open_checkpoint,
     open_newest,
 )
-from sda.training.saving import CheckpointWriter, abandon_best, draft_checkpoint, remove_leftovers
+from sda.training.checkpoint_writer import CheckpointWriter, abandon_best, draft_checkpoint, remove_leftovers
 from sda.training.state import Progress
 
 
@@ -149,7 +149,7 @@ def test_a_failed_save_leaves_the_old_ones_and_no_rubbish(run, tmp_path, monkeyp
     def refuse(*args):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(f"sda.training.saving.{operation}", refuse)
+    monkeypatch.setattr(f"sda.training.checkpoint_writer.{operation}", refuse)
     with pytest.raises(OSError, match="Input/output error"):
         _save(run, tmp_path, 2)
     monkeypatch.undo()

@@ -102,7 +102,7 @@ def test_out_of_range_names_the_key_and_what_is_allowed(section, field, value, m
         section(**{field: value})
 
 
-@pytest.mark.parametrize("module", ["sda.training.config", "sda.training.metrics", "sda.config.store", "sda.app.plan"])
+@pytest.mark.parametrize("module", ["sda.training.config", "sda.training.metrics", "sda.config.store", "sda.runs.plan"])
 def test_light_modules_import_neither_torch_nor_mlflow(module):
     code = f"import sys, {module}; sys.exit(any(name in sys.modules for name in ('torch', 'mlflow')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

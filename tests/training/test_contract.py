@@ -16,10 +16,10 @@ from omegaconf import OmegaConf
 from torch.utils.data import Dataset
 
 from sda.app.command_line import CONFIG_DIR
-from sda.app.survey import scan_once
 from sda.audio.augmentation import Augmentation
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices
+from sda.runs.prepare_data import scan_once
 from sda.training.config import (
     OverfittingPreset,
     RegularizationConfig,

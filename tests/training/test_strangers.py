@@ -13,7 +13,7 @@ from safetensors.torch import save
 
 from sda.errors import CheckpointError
 from sda.training.checkpoint import STATE, TENSORS, open_checkpoint
-from sda.training.saving import CheckpointWriter, draft_checkpoint
+from sda.training.checkpoint_writer import CheckpointWriter, draft_checkpoint
 from sda.training.state import list_tensors
 from tests.training.test_checkpoint import reseal_manifest
 

@@ -1,0 +1,276 @@
+"""A trained model, or a folder of sound, assessed: everything that `evaluate.py` measures, as data."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sda.evaluation.embedding import HandMadeEmbedding, standardise
+from sda.evaluation.findings import Evidence
+from sda.evaluation.form_comparison import Form, Silence
+from sda.evaluation.latents import LatentSpace, arrange_neighbours, describe_latents, project
+from sda.evaluation.memorisation import WINDOW_S
+from sda.evaluation.sounds import Sound, Window, cut, list_windows
+from sda.evaluation.specimens import LONGEST_S, are_whole, draw_specimens
+from sda.evaluation.suite import (
+    Material,
+    Memorisation,
+    Resemblance,
+    assess_memorisation,
+    assess_resemblance,
+    assess_whole,
+    choose_window_s,
+    list_embeddings,
+)
+from sda.evaluation.trained_model import (
+    Reconstruction,
+    TrainedModel,
+    collect_pieces,
+    collect_whole,
+    encode_clips,
+    reconstruct,
+    vary,
+)
+from sda.evaluation.verdict import Verdict, judge
+from sda.generation.voice import reconstruct_sound, take_seed
+from sda.models.latents import Posterior
+from sda.subsample import subsample_evenly
+
+MOST_ENCODED = 400
+"""Training windows that the latent space is described by."""
+MOST_POINTS = {"train": 160, "held_out": 80, "generated": 64}
+"""Windows of each kind on the map: every one of them brings its sound along."""
+
+Stage = Callable[[str, float], None]
+"""Told what is being done, and how much of the whole is done, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is looked at."""
+
+    max_clips: int
+    n_generated: int
+    generated_s: float | str
+    """Length of each; `auto` for lengths as in the corpus."""
+    with_map: bool = True
+
+
+@dataclass(frozen=True)
+class MapPoint:
+    """A window of sound in the plane."""
+
+    kind: str
+    sound: Sound
+    start_s: float
+    clip: Tensor
+    spread: tuple[float, float]
+    neighbours: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Everything that was measured."""
+
+    material: Material
+    memorisation: Memorisation
+    resemblance: dict[str, Resemblance]
+    form: Form
+    silence: dict[str, Silence]
+    """By kind: `generated`, `rebuilt` and `real`."""
+    verdict: Verdict
+    reconstruction: Reconstruction | None = None
+    latents: LatentSpace | None = None
+    points: list[MapPoint] = field(default_factory=list)
+    variance_share: float = 0.0
+    made_of: list[dict[str, Any]] = field(default_factory=list)
+    """What each generated sound is made of, see `Provenance.describe`."""
+    n_silent_draws: int = 0
+    """Draws in which nothing could be heard, and in whose place the sounds that are judged were made."""
+
+
+def assess_model(trained: TrainedModel, effort: Effort, seed: int, stage: Stage = lambda _, __: None) -> Assessment:
+    """Evaluate a trained model.
+
+    Raises:
+        DataError: a sound file is gone or has changed.
+    """
+    rate_hz = trained.features.sample_rate_hz
+    sides = {"train": trained.split.train, "held_out": trained.split.val}
+    train, held_out = (collect_pieces(pieces, trained.corpus) for pieces in sides.values())
+    reconstruction, rebuilt = reconstruct(
+        trained, effort.max_clips, advance=lambda share: stage("reconstructing", 0.4 * share)
+    )
+    voice, length_s = trained.voice, effort.generated_s
+    specimens = draw_specimens(
+        voice, effort.n_generated, length_s, seed, lambda share: stage("generating", 0.4 + 0.15 * share)
+    )
+    generated = specimens.sounds
+    n_samples = round(sum(len(one.waveform) for one in generated) / effort.n_generated)
+    longest = round(LONGEST_S * rate_hz) if are_whole(voice, length_s) else n_samples
+    stretches = choose_stretches(train, effort.n_generated, n_samples, longest)
+    floor = []
+    for number, stretch in enumerate(stretches, start=1):
+        floor.append(stretch._replace(waveform=rebuild(trained, stretch.waveform, take_seed(seed, number))))
+        stage("rebuilding training sound", 0.55 + 0.1 * number / len(stretches))
+    window_s = choose_window_s(train, generated, rate_hz)
+    controls = {"augmented": vary(train, trained.augmentation, rate_hz, seed, window_s), "reconstructed": rebuilt}
+    groups = [trained.group_of.get(piece.path, piece.path) for piece in trained.split.train]
+    whole = {side: collect_whole(pieces, trained.corpus) for side, pieces in sides.items()}
+    material = Material(rate_hz, train, held_out, generated, groups, controls, floor, whole, are_whole(voice, length_s))
+    heard = _assess_sound(material, material, seed, stage)
+    stage("looking at the latent space", 0.92)
+    n_chunk = trained.chunk_samples
+    windows = subsample_evenly(list_windows(train, n_chunk, n_chunk), MOST_ENCODED)
+    latents = (
+        describe_latents(_line_up(encode_clips(trained, cut(train, windows, n_chunk)))) if len(windows) > 1 else None
+    )
+    points, share = (
+        draw_map(material, n_chunk, lambda _, clips: encode_clips(trained, clips).mean.mean(dim=2), seed)
+        if effort.with_map
+        else ([], 0.0)
+    )
+    evidence = replace(
+        heard.list_evidence(),
+        skill_train=reconstruction.skill.get("train"),
+        skill_held_out=reconstruction.skill.get("held_out"),
+        error_ratio=reconstruction.error_ratio,
+        n_held_out_files=reconstruction.n_files["held_out"],
+        weakness=trained.split.weakness,
+    )
+    return Assessment(
+        material, *heard, judge(evidence), reconstruction, latents, points, share, specimens.made_of, specimens.n_silent
+    )
+
+
+def assess_folders(material: Material, halves: Material, seed: int, stage: Stage = lambda _, __: None) -> Assessment:
+    """Evaluate generated sound without a model.
+
+    Args:
+        material: all real sound; replays are looked for in all of it.
+        halves: the same with real sound in two parts, so that real can be compared with real.
+    """
+    heard = _assess_sound(material, halves, seed, stage)
+    stage("drawing the map", 0.92)
+    window = round(WINDOW_S * material.sample_rate_hz)
+    embedding = HandMadeEmbedding(material.sample_rate_hz)
+
+    def encode(reference: Tensor, clips: Tensor) -> Tensor:
+        return standardise(embedding(reference), embedding(clips), n_parts=embedding.n_parts)[0]
+
+    points, share = draw_map(material, window, encode, seed)
+    evidence = replace(heard.list_evidence(), n_held_out_files=heard.memorisation.replay.n_null_files)
+    verdict = judge(evidence)
+    return Assessment(material, *heard, verdict, points=points, variance_share=share)
+
+
+def choose_stretches(sounds: Sequence[Sound], n: int, n_samples: int, longest: int = 0) -> list[Sound]:
+    """Stretches of so many sounds that they are as much sound as `n` of `n_samples`, one of each sound.
+
+    Of more sounds where they are short, of fewer, longer, where there are fewer; spread evenly over sounds and places.
+
+    Args:
+        longest: samples; a sound up to here is taken as a whole, as what is cut out of it has another form.
+    """
+    if not sounds:
+        return []
+    usual = sum(min(len(sound.waveform), n_samples) for sound in sounds) / len(sounds)
+    chosen = subsample_evenly(sounds, max(n, math.ceil(n * n_samples / max(usual, 1.0))))
+    longest = max(longest, n_samples, math.ceil(n * n_samples / len(chosen)) if len(chosen) < n else 0)
+    stretches = []
+    for number, sound in enumerate(chosen):
+        start = max(0, len(sound.waveform) - longest) * number // max(1, len(chosen) - 1)
+        stretches.append(Sound(sound.name, sound.waveform[start : start + longest], sound.start_s))
+    return stretches
+
+
+@torch.no_grad()
+def rebuild(trained: TrainedModel, waveform: Tensor, seed: int) -> Tensor:
+    """A stretch of sound through the latents and back, nothing drawn anew but its noise. `[T]` → `[T]`, on the CPU."""
+    n_chunk = trained.chunk_samples
+    if len(waveform) >= n_chunk:
+        return reconstruct_sound(trained.voice, waveform, seed)
+    chunk = torch.nn.functional.pad(waveform, (0, n_chunk - len(waveform)))
+    return trained.voice.reconstruct(chunk[None], seed)[0, : len(waveform)]
+
+
+class _Heard(NamedTuple):
+    """What can be measured without a model."""
+
+    memorisation: Memorisation
+    resemblance: dict[str, Resemblance]
+    form: Form
+    silence: dict[str, Silence]
+
+    def list_evidence(self) -> Evidence:
+        """What of it a verdict is made from."""
+        scored = {name: one.likeness for name, one in self.resemblance.items() if one.likeness is not None}
+        return Evidence(
+            replay_rate=self.memorisation.replay.rate,
+            collage_rate=self.memorisation.collage.rate,
+            replay_doubt=self.memorisation.replay.doubt,
+            likeness=scored,
+            form=self.form if self.form.distance else None,
+            silence=self.silence,
+        )
+
+
+def _assess_sound(material: Material, halves: Material, seed: int, stage: Stage) -> _Heard:
+    total_s = sum(len(sound.waveform) for sound in material.train) / material.sample_rate_hz
+    gone_through_s = 0.0
+
+    def advance(seconds: float) -> None:
+        nonlocal gone_through_s
+        gone_through_s += seconds
+        stage("looking for replays", 0.65 + 0.15 * min(1.0, gone_through_s / total_s))
+
+    memorisation = assess_memorisation(material, seed, advance)
+    resemblance = {}
+    for name, embedding in list_embeddings(material.sample_rate_hz).items():
+        stage(f"comparing distributions ({name})", 0.82)
+        resemblance[name] = assess_resemblance(halves, embedding, seed)
+    stage("comparing form", 0.9)
+    return _Heard(memorisation, resemblance, *assess_whole(halves, seed))
+
+
+def draw_map(
+    material: Material, n_samples: int, encode: Callable[[Tensor, Tensor], Tensor], seed: int
+) -> tuple[list[MapPoint], float]:
+    """Windows of all kinds of sound in the plane, and the share of variance that two directions hold.
+
+    Args:
+        encode: from windows of real sound (`[R, T]`, to be scaled by) and windows (`[B, T]`) to vectors `[B, D]`.
+    """
+    kinds = {"train": material.train, "held_out": material.held_out, "generated": material.generated}
+    chosen: list[tuple[str, Sound, Window]] = []
+    clips: list[Tensor] = []
+    for kind, sounds in kinds.items():
+        windows = subsample_evenly(list_windows(sounds, n_samples, n_samples), MOST_POINTS[kind])
+        chosen += [(kind, sounds[window.sound], window) for window in windows]
+        clips += list(cut(sounds, windows, n_samples))
+    if len(clips) < 8:
+        return [], 0.0
+    is_real = torch.tensor([kind != "generated" for kind, _, _ in chosen])
+    every = torch.stack(clips)
+    vectors = encode(every[is_real], every).cpu()
+    (places,), share = project(vectors[is_real], vectors)
+    neighbours = arrange_neighbours(vectors, seed)
+    points = [
+        MapPoint(kind, sound, sound.start_s + window.start / material.sample_rate_hz, clip, _pair(place), _pair(near))
+        for (kind, sound, window), clip, place, near in zip(chosen, clips, places, neighbours, strict=True)
+    ]
+    return points, share
+
+
+def _line_up(posterior: Posterior) -> Posterior:
+    """The latents of all windows in one row. Two `[B, D, K]` → two `[B · K, D]`."""
+    return Posterior(*(values.transpose(1, 2).flatten(0, 1) for values in posterior))
+
+
+def _pair(row: NDArray[np.float64]) -> tuple[float, float]:
+    return float(row[0]), float(row[1])

@@ -1,0 +1,1 @@
+"""What is told of runs: words for the terminal, figures and pages."""

@@ -1,0 +1,260 @@
+"""What a run says at its start and at its end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from sda.callbacks.console import describe_gap, format_duration
+from sda.printable import make_lines_printable
+from sda.report.advice import (
+    Standing,
+    format_advice,
+    name_continuation,
+    name_evaluation,
+    name_generation,
+    suggest_command,
+)
+from sda.report.verdict_lines import format_figures, say_verdict
+from sda.runs.folder import PREVIEWS
+from sda.runs.plan import Plan
+from sda.tracking.delivery_state import LOCAL_UI
+from sda.tracking.folds import FoldSummary
+from sda.training.metrics import (
+    EpochMetrics,
+    Evaluated,
+    MetricsHistory,
+    ReconstructionScored,
+    RunStarted,
+)
+from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, OVERFITTING_THRESHOLD
+
+SHOWN_QUARANTINED = 10
+SOURCE_NAMES = {
+    "model": "this model",
+    "drawn": "this model with its noise",
+    "mean_mel": "mean mel (knows nothing)",
+    "ceiling": "mel and back, no model",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended and what came out."""
+
+    status: str
+    """`finished`, `stopped` or `failed`."""
+    history: MetricsHistory
+    scores: list[ReconstructionScored]
+    """Empty unless the run finished."""
+    standing: Standing | None = None
+    """What can be done with what was saved; none where nothing was."""
+    evaluated: Evaluated | None = None
+    """The evaluation at the end, where there was one."""
+    tracking_link: str = ""
+    tracking_problem: str = ""
+    tracking_notices: Sequence[str] = ()
+    """What had to be done for the tracker beside delivering."""
+    folds: FoldSummary | None = None
+    """What the folds of a cross-validation say so far, this one included."""
+    unsaved: Sequence[str] = ()
+    """What the disk did not take."""
+
+
+def print_plan(console: Console, plan: Plan, started: RunStarted, change: str = "") -> None:
+    """What was found, what was chosen and by which layer.
+
+    Args:
+        change: what a continued run is not computed with any more, in words.
+    """
+    scan, training = plan.scan, plan.config.training
+    total_s = sum(file.duration_s for file in scan.usable)
+    chunks = f"{started.n_train_chunks} chunks of {training.chunk_duration_s:g} s"
+    lines = [f"{scan.file_count} usable files, {format_duration(total_s)}, in {scan.root}"]
+    lines.append(f"  {started.n_train_files} to train on ({chunks}), {started.n_val_files} held out to judge by")
+    n_groups = len(plan.groups.members)
+    if n_groups < scan.file_count:
+        lines.append(f"  {n_groups} groups: files that share a recording or a name pattern stay on one side")
+    if plan.split.weakness:
+        lines.append(f"! weak validation: {plan.split.weakness}")
+    lines += [f"  set aside, a copy of another: {Path(path).name}" for path in plan.split.set_aside]
+    if plan.config.data.folds:
+        lines.append(f"  fold {plan.config.data.fold} of {plan.config.data.folds} is held out")
+    shown = scan.quarantined[:SHOWN_QUARANTINED]
+    lines += [f"  left out: {Path(file.path).relative_to(scan.root)}: {file.reason}" for file in shown]
+    if len(scan.quarantined) > len(shown):
+        lines.append(f"  left out: {len(scan.quarantined) - len(shown)} more, named in manifest.json")
+    by_reason: dict[str, list[str]] = {}
+    for choice in plan.choices:
+        by_reason.setdefault(choice.reason, []).append(f"{choice.key.rpartition('.')[2]} {choice.value:g}")
+    lines += [f"  {', '.join(values)} ({reason})" for reason, values in by_reason.items()]
+    lines += [f"! {notice}" for notice in plan.notices]
+    network = f"{plan.config.model.name.value}, {started.n_parameters / 1e6:.1f} M parameters"
+    steps = f"{started.steps_per_epoch} steps an epoch, {started.total_steps} in all"
+    if started.adversarial:
+        steps += ", in the end against discriminators"
+    lines.append(f"{network}, on {started.device} in {started.precision}: {steps}")
+    if change:
+        lines.append(f"! {change}")
+    if started.start_step:
+        lines.append(f"continuing at epoch {started.start_epoch}, step {started.start_step}")
+    lines.append(f"run folder: {plan.run_dir}")
+    lines.append(f"  whatever stops it, it goes on with: {name_continuation(plan.run_dir)}")
+    print_lines(console, lines)
+
+
+def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
+    """What came out, and what to try next."""
+    history = outcome.history
+    lines = ["", f"run {outcome.status}: {plan.run_dir}"]
+    if history.epoch_metrics:
+        last, best = history.epoch_metrics[-1], find_best(history)
+        judged = best or last
+        which = f"best epoch {best.epoch}" if best else "no best epoch, the KL warm-up was not over:"
+        losses = f"loss {judged.val_loss:.3f} held out, {judged.train_loss:.3f} in training (nats per cell)"
+        units = f"{judged.active_units} of {plan.config.training.latent_dim} latent dimensions active"
+        better = "; it was still getting better" if is_improving(history, plan) else ""
+        lines.append(f"  {which} of {last.epoch} trained; {losses}{better}")
+        if best and last.val_loss < best.val_loss:
+            lower = best.val_loss - last.val_loss
+            kept = "; its checkpoint is kept too" if outcome.status == "finished" and not outcome.unsaved else ""
+            lines.append(f"  the last epoch's held-out loss is {lower:.3f} lower, which may be noise{kept}")
+        lines.append(f"  {units}; trained for {format_duration(last.elapsed_seconds)}")
+    lines += format_scores(outcome.scores)
+    if outcome.folds is not None:
+        lines.append(f"  {outcome.folds}")
+    lines += _format_judgement(plan, outcome)
+    previews = sorted((plan.run_dir / PREVIEWS).glob("epoch_*"))
+    if previews:
+        lines.append(f"  listen: {previews[-1]}")
+    if outcome.unsaved:
+        lines.append(f"! not on disk: {'; '.join(outcome.unsaved)}. Make room, or see to the permissions of the folder")
+    if outcome.tracking_problem:
+        lines.append(
+            f"! MLflow lacks something ({outcome.tracking_problem}). The journal has it: `make sync` tries again"
+        )
+    lines += [f"! MLflow: {notice}" for notice in outcome.tracking_notices]
+    if outcome.tracking_link:
+        lines.append(f"  MLflow: {describe_link(outcome.tracking_link)}")
+    lines += _format_next(plan, outcome)
+    print_lines(console, lines)
+
+
+def _format_judgement(plan: Plan, outcome: Outcome) -> list[str]:
+    """The one verdict: that of the evaluation where one was made, and else that of the gap."""
+    history, evaluated = outcome.history, outcome.evaluated
+    if evaluated is None:
+        return [f"  {describe_verdict(history, plan.split.weakness)}"] if history.epoch_metrics else []
+    judged = find_best(history) or history.epoch_metrics[-1]
+    return [
+        f"  verdict: {say_verdict(evaluated, plan.split.weakness)}",
+        *format_figures(evaluated.figures),
+        f"    gap in training: {describe_gap(judged)}",
+        f"  read: {evaluated.report_path}",
+    ]
+
+
+def _format_next(plan: Plan, outcome: Outcome) -> list[str]:
+    """What to do next; how to go on, and how to make sounds, as commands that can be pasted."""
+    if outcome.status == "failed":
+        lines = ["  once the cause is gone, go on:", f"    {name_continuation(plan.run_dir)}"]
+    elif outcome.status == "stopped":
+        lines = ["  go on:", f"    {name_continuation(plan.run_dir)}"]
+    elif outcome.evaluated is not None:
+        lines = format_advice(outcome.evaluated.advice, outcome.evaluated.command)
+    else:
+        lines = format_advice(*suggest_next(plan, outcome.history, outcome.standing))
+    if outcome.standing is not None:
+        lines += ["  make sounds:", f"    {name_generation(plan.run_dir)}"]
+    return lines
+
+
+def describe_link(link: str) -> str:
+    """How to get to a page of MLflow: under `make ui`, or on a server that runs anyway."""
+    return f"run `make ui`, then open {link}" if link.startswith(LOCAL_UI) else f"open {link}"
+
+
+def print_lines(console: Console, lines: list[str]) -> None:
+    """Print lines as they are, those that begin with `!` in yellow; what would move the cursor is spelt out."""
+    for line in lines:
+        style = "yellow" if line.startswith("!") else None
+        console.print(make_lines_printable(line), markup=False, highlight=False, soft_wrap=True, style=style)
+
+
+def format_scores(scores: list[ReconstructionScored]) -> list[str]:
+    """A table of reconstruction scores; empty where there are none."""
+    if not scores:
+        return []
+    title = f"held-out sound, reconstructed ({scores[0].n_clips} chunks)"
+    rows = [f"  {title:<42} log-mel L1   MR-STFT   loudness error"]
+    return rows + [
+        f"    {SOURCE_NAMES[score.source]:<40} {score.log_mel_l1_db:7.2f} dB  {score.mr_stft:8.3f}  "
+        f"{score.loudness_error_db:11.2f} dB"
+        for score in scores
+    ]
+
+
+def find_best(history: MetricsHistory) -> EpochMetrics | None:
+    """The best epoch's metrics."""
+    best = history.get_best_epoch()
+    return next((epoch for epoch in history.epoch_metrics if epoch.epoch == best), None)
+
+
+def describe_verdict(history: MetricsHistory, weakness: str = "") -> str:
+    """Whether the run overfitted, in words, tied to its numbers.
+
+    Args:
+        weakness: why what was held out says less than it should.
+    """
+    verdict = _judge(history)
+    return f"{verdict}; weak validation: {weakness}" if weakness else verdict
+
+
+def _judge(history: MetricsHistory) -> str:
+    best, last = find_best(history), history.epoch_metrics[-1]
+    if best is None:
+        return f"verdict: too early to tell; the KL term was still warming up (weight {last.kl_weight:.2f})"
+    verdict = _read_verdict(best)
+    words = f"verdict: {verdict}; at the best epoch the error on held-out sound is {best.overfitting_gap:.0%} larger "
+    words += f"than on training sound{_describe_interval(best)}"
+    drift = last.val_loss - best.val_loss
+    if verdict == CANNOT_TELL:
+        words += f", and {OVERFITTING_THRESHOLD:.0%} counts as overfitting: more held-out files would tell"
+    elif verdict == OVERFITTING and drift > 0.02:
+        words += f", and {drift:.3f} nats were lost by training on after it"
+    elif verdict == OVERFITTING:
+        words += ", though held-out sound was still not getting worse at the end"
+    if last.trend in ("widening", "narrowing"):
+        words += f"; the gap was {last.trend} at the end, by {abs(last.gap_slope):.1%} an epoch"
+    return words
+
+
+def _read_verdict(epoch: EpochMetrics) -> str:
+    """An epoch's verdict; that of an epoch without an interval, from an older run, is its gap's."""
+    return epoch.verdict or (OVERFITTING if epoch.overfitting_gap > OVERFITTING_THRESHOLD else NO_OVERFITTING)
+
+
+def _describe_interval(epoch: EpochMetrics) -> str:
+    return f" ({epoch.gap_low:.0%} to {epoch.gap_high:.0%})" if epoch.gap_low < epoch.gap_high else ""
+
+
+def is_improving(history: MetricsHistory, plan: Plan) -> bool:
+    """Whether a run ended before it was seen to get no better."""
+    best = find_best(history)
+    return best is None or best.epoch >= 0.95 * plan.config.training.max_epochs
+
+
+def suggest_next(plan: Plan, history: MetricsHistory, standing: Standing | None) -> tuple[str, str]:
+    """What to do after a training that was not evaluated, in words and as a command."""
+    if standing is None:
+        return "go on with what was saved before", name_continuation(plan.run_dir)
+    best = find_best(history)
+    if best is None or is_improving(history, plan):
+        return "it was still getting better", suggest_command("underfit", standing)
+    verdict = _read_verdict(best)
+    if verdict == OVERFITTING:
+        return "more sounds help most; else more guard against it", suggest_command("overfit", standing)
+    if verdict == CANNOT_TELL and not plan.config.data.folds:
+        return "hold out every file once, and compare", suggest_command("cannot tell", standing)
+    return "listen to the previews, and have it judged", name_evaluation(plan.run_dir)

@@ -1,0 +1,120 @@
+"""What a planned run amounts to, before any of it is built; nothing here imports torch."""
+
+import math
+from dataclasses import dataclass
+
+from sda.printable import show_name
+from sda.runs.plan import Plan, count_chunks
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What `train.py` would do."""
+
+    preset: str
+    preset_reason: str
+    chosen: dict[str, dict[str, str]]
+    """Values as text by key, such as `dropout`, by the reason for them."""
+    n_train_files: int
+    n_val_files: int
+    n_train_chunks: int
+    n_val_chunks: int
+    chunk_duration_s: float
+    expansion: int
+    batch_size: int
+    max_epochs: int
+    in_parts: bool
+    """Whether a file is trained on in one part and held out in another."""
+    weakness: str
+    set_aside: list[str]
+    fold: str
+
+    @property
+    def headline(self) -> str:
+        """The split in a few words."""
+        if self.in_parts:
+            return f"{self.n_train_chunks} chunks to train on, {self.n_val_chunks} held out"
+        return f"{self.n_train_files} files to train on, {self.n_val_files} held out"
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in which every chunk is visited once and `expansion` times more."""
+        return math.ceil(self.n_train_chunks * (1 + self.expansion) / self.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return self.steps_per_epoch * self.max_epochs
+
+
+def foresee(plan: Plan, preset_choice: str) -> Outlook:
+    """What a planned run amounts to, without building it.
+
+    Args:
+        preset_choice: the option chosen in the group `preset`.
+    """
+    config, training, split = plan.config, plan.config.training, plan.split
+    auto = preset_choice == "auto"
+    chosen: dict[str, dict[str, str]] = {}
+    for choice in plan.choices:
+        chosen.setdefault(choice.reason, {})[choice.key.rpartition(".")[2]] = f"{choice.value:g}"
+    return Outlook(
+        preset=config.preset.name if auto else preset_choice,
+        preset_reason=f"chosen for {config.data.file_count} usable files" if auto else f"preset={preset_choice}",
+        chosen=chosen,
+        n_train_files=len(split.train_paths),
+        n_val_files=len(split.val_paths),
+        n_train_chunks=count_chunks(split.train, plan.scan, training.chunk_duration_s),
+        n_val_chunks=count_chunks(split.val, plan.scan, training.chunk_duration_s),
+        chunk_duration_s=training.chunk_duration_s,
+        expansion=config.regularization.augmentation_expansion,
+        batch_size=training.batch_size,
+        max_epochs=training.max_epochs,
+        in_parts=not set(split.train_paths).isdisjoint(split.val_paths),
+        weakness=split.weakness,
+        set_aside=[show_name(path, plan.scan.root) for path in split.set_aside],
+        fold=f"fold {config.data.fold} of {config.data.folds}" if config.data.folds else "",
+    )
+
+
+def describe_split(outlook: Outlook) -> list[str]:
+    """Who is trained on and who is held out."""
+    parts = "parts of " if outlook.in_parts else ""
+    chunks = f"{outlook.n_train_chunks} chunks of {outlook.chunk_duration_s:g} s"
+    train = f"train on {parts}{outlook.n_train_files} files ({chunks})"
+    val = f"hold out {parts}{outlook.n_val_files} to judge by ({outlook.n_val_chunks} chunks)"
+    lines = [f"{train}, {val}"]
+    lines += [f"hold out {outlook.fold}"] if outlook.fold else []
+    return lines + [f"set aside {name}, a copy of another" for name in outlook.set_aside]
+
+
+def describe_steps(outlook: Outlook) -> str:
+    """How chunks, visits and batches come to steps."""
+    visits = f"each chunk {1 + outlook.expansion} times an epoch" if outlook.expansion else "each chunk once an epoch"
+    return (
+        f"visit {visits}, {outlook.batch_size} at a time: {outlook.steps_per_epoch} steps an epoch, "
+        f"{outlook.total_steps} in {outlook.max_epochs} epochs"
+    )
+
+
+def describe_time(outlook: Outlook, step_s: float, device: str) -> str:
+    """How long training would last, in words.
+
+    Args:
+        step_s: what one step was measured to take on `device`.
+    """
+    whole = format_about(outlook.total_steps * step_s)
+    return f"about {whole} on {device} (measured: {step_s:.2g} s a step, data and previews not included)"
+
+
+def format_about(seconds: float) -> str:
+    """A duration as exactly as an estimate deserves.
+
+    >>> format_about(42.4), format_about(2115), format_about(9000), format_about(400000)
+    ('42 s', '35 min', '2.5 h', '4.6 days')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"

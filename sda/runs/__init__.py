@@ -1,0 +1,1 @@
+"""Runs on disk: their folders, plans and sounds, and the folders of sweeps."""

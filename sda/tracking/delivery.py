@@ -1,0 +1,334 @@
+"""MLflow: the journal, delivered from a thread of its own, so that training neither waits nor loses anything.
+
+The thread reads `events.jsonl` from where it last got to and remembers that place in `tracking_state.json`. When the
+store is away it tries again; what is left at the end is delivered by `make sync` or the next run. `mlflow`
+itself (seconds to import) is imported in the thread.
+"""
+
+import os
+import secrets
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from filelock import FileLock
+
+from sda.tracking.artifacts import find_file, locate, open_place
+from sda.tracking.deadline import DEADLINE_S, answer_in_time
+from sda.tracking.delivery_state import (
+    TrackingSettings,
+    delivering,
+    is_delivered,
+    read_settings,
+    read_state,
+    write_settings,
+    write_state,
+)
+from sda.tracking.journal import JOURNAL, read_lines
+from sda.tracking.mlflow_mapping import EPOCH_METRICS, STEP_METRICS, Batch, Delivered, DeliveryState, collect
+from sda.tracking.recovery import recover_experiment, recover_run
+from sda.tracking.sweep_parent import SweepNews, find_sweep, tell_sweep, update_sweep
+from sda.training.metrics import Event, RunStarted
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+KEY_TAG = "delivery_key"
+"""Tag that holds `DeliveryState.key`."""
+BATCH_METRICS = 1000
+"""Most metrics that MLflow takes in one call."""
+BATCH_PARAMS = 100
+DELIVERY_INTERVAL_S = 2.0
+RETRY_INTERVAL_S = 15.0
+HTTP_TIMEOUT_S = 10
+UNKNOWN_USER = "HTTP 401, the server does not know this user: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+
+
+class MlflowTracking:
+    """Wakes a thread that delivers the run's journal; must come after the `Journal` in the order of callbacks.
+
+    Args:
+        leftovers: folders of earlier runs that MLflow does not have all of; they are delivered first.
+    """
+
+    def __init__(
+        self, run_dir: Path, settings: TrackingSettings, close_timeout_s: float, leftovers: Sequence[Path] = ()
+    ):
+        write_settings(run_dir, settings)
+        self._run_dir = run_dir
+        self._close_timeout_s = close_timeout_s
+        self._leftovers = leftovers
+        self._closing = threading.Event()
+        self._problem = ""
+        self._notices: list[str] = []
+        self._thread = threading.Thread(target=self._deliver_until_closed, name="mlflow-delivery", daemon=True)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunStarted) and not self._thread.is_alive():
+            self._thread.start()
+
+    @property
+    def notices(self) -> list[str]:
+        """What had to be done for the delivery beside delivering, in words."""
+        return list(dict.fromkeys(self._notices))
+
+    def close(self) -> str:
+        """Wait for the delivery, at most `close_timeout_s`; says what went wrong, or nothing."""
+        if not self._thread.is_alive():
+            return self._problem
+        self._closing.set()
+        self._thread.join(self._close_timeout_s)
+        if self._thread.is_alive() and not self._problem:
+            self._problem = f"still delivering after {self._close_timeout_s:g} s"
+        return self._problem
+
+    def _deliver_until_closed(self) -> None:
+        for run_dir in self._leftovers:
+            self._notices += deliver_in_time(run_dir).notices
+        while True:
+            closing = self._closing.is_set()
+            delivery = try_to_deliver(self._run_dir)
+            self._problem = delivery.problem
+            self._notices += delivery.notices
+            if closing:
+                return
+            self._closing.wait(RETRY_INTERVAL_S if self._problem else DELIVERY_INTERVAL_S)
+
+
+class Delivery(NamedTuple):
+    """How a delivery went."""
+
+    problem: str
+    """Why MLflow does not have all of it; empty where it does."""
+    notices: list[str]
+    """What had to be done beside, in words."""
+
+
+def try_to_deliver(run_dir: Path) -> Delivery:
+    """`deliver`, with what went wrong as words: whatever the store does, the journal still has it all."""
+    try:
+        return Delivery("", deliver(run_dir))
+    except Exception as error:
+        return Delivery(_describe(error), [])
+
+
+def deliver_in_time(run_dir: Path, deadline_s: float = DEADLINE_S) -> Delivery:
+    """`try_to_deliver` for a command that waits for it: a server that draws it out is left after a deadline."""
+    late = Delivery(f"still delivering after {deadline_s:g} s", [])
+    return answer_in_time(lambda: try_to_deliver(run_dir), late, deadline_s)
+
+
+def _describe(error: Exception) -> str:
+    """What went wrong in a line; of a refused password MLflow says only where its manual is."""
+    text = (str(error).splitlines() or [""])[0]
+    return UNKNOWN_USER if "error code 401" in text else f"{type(error).__name__}: {text}"
+
+
+def deliver(run_dir: Path) -> list[str]:
+    """Bring MLflow up to date with a run's journal; calling it again delivers only what is new.
+
+    A run that was deleted in MLflow is restored, and one that is gone from it for good is told anew.
+
+    Returns:
+        what had to be done beside, in words.
+
+    Raises:
+        TrackingError: the run was not begun here, or the store would have files written where none belong.
+        mlflow.exceptions.MlflowException, OSError: the store is away; nothing is lost.
+    """
+    settings = read_settings(run_dir)
+    client = _connect(settings.uri)
+    with delivering(run_dir):
+        state, journal = read_state(run_dir), run_dir / JOURNAL
+        if state.introduced and (not journal.exists() or is_delivered(run_dir)):
+            return []
+        notices = []
+        if state.run_id:
+            recovered = recover_run(client, state.run_id)
+            if recovered is None:
+                recovered = [f"run {state.run_id} is gone from MLflow: it is told anew, as another run"]
+                state = DeliveryState()
+            notices += recovered
+        if not state.introduced:
+            notices += _introduce(client, run_dir, settings, state)
+        if journal.exists():
+            status_changed = _deliver_journal(client, run_dir, journal, state)
+            if settings.sweep_dir and status_changed:
+                update_sweep(client, Path(settings.sweep_dir))
+        _deliver_files(client, run_dir, settings, state)
+    return notices
+
+
+def _deliver_journal(client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState) -> bool:
+    """Deliver what the journal holds beyond what was delivered; says whether the run's status changed."""
+    is_doubtful, status_changed = state.in_doubt, False
+    delivered = _ask_what_is_there(client, state) if is_doubtful else Delivered()
+    while (batch := _deliver_batch(client, run_dir, journal, state, delivered)) is not None:
+        status_changed |= bool(batch.status)
+    if is_doubtful:
+        state.in_doubt = False  # only now: what lies before the end of the journal may all have been there
+        write_state(run_dir, state)
+    return status_changed
+
+
+def try_to_tell_sweep(folder: Path, settings: TrackingSettings, news: SweepNews) -> str:
+    """`tell_sweep`, with what went wrong as words."""
+    try:
+        tell_sweep(_connect(settings.uri), settings.uri, folder, news)
+    except Exception as error:
+        return _describe(error)
+    return ""
+
+
+def _ask_what_is_there(client: "MlflowClient", state: DeliveryState) -> Delivered:
+    """The steps and epochs that MLflow has: the first metric of each stands for all, which are sent in one call."""
+
+    def list_points(key: str) -> set[tuple[int, float]]:
+        return {(point.step, point.value) for point in client.get_metric_history(state.run_id, key)}
+
+    keys = f"step/{STEP_METRICS[0]}", f"epoch/{EPOCH_METRICS[0]}"
+    steps, epochs = (frozenset(step for step, _ in list_points(key)) for key in keys)
+    return Delivered(steps, epochs, list_points)
+
+
+def _deliver_batch(
+    client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState, delivered: Delivered
+) -> Batch | None:
+    """Deliver at most one call's worth of events and remember it; nothing when the journal holds no more."""
+    from mlflow.entities import Metric, RunTag
+
+    batch = Batch()
+    reached, before = state.offset, replace(state, told=dict(state.told))
+    for values, offset in read_lines(journal, state.offset):
+        if values is not None:
+            collect(values, batch, state, delivered)
+        reached = offset
+        if len(batch.metrics) > BATCH_METRICS - 2 * len(EPOCH_METRICS) or batch.status:
+            break
+    if reached == state.offset:
+        return None
+    tags = [RunTag(key, value[:5000]) for key, value in batch.tags.items()]
+    write_state(run_dir, replace(before, in_doubt=True))
+    client.log_batch(state.run_id, metrics=[Metric(*point) for point in batch.metrics], tags=tags)
+    state.pending += [(found, folder) for path, folder in batch.artifacts if (found := locate(run_dir, path))]
+    if batch.status == "RUNNING":
+        client.update_run(state.run_id, status="RUNNING")
+    elif batch.status:
+        state.pending += [(name, "") for name in ("history.json", "summary.json")]
+        client.set_terminated(state.run_id, batch.status)
+    state.offset = reached
+    write_state(run_dir, state)
+    return batch
+
+
+def _deliver_files(client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState) -> None:
+    """Deliver the files that are due; one that the store refuses keeps no metric and no status from it.
+
+    Raises:
+        TrackingError: the store would have them written where none belong.
+    """
+    if not state.pending:
+        return
+    send = open_place(client.get_run(state.run_id).info.artifact_uri, settings.uri)
+    while state.pending:
+        relative, folder = state.pending[0]
+        path = find_file(run_dir, relative)
+        if path is not None:
+            send(path, folder)
+        del state.pending[0]
+        write_state(run_dir, state)
+
+
+def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState) -> list[str]:
+    """Create the MLflow run and tell it what never changes; says what had to be done beside."""
+    from mlflow.entities import Dataset, DatasetInput, Param
+
+    notices: list[str] = []
+    if not state.run_id:
+        state.experiment_id = _find_experiment(client, settings)
+        notices += recover_experiment(client, state.experiment_id)
+        found = _find_run(client, state)
+        if found:
+            state.run_id = found
+        else:
+            state.key = secrets.token_hex(8)
+            write_state(run_dir, state)
+            tags = {**settings.tags, "run_dir": str(run_dir), KEY_TAG: state.key}
+            if settings.sweep_dir:
+                tags["mlflow.parentRunId"] = find_sweep(client, settings, state.experiment_id)
+            state.run_id = client.create_run(state.experiment_id, tags=tags, run_name=settings.run_name).info.run_id
+        write_state(run_dir, state)
+    params = [Param(key, value[:6000]) for key, value in settings.params.items()]
+    for first in range(0, len(params), BATCH_PARAMS):
+        client.log_batch(state.run_id, params=params[first : first + BATCH_PARAMS])
+    sounds = Dataset(source_type="local", **settings.dataset)
+    client.log_inputs(state.run_id, datasets=[DatasetInput(sounds)])
+    state.pending += [(name, "") for name in settings.artifacts]
+    state.introduced = True
+    write_state(run_dir, state)
+    return notices
+
+
+def _find_run(client: "MlflowClient", state: DeliveryState) -> str:
+    """The run that a process created and died before it could note it; empty where there is none."""
+    if not state.key:
+        return ""
+    runs = client.search_runs([state.experiment_id], f"tags.{KEY_TAG} = '{state.key}'", max_results=1)
+    return str(runs[0].info.run_id) if runs else ""
+
+
+def _connect(uri: str) -> "MlflowClient":
+    """A client; an embedded store is created under a lock and made to take readers beside a writer."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(HTTP_TIMEOUT_S))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")  # a server may ask for a day
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # else it announces every table it creates
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # the run prints its link itself, once
+    from mlflow import MlflowClient
+
+    if not uri.startswith("sqlite:///"):
+        return MlflowClient(tracking_uri=uri)
+    database = Path(uri.removeprefix("sqlite:///"))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{database}.lock"):
+        if not database.exists():
+            create_store(database)
+        return MlflowClient(tracking_uri=uri)
+
+
+def create_store(database: Path) -> None:
+    """Make an embedded store, whole or not at all: MLflow takes seconds, and cannot use one that was left half made."""
+    from mlflow import MlflowClient
+
+    with tempfile.TemporaryDirectory(dir=database.parent, prefix=".mlflow-") as folder:
+        draft, whole = Path(folder) / "draft.db", Path(folder) / "whole.db"
+        MlflowClient(tracking_uri=f"sqlite:///{draft}")
+        with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(whole)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=WAL")  # readers beside a writer
+        whole.replace(database)
+
+
+def _find_experiment(client: "MlflowClient", settings: TrackingSettings) -> str:
+    """The experiment's id; created under a lock, with its artifacts beside an embedded store."""
+    if not settings.uri.startswith("sqlite:///"):
+        return _get_or_create_experiment(client, settings.experiment, None)
+    database = Path(settings.uri.removeprefix("sqlite:///"))
+    location = (database.parent / "mlartifacts" / quote(settings.experiment, safe="")).as_uri()
+    with FileLock(f"{database}.lock"):
+        return _get_or_create_experiment(client, settings.experiment, location)
+
+
+def _get_or_create_experiment(client: "MlflowClient", name: str, artifact_location: str | None) -> str:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    # The kind makes MLflow 3 show the experiment as model training.
+    tags = {"mlflow.experimentKind": "custom_model_development"}
+    return client.create_experiment(name, artifact_location=artifact_location, tags=tags)

@@ -1,0 +1,85 @@
+"""Chunks on the fixed grid that a run returns to: those that are judged every epoch, and those that statistics fit."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from sda.audio.mel import Heard, LogMel
+from sda.subsample import subsample_evenly
+from sda.training.dataset import AudioTrainingDataset
+
+JUDGED_BATCH = 32
+"""Chunks that are judged or encoded at a time."""
+
+MOST_PROBE_CHUNKS = 256
+"""Training chunks judged every epoch beside the held-out ones."""
+
+MOST_JUDGED_CHUNKS = 1024
+"""Held-out chunks judged every epoch, spread over all of them: seventeen minutes of sound, 250 MB."""
+
+MOST_TRAINING_CHUNKS = 4096
+"""Training chunks that statistics are fitted to, spread over all of them."""
+
+N_VARIED = 2
+"""Variations of each that principal components are fitted to besides."""
+
+
+@dataclass(frozen=True)
+class FixedChunks:
+    """Chunks on the fixed grid that a run returns to, with their log-mel spectrograms, in batches on the device."""
+
+    training: list[Heard]
+    """Training chunks that are not mostly padding or silence, up to `MOST_TRAINING_CHUNKS`, without their waveforms."""
+    probe: list[Heard]
+    """Those of them that are judged every epoch, spread evenly."""
+    held_out: list[Heard]
+    """The held-out chunks that are not mostly padding or silence, up to `MOST_JUDGED_CHUNKS`."""
+    probe_blocks: list[int]
+    """The file of every chunk in `probe`, by number."""
+    held_out_blocks: list[int]
+    """The file of every chunk in `held_out`, by number."""
+
+
+@torch.no_grad()
+def compute_fixed_chunks(
+    train: AudioTrainingDataset, val: AudioTrainingDataset, features: LogMel, device: torch.device
+) -> FixedChunks:
+    """Compute the spectrograms of what does not change, once."""
+
+    def hear(dataset: AudioTrainingDataset, indices: Sequence[int]) -> Iterator[Heard]:
+        for first in range(0, len(indices), JUDGED_BATCH):
+            chunks = dataset.grid_chunks(indices[first : first + JUDGED_BATCH])
+            yield features.hear(*(values.to(device) for values in chunks))
+
+    probe = subsample_evenly(train.judged, min(len(val.judged), MOST_PROBE_CHUNKS))
+    fitted = subsample_evenly(train.judged, MOST_TRAINING_CHUNKS)
+    held_out = subsample_evenly(val.judged, MOST_JUDGED_CHUNKS)
+    return FixedChunks(
+        training=[heard.forget_waveform() for heard in hear(train, fitted)],
+        probe=list(hear(train, probe)),
+        held_out=list(hear(val, held_out)),
+        probe_blocks=number_files(train, probe),
+        held_out_blocks=number_files(val, held_out),
+    )
+
+
+@torch.no_grad()
+def hear_varied(train: AudioTrainingDataset, features: LogMel, device: torch.device) -> Iterator[Heard]:
+    """Training chunks as augmentation varies them, as often as `N_VARIED` says, without their waveforms.
+
+    They are those of no epoch that is trained on, and computed only where they are asked for.
+    """
+    n_visits = min(N_VARIED, train.extra_visits)
+    chunks = subsample_evenly(train.judged, MOST_TRAINING_CHUNKS // N_VARIED)
+    items = [train.n_chunks * visit + chunk for visit in range(1, 1 + n_visits) for chunk in chunks]
+    for first in range(0, len(items), JUDGED_BATCH):
+        batch = train.read(items[first : first + JUDGED_BATCH]).to(device)
+        yield features.hear(*train.finish(batch)).forget_waveform()
+
+
+def number_files(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[int]:
+    """The file that each of the grid chunks lies in, by its number among the files of the dataset."""
+    paths = dict.fromkeys(chunk.path for chunk in dataset.chunks)
+    numbers = {path: number for number, path in enumerate(paths)}
+    return [numbers[dataset.chunks[index].path] for index in indices]

@@ -1,0 +1,89 @@
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from sda.config.arguments import find_value, prepare_arguments, quote_value
+
+NAMES = [
+    "Ångström (old) [x], v=2/it's",
+    "a b",
+    "tab\there",
+    'double "quotes"',
+    "back\\slash",
+    "trailing\\",
+    "quote's and slash\\'",
+    "${data.root}",
+    "100%",
+    "emoji 🎹",
+    "&;|<>*?#",
+    "a,b",
+    "{a: b}",
+    "true",
+]
+
+
+def _parse(argument: str) -> str:
+    override = OverridesParser.create().parse_override(argument)
+    config = OmegaConf.create({"value": override.value(), "data": {"root": "WRONG"}})
+    return config.value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_folder_reaches_the_configuration_as_it_is(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir(parents=True)
+    (argument,) = prepare_arguments([f"data.root={folder}"])
+    assert _parse(argument) == str(folder)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_that_is_missing_is_passed_on_to_be_named(name):
+    (argument,) = prepare_arguments([f"data.root=/nowhere/{name}"])
+    assert _parse(argument) == f"/nowhere/{name}"
+
+
+@pytest.mark.parametrize("pattern", [r"(\d-\d+)-[A-Z]", r"^([^/]+)/", "takes", r"(a|b)\.wav$", r"take\ \d{1,3}"])
+def test_a_pattern_reaches_the_configuration_as_it_is(pattern):
+    (argument,) = prepare_arguments([f"data.group_by={pattern}"])
+    assert _parse(argument) == pattern
+
+
+def test_an_automatic_batch_size_is_the_one_that_follows_the_data():
+    assert prepare_arguments(["training.batch_size=auto", "seed=1"]) == ["seed=1"]
+    assert prepare_arguments(["training.batch_size=8"]) == ["training.batch_size=8"]
+
+
+def test_home_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (argument,) = prepare_arguments(["data.root=~/my sounds"])
+    assert _parse(argument) == f"{tmp_path}/my sounds"
+
+
+def test_folders_to_sweep_over_stay_a_sweep(tmp_path):
+    for name in ("a (1)", "b"):
+        (tmp_path / name).mkdir()
+    (argument,) = prepare_arguments([f"data.root={tmp_path}/a (1),{tmp_path}/b"])
+    override = OverridesParser.create().parse_override(argument)
+    assert override.is_sweep_override()
+    assert [value.text for value in override.sweep_iterator()] == [f"{tmp_path}/a (1)", f"{tmp_path}/b"]
+
+
+@pytest.mark.parametrize(
+    "argument", ["preset=conservative,balanced", "training.max_epochs=3", "--cfg", "+x=[1,2]", "resume=null", "-m"]
+)
+def test_everything_else_is_left_to_hydra(argument):
+    assert prepare_arguments([argument]) == [argument]
+
+
+def test_v_is_verbose():
+    assert prepare_arguments(["-v"]) == ["verbose=true"]
+
+
+def test_values_are_found():
+    assert find_value(["a=1", "resume=last", "resume='x=y'"], "resume") == "'x=y'"
+    assert find_value(["resumes=1"], "resume") is None
+
+
+@pytest.mark.parametrize("value", NAMES)
+def test_quoting_survives_the_grammar(value):
+    assert _parse(f"key={quote_value(value)}") == value
