@@ -12,7 +12,7 @@ import soundfile
 import torch
 from filelock import FileLock
 
-from sda.audio.mel import Heard
+from sda.audio.mel import AudioFeatures
 from sda.audio.span import take_whole
 
 pytest_plugins = ["tests.verbs"]
@@ -106,13 +106,13 @@ def _single_thread() -> None:
     torch.manual_seed(0)
 
 
-def as_heard(log_mel: torch.Tensor) -> Heard:
+def as_features(log_mel: torch.Tensor) -> AudioFeatures:
     """Spectrograms as a network hears them, of sound that there never was."""
     level, nothing = 0.5 * torch.logsumexp(2.0 * log_mel, dim=1), torch.zeros(len(log_mel), 0)
-    return Heard(nothing, log_mel, level, take_whole(nothing), torch.ones_like(level, dtype=torch.bool))
+    return AudioFeatures(nothing, log_mel, level, take_whole(nothing), torch.ones_like(level, dtype=torch.bool))
 
 
-def as_waveforms(waveforms: torch.Tensor) -> Heard:
+def as_waveforms(waveforms: torch.Tensor) -> AudioFeatures:
     """Sound of which no spectrogram was made."""
     nothing = torch.zeros(0)
-    return Heard(waveforms, nothing, nothing, take_whole(waveforms), nothing)
+    return AudioFeatures(waveforms, nothing, nothing, take_whole(waveforms), nothing)

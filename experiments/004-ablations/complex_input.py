@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sda.app import builders
 from sda.app.builders import SIZES
 from sda.app.command_line import train
-from sda.audio.mel import Heard, LogMel
+from sda.audio.mel import AudioFeatures, LogMel
 from sda.config.schema import ModelName, TrainRunConfig
 from sda.models.discriminator import COMPRESSION, LINEAR_POWER
 from sda.models.latents import Posterior
@@ -27,9 +27,9 @@ class ComplexListener(SpectralVAE):
         self._heard: Tensor | None = None
         self.listen.register_forward_pre_hook(self._hear_complex)
 
-    def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:
-        self._heard = heard.waveform
-        return super().encode(heard, hidden)
+    def encode(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Posterior:
+        self._heard = inputs.waveform
+        return super().encode(inputs, mask)
 
     def _hear_complex(self, _: nn.Module, arguments: tuple[Tensor]) -> tuple[Tensor]:
         """Put the spectrum in the place of the mel bands `[B, M + 1, F]`; its last frame is repeated as theirs is."""
@@ -56,5 +56,5 @@ def _construct(config: TrainRunConfig, features: LogMel) -> ComplexListener:
 
 if __name__ == "__main__":
     builders.MODELS[ModelName.spectral_vae] = _construct
-    Heard.forget_waveform = lambda self: self  # type: ignore[method-assign]
+    AudioFeatures.forget_waveform = lambda self: self  # type: ignore[method-assign]
     train()

@@ -247,7 +247,7 @@ class Learned(Prior):
         self.flow = Flow(latent_dim, **self.size).to(self.device)
         self.progress = Progress()
 
-    @torch.enable_grad()  # voices fit priors without gradients
+    @torch.enable_grad()  # synthesizers fit priors without gradients
     def fit(self, recordings: Sequence[Recording], *, emphasis: Tensor | None = None, seed: int = 0) -> None:
         if not recordings:
             raise ValueError("a prior needs at least one recording")
@@ -453,8 +453,8 @@ def train(run_name: str, *, seconds: float, device: str, is_stopped: Callable[[]
     facts, data = run.checkpoint.facts, run.config.data
     split, corpus = split_from_facts(facts["split"]), Corpus(build_cache(run.config), facts["files"], data.gain_db)
     listener = _Listener(run.config.training.latent_dim)
-    run.voice.prior = listener
-    run.voice.fit(list_training_sounds(replace(split, train=split.val), corpus, data.root))
+    run.synthesizer.prior = listener
+    run.synthesizer.fit(list_training_sounds(replace(split, train=split.val), corpus, data.root))
     prior = Learned(
         run.config.training.latent_dim,
         held_out=listener.heard,
@@ -463,13 +463,13 @@ def train(run_name: str, *, seconds: float, device: str, is_stopped: Callable[[]
         is_stopped=is_stopped,
         **size,
     )
-    run.voice.prior = prior
-    run.voice.fit(list_training_sounds(split, corpus, data.root))
+    run.synthesizer.prior = prior
+    run.synthesizer.fit(list_training_sounds(split, corpus, data.root))
     return prior
 
 
 class _Listener(Learned):
-    """Only keeps what a voice would have it fitted to."""
+    """Only keeps what a synthesizer would have it fitted to."""
 
     heard: Sequence[Recording] = ()
 

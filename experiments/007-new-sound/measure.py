@@ -23,8 +23,14 @@ from sda.durable import write_json
 from sda.evaluation.assessment import choose_stretches, rebuild
 from sda.evaluation.sounds import Sound
 from sda.evaluation.specimens import LONGEST_S, USUAL_S
-from sda.evaluation.suite import Material, assess_memorisation, assess_resemblance, assess_whole, list_embeddings
-from sda.evaluation.trained_model import TrainedModel, collect_pieces, collect_whole
+from sda.evaluation.suite import (
+    EvaluationAudio,
+    assess_distribution,
+    assess_memorisation,
+    assess_whole,
+    list_embeddings,
+)
+from sda.evaluation.trained_model import TrainedModel, collect_segments, collect_whole
 from sda.runs.folder import read_groups
 from sda.runs.prepare_data import build_cache
 
@@ -56,12 +62,12 @@ def open_subject(name: str) -> TrainedModel:
     run = open_run(name, "cpu")
     split, known = split_from_facts(run.checkpoint.facts["split"]), run.checkpoint.facts["files"]
     corpus = Corpus(build_cache(run.config), known, run.config.data.gain_db)
-    return build_trained_model(run.config, run.voice, split, corpus, read_groups(run.run_dir))
+    return build_trained_model(run.config, run.synthesizer, split, corpus, read_groups(run.run_dir))
 
 
 def rebuild_training_sound(trained: TrainedModel, n: int) -> list[Sound]:
     """Training sound through the model, whole sounds where they are no longer than new ones may be."""
-    train, rate_hz = collect_pieces(trained.split.train, trained.corpus), trained.features.sample_rate_hz
+    train, rate_hz = collect_segments(trained.split.train, trained.corpus), trained.features.sample_rate_hz
     stretches = choose_stretches(train, n, round(USUAL_S * rate_hz), round(LONGEST_S * rate_hz))
     return [one._replace(waveform=rebuild(trained, one.waveform, place)) for place, one in enumerate(stretches)]
 
@@ -70,13 +76,13 @@ def measure(trained: TrainedModel, way: str, n: int, floor: Sequence[Sound]) -> 
     """Likeness, form, silence, replays and harmonic events of new sound."""
     rate_hz = trained.features.sample_rate_hz
     sides = {"train": trained.split.train, "held_out": trained.split.val}
-    train, held_out = (collect_pieces(pieces, trained.corpus) for pieces in sides.values())
+    train, held_out = (collect_segments(pieces, trained.corpus) for pieces in sides.values())
     whole = {side: collect_whole(pieces, trained.corpus) for side, pieces in sides.items()}
     generated, _, n_silent = choose_way(way)(trained, whole["train"], n)
     groups = [trained.group_of.get(piece.path, piece.path) for piece in trained.split.train]
-    material = Material(rate_hz, train, held_out, generated, groups, {}, floor, whole, are_whole=True)
-    memorisation = assess_memorisation(material, SEED)
-    form, silence = assess_whole(material, SEED)
+    audio = EvaluationAudio(rate_hz, train, held_out, generated, groups, {}, floor, whole, are_whole=True)
+    memorisation = assess_memorisation(audio, SEED)
+    form, silence = assess_whole(audio, SEED)
     kinds = {"generated": generated, **whole}
     harmonic = {kind: [count_harmonic_events(one.waveform, rate_hz) for one in of] for kind, of in kinds.items()}
     row: dict[str, Any] = {
@@ -91,7 +97,7 @@ def measure(trained: TrainedModel, way: str, n: int, floor: Sequence[Sound]) -> 
         "with_harmonic_event": {kind: sum(count > 0 for count in of) / len(of) for kind, of in harmonic.items()},
     }
     for name, embedding in list_embeddings(rate_hz).items():
-        likeness = assess_resemblance(material, embedding, SEED).likeness
+        likeness = assess_distribution(audio, embedding, SEED).likeness
         if likeness is not None:
             row[name] = {
                 "ratio": _spell(likeness.ratio),

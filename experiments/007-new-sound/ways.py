@@ -39,19 +39,19 @@ def choose_way(name: str) -> Way:
         raise ValueError(f"{name}: use mosaic=NOVELTY, density, learned=FILE, played-back or shuffled")
 
     def draw(subject: Subject, train: Sequence[Sound], n: int) -> Specimens:
-        voice = subject.voice
-        own = voice.prior, voice.manner, voice.writes_noise
-        voice.writes_noise = voice.writes_noise and not name.endswith("-noiseless")
+        synthesizer = subject.synthesizer
+        own = synthesizer.prior, synthesizer.manner, synthesizer.writes_noise
+        synthesizer.writes_noise = synthesizer.writes_noise and not name.endswith("-noiseless")
         try:
             if kind == "learned":
-                voice.prior = Learned.load(Path(value))
+                synthesizer.prior = Learned.load(Path(value))
             else:
-                voice.manner = replace(voice.manner, novelty=float(value or 0))
-                voice.prior = (Mosaic if kind == "mosaic" else Density)(voice.prior.latent_dim)
-                voice.fit(list_training_sounds(subject.split, subject.corpus, subject.config.data.root))
-            return draw_specimens(voice, n, AUTO_LENGTH, SEED)
+                synthesizer.manner = replace(synthesizer.manner, novelty=float(value or 0))
+                synthesizer.prior = (Mosaic if kind == "mosaic" else Density)(synthesizer.prior.latent_dim)
+                synthesizer.fit(list_training_sounds(subject.split, subject.corpus, subject.config.data.root))
+            return draw_specimens(synthesizer, n, AUTO_LENGTH, SEED)
         finally:
-            voice.prior, voice.manner, voice.writes_noise = own
+            synthesizer.prior, synthesizer.manner, synthesizer.writes_noise = own
 
     return draw
 

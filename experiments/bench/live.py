@@ -80,16 +80,16 @@ class LiveRun:
             self._resumed = time.perf_counter()
             return Request.STOP if results else Request.NOTHING
 
-        session.train(self._tell, ask)
+        session.trainer.train(self._tell, ask)
         return results[0]
 
     def take(self, n_steps: int, at_least_s: float = 0.0) -> Steps[Block]:
         """Let the loop take at least so many steps for at least so long, and time them."""
-        synchronize(self.session.device)
+        synchronize(self.session.trainer.device)
         first, before_s, started = len(self._step_s), self._between_epochs_s, time.perf_counter()
         while len(self._step_s) - first < n_steps or time.perf_counter() - started < at_least_s:
             yield
-        synchronize(self.session.device)
+        synchronize(self.session.trainer.device)
         seconds = time.perf_counter() - started - (self._between_epochs_s - before_s)
         return Block(seconds, sum(self._n_clips[first:]), self._step_s[first:], self._told_s[first:])
 
@@ -108,7 +108,7 @@ class LiveRun:
     def _note_step(self) -> bool:
         """Write down what has just passed; false where it was no step but the end of an epoch."""
         passed_s = time.perf_counter() - self._resumed
-        progress, loader = self.session.state.progress, self.session.train_loader
+        progress, loader = self.session.state.progress, self.session.trainer.train_loader
         if progress.batch == 0:
             self._between_epochs_s += passed_s
             return False

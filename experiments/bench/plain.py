@@ -18,7 +18,7 @@ from experiments.bench.timing import divide, synchronize
 from experiments.bench.trial import Figure, Trial
 from sda.app.builders import build_augmentation, build_objective
 from sda.app.session import Session
-from sda.audio.mel import MIN_MAGNITUDE, Heard
+from sda.audio.mel import MIN_MAGNITUDE, AudioFeatures
 from sda.audio.span import take_whole
 from sda.losses.objective import measure_batch
 from sda.training.dataset import AudioTrainingDataset
@@ -79,7 +79,7 @@ class _PlainSounds(Dataset[Tensor]):
     """Decodes and varies every chunk anew when it is asked for."""
 
     def __init__(self, session: Session):
-        self._chunks: AudioTrainingDataset = session.train_loader.dataset
+        self._chunks: AudioTrainingDataset = session.trainer.train_loader.dataset
         self._augmentation = build_augmentation(session.plan.config)
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class _PlainTraining:
             power=1.0,
             norm="slaney",
             mel_scale="slaney",
-        ).to(session.device)
+        ).to(session.trainer.device)
         self._n_steps = 0
         mlflow.set_tracking_uri(f"sqlite:///{folder / 'plain.db'}")
         mlflow.set_experiment("plain")
@@ -126,29 +126,38 @@ class _PlainTraining:
     def take(self, n_steps: int, n_workers: int) -> dict[str, float]:
         """Seconds a clip of a step, and of what it spends on loading and tracking; the first step is not counted."""
         loader = DataLoader(
-            self._sounds, self._session.train_loader.batch_size, shuffle=True, drop_last=True, num_workers=n_workers
+            self._sounds,
+            self._session.trainer.train_loader.batch_size,
+            shuffle=True,
+            drop_last=True,
+            num_workers=n_workers,
         )
         batches = iter(loader)
         self._step(batches)
         spent = {"load": 0.0, "track": 0.0}
-        synchronize(self._session.device)
+        synchronize(self._session.trainer.device)
         started = time.perf_counter()
         for _ in range(n_steps):
             for name, seconds in self._step(batches).items():
                 spent[name] += seconds
-        synchronize(self._session.device)
+        synchronize(self._session.trainer.device)
         spent["step"] = time.perf_counter() - started
-        return {name: seconds / (n_steps * self._session.train_loader.batch_size) for name, seconds in spent.items()}
+        return {
+            name: seconds / (n_steps * self._session.trainer.train_loader.batch_size) for name, seconds in spent.items()
+        }
 
     def _step(self, batches: Iterator[Tensor]) -> dict[str, float]:
         started = time.perf_counter()
-        waveforms = next(batches).to(self._session.device)
+        waveforms = next(batches).to(self._session.trainer.device)
         loaded = time.perf_counter()
         waveforms = waveforms.squeeze(1)
-        log_mel, level = self._mel(waveforms).clamp(min=MIN_MAGNITUDE).log(), self._session.features.level(waveforms)
+        log_mel, level = (
+            self._mel(waveforms).clamp(min=MIN_MAGNITUDE).log(),
+            self._session.trainer.features.level(waveforms),
+        )
         whole = torch.ones_like(level, dtype=torch.bool)
-        heard = Heard(waveforms, log_mel, level, take_whole(waveforms), whole)
-        terms = self._objective.score(measure_batch(self._objective, self._model(heard), heard, draw=True))
+        inputs = AudioFeatures(waveforms, log_mel, level, take_whole(waveforms), whole)
+        terms = self._objective.score(measure_batch(self._objective, self._model(inputs), inputs, draw=True))
         loss = terms.total()
         self._optimizer.zero_grad()
         loss.backward()

@@ -15,11 +15,11 @@ from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
 from sda.data.groups import AUTO, group_files
 from sda.data.scan import scan_folder
-from sda.evaluation.distribution import Likeness, Sample, compare, find_shortage
+from sda.evaluation.distribution import DistributionScores, Sample, compare, find_shortage
 from sda.evaluation.embedding import standardise
 from sda.evaluation.findings import Evidence
 from sda.evaluation.sounds import Sound, trim
-from sda.evaluation.suite import Material, assess_whole, embed, list_embeddings
+from sda.evaluation.suite import EvaluationAudio, assess_whole, embed, list_embeddings
 from sda.evaluation.verdict import find_case
 
 SHARES = (0.5, 0.75)
@@ -54,7 +54,7 @@ class Folder:
         for index, group in enumerate(self.groups):
             parts[sum(place_of[group] >= share for share in SHARES)].append(index)
         train, held_out, new = ([self.sounds[index] for index in part] for part in parts)
-        form, silence = assess_whole(Material(self.rate_hz, train, held_out, new))
+        form, silence = assess_whole(EvaluationAudio(self.rate_hz, train, held_out, new))
         compared = {name: self.compare(name, *parts) for name in self.embeddings}
         return Evidence(
             likeness={name: one for name, one in compared.items() if one is not None},
@@ -62,7 +62,9 @@ class Folder:
             silence=silence,
         )
 
-    def compare(self, name: str, train: Sequence[int], held_out: Sequence[int], new: Sequence[int]) -> Likeness | None:
+    def compare(
+        self, name: str, train: Sequence[int], held_out: Sequence[int], new: Sequence[int]
+    ) -> DistributionScores | None:
         """New with held-out sound, by an embedding; nothing where there is too little."""
         sides = [[self.vectors[name][index] for index in part] for part in (new, held_out, train)]
         files = [np.repeat(np.arange(len(side)), [len(one) for one in side]) for side in sides]

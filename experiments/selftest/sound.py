@@ -14,7 +14,13 @@ from sda.evaluation.findings import Evidence
 from sda.evaluation.reconstruction import log_mel_l1_db
 from sda.evaluation.search import PatchFeatures, find_nearest
 from sda.evaluation.sounds import Sound, Window, cut, list_windows
-from sda.evaluation.suite import Material, assess_memorisation, assess_resemblance, assess_whole, list_embeddings
+from sda.evaluation.suite import (
+    EvaluationAudio,
+    assess_distribution,
+    assess_memorisation,
+    assess_whole,
+    list_embeddings,
+)
 from sda.evaluation.verdict import find_case
 from sda.subsample import subsample_evenly
 
@@ -78,11 +84,11 @@ def judge_baselines(parts: Parts, tell: Callable[[str], None] = lambda _: None) 
     rows = []
     for name, (sounds, stand_ins) in candidates.items():
         tell(name)
-        material = Material(rate_hz, parts.train, parts.held_out, sounds)
-        memorisation = assess_memorisation(material)
-        found = {key: assess_resemblance(material, one) for key, one in list_embeddings(rate_hz).items()}
+        audio = EvaluationAudio(rate_hz, parts.train, parts.held_out, sounds)
+        memorisation = assess_memorisation(audio)
+        found = {key: assess_distribution(audio, one) for key, one in list_embeddings(rate_hz).items()}
         scored = {key: one.likeness for key, one in found.items() if one.likeness is not None}
-        form, silence = assess_whole(material)
+        form, silence = assess_whole(audio)
         case = find_case(Evidence(likeness=scored, form=form, silence=silence))
         rows.append(
             Row(

@@ -16,9 +16,9 @@ from sda.config.schema import ModelName, ModelSize, PriorName, TrainRunConfig
 from sda.data.corpus import Corpus
 from sda.data.split import Split
 from sda.evaluation.trained_model import TrainedModel
-from sda.generation.mel_voice import MelVoice
-from sda.generation.spectral_voice import SpectralVoice
-from sda.generation.voice import TrainingSound, Voice
+from sda.generation.mel_synthesizer import MelSynthesizer
+from sda.generation.spectral_synthesizer import SpectralSynthesizer
+from sda.generation.synthesizer import Synthesizer, TrainingSound
 from sda.losses.elbo import Elbo
 from sda.losses.objective import Objective
 from sda.losses.spectral import SpectralObjective
@@ -133,21 +133,21 @@ def build_prior(config: TrainRunConfig, name: PriorName | None = None) -> Prior:
     return PRIORS[name or config.prior.choose(config.model.name)](config.training.latent_dim)
 
 
-def build_voice(config: TrainRunConfig, model: Autoencoder, features: LogMel, prior: Prior) -> Voice:
+def build_synthesizer(config: TrainRunConfig, model: Autoencoder, features: LogMel, prior: Prior) -> Synthesizer:
     """The network put to use."""
-    voice: Voice
+    synthesizer: Synthesizer
     if isinstance(model, MelVAE):
-        voice = MelVoice(model, features, prior)
+        synthesizer = MelSynthesizer(model, features, prior)
     else:
         assert isinstance(model, SpectralVAE)
-        voice = SpectralVoice(model, features, prior)
-    voice.manner = choose_manner(config, voice)
-    return voice
+        synthesizer = SpectralSynthesizer(model, features, prior)
+    synthesizer.manner = choose_manner(config, synthesizer)
+    return synthesizer
 
 
 def choose_manner(
     config: TrainRunConfig,
-    voice: Voice,
+    synthesizer: Synthesizer,
     *,
     novelty: float | None = None,
     memory_s: float | None = None,
@@ -158,7 +158,7 @@ def choose_manner(
     memory_s = prior.memory_s if memory_s is None else memory_s
     return Manner(
         novelty=prior.novelty if novelty is None else novelty,
-        memory=max(1, round(memory_s * voice.features.sample_rate_hz / voice.hop_samples)),
+        memory=max(1, round(memory_s * synthesizer.features.sample_rate_hz / synthesizer.hop_samples)),
         temperature=prior.temperature if temperature is None else temperature,
     )
 
@@ -229,7 +229,7 @@ def build_loaders(plan: Plan, device: torch.device) -> tuple[TrainLoader, DataLo
 
 
 def build_trained_model(
-    config: TrainRunConfig, voice: Voice, split: Split, corpus: Corpus, group_of: Mapping[str, str]
+    config: TrainRunConfig, synthesizer: Synthesizer, split: Split, corpus: Corpus, group_of: Mapping[str, str]
 ) -> TrainedModel:
     """What is evaluated.
 
@@ -237,5 +237,5 @@ def build_trained_model(
         group_of: the recording that each file belongs to, by path.
     """
     return TrainedModel(
-        voice, voice.features, build_augmentation(config), config.chunk_samples, split, corpus, group_of
+        synthesizer, synthesizer.features, build_augmentation(config), config.chunk_samples, split, corpus, group_of
     )

@@ -21,8 +21,8 @@ from sda.data.split import split_from_facts, split_scan
 from sda.errors import DamagedError, DataError
 from sda.evaluation.assessment import Effort, Stage, assess_folders, assess_model
 from sda.evaluation.sounds import Sound, trim
-from sda.evaluation.suite import Material
-from sda.evaluation.trained_model import collect_pieces, collect_whole
+from sda.evaluation.suite import EvaluationAudio
+from sda.evaluation.trained_model import collect_segments, collect_whole
 from sda.report.advice import Standing
 from sda.report.evaluation_lines import format_values
 from sda.report.evaluation_page import Report
@@ -93,7 +93,7 @@ def evaluate_run(
     cache = build_cache(run.config)
     _refuse_changed([*split.train_paths, *split.val_paths], known, cache)
     corpus, groups = Corpus(cache, known, run.config.data.gain_db), read_groups(run.run_dir)
-    trained = build_trained_model(run.config, run.voice, split, corpus, groups)
+    trained = build_trained_model(run.config, run.synthesizer, split, corpus, groups)
     effort = Effort(config.max_clips, config.n_generated, config.generated_s)
     assessment = assess_model(trained, effort, config.seed, stage)
     epoch = run.checkpoint.progress["epoch"]
@@ -146,14 +146,14 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
         corpus = Corpus(cache, hash_of, reference.gain_db)
         groups = group_files(reference, cache, AUTO)
         whole = {key: _open(scan, corpus) for key, scan in scans.items()}
-        material = Material(
+        audio = EvaluationAudio(
             config.sample_rate_hz,
             train=_trim(whole["reference"], config.sample_rate_hz),
             held_out=_trim(whole["held_out"], config.sample_rate_hz),
             generated=_trim(whole["generated"], config.sample_rate_hz),
             train_groups=[groups.key_of[file.path] for file in reference.usable],
         )
-        halves, weakness = material, ""
+        halves, weakness = audio, ""
         if scans["held_out"] is None:
             if len(groups.members) < 2:
                 raise DataError(
@@ -163,12 +163,12 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
             split = split_scan(reference, groups, HELD_OUT_FRACTION, config.seed)
             weakness = split.weakness
             halves = replace(
-                material, train=collect_pieces(split.train, corpus), held_out=collect_pieces(split.val, corpus)
+                audio, train=collect_segments(split.train, corpus), held_out=collect_segments(split.val, corpus)
             )
             whole |= {"reference": collect_whole(split.train, corpus), "held_out": collect_whole(split.val, corpus)}
         kinds = {"train": "reference", "held_out": "held_out", "generated": "generated"}
         halves = replace(halves, whole={kind: whole[key] for kind, key in kinds.items()})
-        assessment = assess_folders(material, halves, config.seed, stage)
+        assessment = assess_folders(audio, halves, config.seed, stage)
         facts = {
             "suite": "folders",
             "reference": reference.root,

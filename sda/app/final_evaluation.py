@@ -43,7 +43,7 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
     # Mapped from the cache: the session's own waveforms may lie on a GPU.
     known = {file.path: file.sha256 for file in plan.scan.usable}
     corpus = Corpus(build_cache(plan.config), known, plan.config.data.gain_db)
-    trained = build_trained_model(plan.config, session.voice, plan.split, corpus, plan.groups.key_of)
+    trained = build_trained_model(plan.config, session.synthesizer, plan.split, corpus, plan.groups.key_of)
     if config.at_end is Suite.none:
         return [*_describe_reconstruction(reconstruct(trained, config.max_clips, sides=("held_out",))[0], epoch)]
 
@@ -98,7 +98,7 @@ def _load_best(session: Session) -> int:
             raise
         return session.state.progress.epoch
     load_model(session.state.average, checkpoint)
-    session.voice.prior = load_prior(session.plan.config, checkpoint)
+    session.synthesizer.prior = load_prior(session.plan.config, checkpoint)
     epoch: int = checkpoint.progress["epoch"]
     return epoch
 

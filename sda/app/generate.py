@@ -54,10 +54,10 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     if config.duration_s == AUTO_LENGTH and config.mode is not GenerateMode.sample:
         raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
     run = open_run(config.run, config.device, config.checkpoint)
-    run.voice.writes_noise = run.voice.writes_noise and config.noise
-    run.voice.manner = choose_manner(
+    run.synthesizer.writes_noise = run.synthesizer.writes_noise and config.noise
+    run.synthesizer.manner = choose_manner(
         run.config,
-        run.voice,
+        run.synthesizer,
         novelty=config.novelty,
         memory_s=config.memory_s,
         temperature=config.temperature,
@@ -72,7 +72,7 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     try:
         call.record()
         gain = to_amplitude(run.config.data.gain_db)
-        sounds = make(Order(run.voice, sources, config, gain))
+        sounds = make(Order(run.synthesizer, sources, config, gain))
         for made in track(sounds, "generating", total=n, console=console):
             call.write(made, rate_hz, 1.0 / gain)
     except BaseException:
@@ -113,9 +113,9 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
         "seed": config.seed,
         "n": config.n,
         "duration_s": config.duration_s,
-        "noise": run.voice.writes_noise,
+        "noise": run.synthesizer.writes_noise,
         **_list_own_settings(config),
-        "prior": {"name": run.voice.prior.name, **_describe_manner(run.config, config)},
+        "prior": {"name": run.synthesizer.prior.name, **_describe_manner(run.config, config)},
         "source": str(absolute(config.source)) if config.source else "",
         "sample_rate_hz": run.config.audio.sample_rate_hz,
         "device": str(run.features.window.device),

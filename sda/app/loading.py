@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from sda.app.builders import build_features, build_model, build_voice, check_fit
+from sda.app.builders import build_features, build_model, build_synthesizer, check_fit
 from sda.app.restoring import load_model, load_prior
 from sda.audio.mel import LogMel
 from sda.config.plain import compose_plain
 from sda.config.schema import DataConfig, TrainRunConfig, WhichCheckpoint
-from sda.generation.voice import Voice
+from sda.generation.synthesizer import Synthesizer
 from sda.runs.folder import CHECKPOINTS, find_run
 from sda.runs.plan import to_schema
 from sda.seal import is_own
@@ -26,7 +26,7 @@ class TrainedRun:
     checkpoint: Checkpoint
     config: TrainRunConfig
     features: LogMel
-    voice: Voice
+    synthesizer: Synthesizer
 
     @property
     def is_own(self) -> bool:
@@ -54,5 +54,5 @@ def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoi
     check_fit(config, features, checkpoint)
     model = build_model(config, features, device)
     load_model(model, checkpoint)
-    voice = build_voice(config, model, features, load_prior(config, checkpoint))
-    return TrainedRun(run_dir, checkpoint, config, features, voice)
+    synthesizer = build_synthesizer(config, model, features, load_prior(config, checkpoint))
+    return TrainedRun(run_dir, checkpoint, config, features, synthesizer)

@@ -20,8 +20,8 @@ from sda.generation.modes import (
 )
 from sda.generation.provenance import Provenance
 from sda.generation.sampling import draw_new_sound, note_sources_of
-from sda.generation.voice import (
-    Voice,
+from sda.generation.synthesizer import (
+    Synthesizer,
     encode_path,
     morph_stretches,
     reconstruct_stretches,
@@ -47,7 +47,7 @@ ONE_A_SOURCE = (GenerateMode.reconstruct,)
 class Order:
     """What is asked for."""
 
-    voice: Voice
+    synthesizer: Synthesizer
     sources: list[str]
     config: GenerateConfig
     gain: float
@@ -56,7 +56,7 @@ class Order:
     @property
     def rate_hz(self) -> int:
         """Of all sound."""
-        return self.voice.features.sample_rate_hz
+        return self.synthesizer.features.sample_rate_hz
 
     @property
     def n_samples(self) -> int:
@@ -66,7 +66,7 @@ class Order:
 
     def note(self) -> Provenance:
         """Collects the sources of one sound."""
-        return note_sources_of(self.voice)
+        return note_sources_of(self.synthesizer)
 
     def choose(self, number: int) -> str:
         """The source of a sound by its number."""
@@ -78,7 +78,7 @@ class Order:
 
     def follow(self, path: str) -> Tensor:
         """The path of a source's beginning, `[D, K]`."""
-        return encode_path(self.voice, _read(self, path), self.voice.count_points(self.n_samples))
+        return encode_path(self.synthesizer, _read(self, path), self.synthesizer.count_points(self.n_samples))
 
 
 def make(order: Order) -> Iterator[Made]:
@@ -87,16 +87,16 @@ def make(order: Order) -> Iterator[Made]:
 
 
 def _sample(order: Order) -> Iterator[Made]:
-    voice, config = order.voice, order.config
+    synthesizer, config = order.synthesizer, order.config
     is_auto = config.duration_s == AUTO_LENGTH
-    if is_auto and not voice.prior.names:
+    if is_auto and not synthesizer.prior.names:
         raise ConfigError(
             "duration_s=auto is not possible with this run: it is from before runs kept how long their sounds were. "
             "Give seconds, such as duration_s=4."
         )
     n_samples = None if is_auto else order.n_samples
     for number in range(1, config.n + 1):
-        new = draw_new_sound(voice, n_samples, seed=config.seed, number=number)
+        new = draw_new_sound(synthesizer, n_samples, seed=config.seed, number=number)
         yield Made(new.stretches, [], new.provenance, new.n_silent)
 
 
@@ -105,7 +105,7 @@ def _continue(order: Order) -> Iterator[Made]:
         source, provenance = order.choose(number), order.note()
         given = _read_end(order, source)
         sound = continue_stretches(
-            order.voice, given, order.n_samples, seed=order.config.seed, number=number, note=provenance.add
+            order.synthesizer, given, order.n_samples, seed=order.config.seed, number=number, note=provenance.add
         )
         yield Made(sound, [source], provenance)
 
@@ -115,22 +115,22 @@ def _vary(order: Order) -> Iterator[Made]:
         source, provenance = order.choose(number), order.note()
         n_heard = sum(len(block) for block in _read(order, source))
         sound = vary_stretches(
-            order.voice, order.follow(source), n_heard, order.config.strength,
+            order.synthesizer, order.follow(source), n_heard, order.config.strength,
             seed=order.config.seed, number=number, note=provenance.add,
         )  # fmt: skip
         yield Made(sound, [source], provenance if order.config.strength else None)
 
 
 def _blend(order: Order) -> Iterator[Made]:
-    loudness, hop = Loudness(order.config.loudness.value), order.voice.hop_samples
-    if loudness is not Loudness.mix and order.voice.n_loudness == 0:
+    loudness, hop = Loudness(order.config.loudness.value), order.synthesizer.hop_samples
+    if loudness is not Loudness.mix and order.synthesizer.n_loudness == 0:
         raise DataError(f"loudness={loudness.value} is not possible with this model: it has no loudness of its own.")
     for number in range(1, order.config.n + 1):
         pair = order.choose_pair(number)
         first, second = (order.follow(source) for source in pair)
-        path = blend(first, second, order.config.share, loudness, order.voice.n_loudness)
+        path = blend(first, second, order.config.share, loudness, order.synthesizer.n_loudness)
         n_samples = min(order.n_samples, path.shape[1] * hop)
-        yield Made(order.voice.render_stretches([path], n_samples, take_seed(order.config.seed, number)), pair)
+        yield Made(order.synthesizer.decode_stretches([path], n_samples, take_seed(order.config.seed, number)), pair)
 
 
 def _loop(order: Order) -> Iterator[Made]:
@@ -140,7 +140,9 @@ def _loop(order: Order) -> Iterator[Made]:
         )
     for number in range(1, order.config.n + 1):
         provenance = order.note()
-        sound = loop_stretches(order.voice, order.n_samples, seed=order.config.seed, number=number, note=provenance.add)
+        sound = loop_stretches(
+            order.synthesizer, order.n_samples, seed=order.config.seed, number=number, note=provenance.add
+        )
         yield Made(sound, [], provenance)
 
 
@@ -148,7 +150,7 @@ def _reconstruct(order: Order) -> Iterator[Made]:
     for number, source in enumerate(order.sources[: order.config.n], start=1):
         n_heard = sum(len(block) for block in _read(order, source))
         own_seed = take_seed(order.config.seed, number)
-        yield Made(reconstruct_stretches(order.voice, _read(order, source), n_heard, own_seed), [source])
+        yield Made(reconstruct_stretches(order.synthesizer, _read(order, source), n_heard, own_seed), [source])
 
 
 def _interpolate(order: Order) -> Iterator[Made]:
@@ -156,12 +158,14 @@ def _interpolate(order: Order) -> Iterator[Made]:
 
     The two paths are held, as they may be gone along backwards: for an hour, some 40 MB.
     """
-    n_points = order.voice.count_points(order.n_samples)
+    n_points = order.synthesizer.count_points(order.n_samples)
     for number in range(1, order.config.n + 1):
         pair = order.choose_pair(number)
         start, end = (order.follow(source) for source in pair)
         path = morph_stretches(start, end, n_points)
-        yield Made(order.voice.render_stretches(path, order.n_samples, take_seed(order.config.seed, number)), pair)
+        yield Made(
+            order.synthesizer.decode_stretches(path, order.n_samples, take_seed(order.config.seed, number)), pair
+        )
 
 
 _MAKERS: dict[GenerateMode, Callable[[Order], Iterator[Made]]] = {
@@ -214,7 +218,8 @@ def _read_end(order: Order, path: str) -> Tensor:
 
 def _refuse_too_short(order: Order, path: str, n_samples: int) -> None:
     least = max(
-        order.voice.features.n_fft // 2 + 1, order.voice.hop_samples if order.config.mode.value == "continue" else 0
+        order.synthesizer.features.n_fft // 2 + 1,
+        order.synthesizer.hop_samples if order.config.mode.value == "continue" else 0,
     )
     if n_samples < least:
         raise DataError(f"{path}: {n_samples} samples are too few: {least} are needed. Take a longer sound.")

@@ -10,7 +10,7 @@ from sda.app.builders import build_features, build_model, build_objective
 from sda.config.schema import TrainRunConfig
 from sda.training.device import fork_generators
 from sda.training.optimizer import build_optimizer
-from sda.training.step import take_step
+from sda.training.step import read_back, take_step
 
 N_STEPS = 3
 LONGEST_S = 20.0
@@ -46,12 +46,12 @@ def _build_step(config: TrainRunConfig, device: torch.device, autocast: torch.dt
             model,
             optimizer,
             objective,
-            features.hear(waveforms),
+            features.extract(waveforms),
             kl_weight=1.0,
             learning_rate=config.training.learning_rate,
             gradient_clip_norm=config.regularization.gradient_clip_norm,
             autocast=autocast,
         )
-        return figures.tolist()  # waits for the device
+        return read_back([figures])  # waits for the device
 
     return step

@@ -17,8 +17,8 @@ from sda.report.file_table import list_copies, list_files, list_left_out, list_n
 from sda.report.run_summary import print_lines
 from sda.report.scan_page import draw_page
 from sda.report.scan_report import FolderReport
-from sda.report.scan_table import print_files, print_outlook
-from sda.report.training_estimate import describe_time, foresee
+from sda.report.scan_table import print_estimate, print_files
+from sda.report.training_estimate import describe_time, estimate_training
 from sda.runs.folder import RUNS_ROOT
 from sda.runs.outputs import absolute, name_free, refuse_among_sounds
 from sda.runs.plan import Plan, foresee_run, to_schema
@@ -55,7 +55,7 @@ def scan_for_training(composed: DictConfig, overrides: list[str], preset_choice:
     except SdaError as error:
         time, refusal = "", error
     report = replace(report, time=time, refusal=str(refusal or ""))
-    print_outlook(console, report)
+    print_estimate(console, report)
     page = absolute(composed.output or _name_page(scan))
     with Console(stderr=True).status("drawing every sound"):
         write_text(page, draw_page(report, build_cache(config)))
@@ -112,13 +112,13 @@ def _describe(
         near=list_near(scan, groups),
         n_groups=len(groups.members),
         notices=plan.notices if plan is not None else find_notices(config, scan, groups),
-        outlook=foresee(plan, preset_choice) if plan is not None else None,
+        estimate=estimate_training(plan, preset_choice) if plan is not None else None,
     )
 
 
 def _estimate(config: TrainRunConfig, report: FolderReport) -> str:
     """How long training would take here; torch is imported only now."""
-    if report.outlook is None:
+    if report.estimate is None:
         return ""
     with Console(stderr=True).status("taking a few training steps"):
         from sda.app.pace import measure_step
@@ -127,7 +127,7 @@ def _estimate(config: TrainRunConfig, report: FolderReport) -> str:
 
         device = choose_device(config.training.device)
         precision = settle_precision(config.training.precision, device)
-        return describe_time(report.outlook, measure_step(config, device, AUTOCAST[precision]), str(device))
+        return describe_time(report.estimate, measure_step(config, device, AUTOCAST[precision]), str(device))
 
 
 def _name_page(scan: Scan) -> str:

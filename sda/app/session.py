@@ -1,6 +1,5 @@
 """A training session: everything that a plan's run is made of, built, restored, saved and judged."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sda.app.adversarial_phase import build_adversary, settle_adversarial
 from sda.app.builders import (
     build_features,
     build_loaders,
@@ -16,20 +16,16 @@ from sda.app.builders import (
     build_model,
     build_objective,
     build_prior,
-    build_voice,
+    build_synthesizer,
     check_fit,
     list_training_sounds,
 )
 from sda.app.precision import AUTOCAST, settle_precision
 from sda.app.restoring import load_state, restore
-from sda.app.second_phase import build_adversary, settle_adversarial
-from sda.audio.masking import SpectrogramMask
-from sda.audio.mel import LogMel
 from sda.data.corpus import to_amplitude
 from sda.errors import CheckpointError, DivergedError, TrainingError
 from sda.generation.previews import PreviewRenderer
-from sda.generation.voice import TrainingSound, Voice
-from sda.losses.objective import Objective
+from sda.generation.synthesizer import Synthesizer, TrainingSound
 from sda.models.spectral_vae import SpectralVAE
 from sda.runs.folder import CHECKPOINTS, PREVIEWS
 from sda.runs.plan import Plan
@@ -45,10 +41,9 @@ from sda.training.checkpoint_writer import (
 from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
-from sda.training.fixed_chunks import FixedChunks, compute_fixed_chunks, hear_varied
-from sda.training.loader import TrainLoader
-from sda.training.loop import Request, train
-from sda.training.metrics import MetricsCallback, RolledBack, RunStarted
+from sda.training.fixed_chunks import compute_fixed_chunks, extract_varied
+from sda.training.loop import Trainer
+from sda.training.metrics import RolledBack, RunStarted
 from sda.training.optimizer import build_optimizer
 from sda.training.state import TrainState
 
@@ -58,57 +53,31 @@ class Session:
     """What the loop and its callbacks need, ready to use."""
 
     plan: Plan
-    device: torch.device
     precision: Precision
     """`float32` or `bfloat16`."""
-    features: LogMel
-    mask: SpectrogramMask
-    objective: Objective
-    state: TrainState
-    voice: Voice
+    trainer: Trainer
+    synthesizer: Synthesizer
     """Of the averaged model."""
     writer: CheckpointWriter
-    train_loader: TrainLoader
     held_out: AudioTrainingDataset
-    fixed: FixedChunks
     training_sounds: list[TrainingSound]
     """What the prior is fitted to."""
 
     @property
-    def autocast(self) -> torch.dtype | None:
-        """The type that the forward pass is computed in; none is the parameters' own."""
-        return AUTOCAST[self.precision]
+    def state(self) -> TrainState:
+        """What is learned, and where it stands."""
+        return self.trainer.state
 
     @property
     def change(self) -> str:
         """What a continued run is not computed with any more, in words; empty where all is as it was."""
         then = {} if self.plan.checkpoint is None else self.plan.checkpoint.facts["versions"]
-        return describe_changes(then, list_versions(self.device))
-
-    def train(self, emit: MetricsCallback, ask: Callable[[], Request]) -> bool:
-        """Run the loop from where the state stands, see `sda.training.loop.train`."""
-        return train(
-            self.state,
-            features=self.features,
-            mask=self.mask,
-            objective=self.objective,
-            train_loader=self.train_loader,
-            probe=self.fixed.probe,
-            probe_blocks=self.fixed.probe_blocks,
-            held_out=self.fixed.held_out,
-            held_out_blocks=self.fixed.held_out_blocks,
-            config=self.plan.config.training,
-            device=self.device,
-            autocast=self.autocast,
-            emit=emit,
-            ask=ask,
-            block_steps=count_block_steps(self.device),
-        )
+        return describe_changes(then, list_versions(self.trainer.device))
 
     def save(self, best: bool) -> Path:
         """Write the state durably, as the best or as a recent checkpoint."""
-        self.voice.fit(self.training_sounds)
-        facts, prior = self.list_facts(), self.voice.prior
+        self.synthesizer.fit(self.training_sounds)
+        facts, prior = self.list_facts(), self.synthesizer.prior
         facts[PRIOR] = {"name": prior.name, **prior.facts()}
         tensors = prior.tensors()
         return self.writer.write(draft_checkpoint(self.state, self.plan.resolved, facts, tensors, best=best))
@@ -125,7 +94,7 @@ class Session:
         theirs = self.plan.checkpoint.folder.parent
         if (theirs / BEST).is_dir():
             best = open_checkpoint(theirs / BEST)
-            check_fit(self.plan.config, self.features, best)
+            check_fit(self.plan.config, self.trainer.features, best)
             self.writer.write(draft_copy(best, self.plan.resolved, self.list_facts()))
 
     def list_facts(self) -> dict[str, Any]:
@@ -137,7 +106,7 @@ class Session:
             "choices": [asdict(choice) for choice in self.plan.choices],
             "precision": self.precision.value,
             "adversarial": self.state.adversary is not None,
-            "versions": list_versions(self.device),
+            "versions": list_versions(self.trainer.device),
         }
 
     def roll_back(self, divergence: DivergedError) -> RolledBack:
@@ -174,14 +143,14 @@ class Session:
 
     def describe(self) -> RunStarted:
         """The run as it starts, or goes on."""
-        progress, chunks = self.state.progress, self.train_loader.dataset
+        progress, chunks = self.state.progress, self.trainer.train_loader.dataset
         return RunStarted(
             run_dir=str(self.plan.run_dir),
             total_epochs=self.plan.config.training.max_epochs,
-            total_steps=self.plan.config.training.max_epochs * len(self.train_loader),
-            steps_per_epoch=len(self.train_loader),
+            total_steps=self.plan.config.training.max_epochs * len(self.trainer.train_loader),
+            steps_per_epoch=len(self.trainer.train_loader),
             n_parameters=sum(parameter.numel() for parameter in self.state.model.parameters()),
-            device=str(self.device),
+            device=str(self.trainer.device),
             precision=self.precision.value,
             n_train_files=len(self.plan.split.train_paths),
             n_val_files=len(self.plan.split.val_paths),
@@ -200,17 +169,17 @@ class Session:
         preview = self.plan.config.preview
         return PreviewRenderer(
             self.plan.run_dir / PREVIEWS,
-            self.voice,
-            held_out=choose_loudest_chunks(self.held_out, preview.n_reconstructions).to(self.device),
+            self.synthesizer,
+            held_out=choose_loudest_chunks(self.held_out, preview.n_reconstructions).to(self.trainer.device),
             training=self.training_sounds,
             n_samples=preview.n_samples,
-            variations=self._vary_one_chunk(preview.n_variations).to(self.device),
+            variations=self._vary_one_chunk(preview.n_variations).to(self.trainer.device),
             gain=to_amplitude(-self.plan.config.data.gain_db),
         )
 
     def _vary_one_chunk(self, n_variations: int) -> Tensor:
         """The loudest chunk of the first training file as it is, then varied. → `[1 + n_variations, chunk_samples]`."""
-        chunks = self.train_loader.dataset
+        chunks = self.trainer.train_loader.dataset
         first_file = [index for index, chunk in enumerate(chunks.chunks) if chunk.path == chunks.chunks[0].path]
         loudest = max(first_file, key=lambda index: chunks.grid_chunk(index).square().sum().item())
         variations = chunks.vary_chunk(loudest, n_variations, seed=self.plan.config.seed)
@@ -235,7 +204,7 @@ def build_session(plan: Plan) -> Session:
     held_out = val_loader.dataset
     assert isinstance(held_out, AudioTrainingDataset)
     fixed = compute_fixed_chunks(train_loader.dataset, held_out, features, device)
-    model.fit(fixed.training, hear_varied(train_loader.dataset, features, device))
+    model.fit(fixed.training, extract_varied(train_loader.dataset, features, device))
     if config.training.compile:
         compile_network(model, device, fixed.training[0])
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
@@ -250,19 +219,26 @@ def build_session(plan: Plan) -> Session:
     if saved is not None:
         restore(state, saved)
         abandon_best(writer.folder, state.progress.epoch)
+    trainer = Trainer(
+        state,
+        features=features,
+        masking=build_mask(config),
+        objective=build_objective(config, model),
+        train_loader=train_loader,
+        train_eval=fixed.train_eval,
+        held_out=fixed.held_out,
+        config=training,
+        device=device,
+        autocast=AUTOCAST[precision],
+        block_steps=count_block_steps(device),
+    )
     return Session(
         plan=plan,
-        device=device,
         precision=precision,
-        features=features,
-        mask=build_mask(config),
-        objective=build_objective(config, model),
-        state=state,
-        voice=build_voice(config, state.average, features, build_prior(config)),
+        trainer=trainer,
+        synthesizer=build_synthesizer(config, state.average, features, build_prior(config)),
         writer=writer,
-        train_loader=train_loader,
         held_out=held_out,
-        fixed=fixed,
         training_sounds=list_training_sounds(plan.split, train_loader.dataset.corpus, config.data.root),
     )
 

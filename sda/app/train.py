@@ -187,7 +187,7 @@ def _train(session: Session, emit: Emitter, requests: Requests) -> bool:
     """Run the loop; a run that diverges goes back to its last checkpoint, and on from there."""
     while True:
         try:
-            return session.train(emit, requests)
+            return session.trainer.train(emit, requests)
         except DivergedError as error:
             emit(session.roll_back(error))
 

@@ -1,6 +1,6 @@
-"""Disguises of real and generated sound alike, so that a discriminator cannot know its few real sounds by heart.
+"""Augmentation of real and generated sound alike, so that a discriminator cannot know its few real sounds by heart.
 
-A disguise has to let gradients through to what was generated; what was not disguised is left as it is to the last
+It has to let gradients through to what was generated; what is not augmented is left as it is to the last
 digit. As with `sda.audio.augmentation`, what is drawn is plain numbers, and what is done with it is done here.
 
 Letters in the shapes: `B` batch, `T` samples, `N` items.
@@ -8,7 +8,7 @@ Letters in the shapes: `B` batch, `T` samples, `N` items.
 Reference:
     Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", NeurIPS 2020; Karras et al., "Training
     Generative Adversarial Networks with Limited Data", NeurIPS 2020, section 2.2: a generator does not learn
-    disguises themselves as long as each leaves some sounds as they are.
+    augmentations themselves as long as each leaves some sounds as they are.
 """
 
 import math
@@ -26,7 +26,7 @@ SLOPE_OCTAVES = 1 / 6
 
 
 @dataclass(frozen=True)
-class Disguises:
+class AugmentationDraws:
     """What was drawn for `N` items; every column `[N]`."""
 
     inverted: NDArray[np.bool_]
@@ -42,14 +42,14 @@ class Disguises:
     mask_octaves: NDArray[np.float32]
     """Width of the masked band; 0 is none."""
 
-    def take(self, items: slice) -> "Disguises":
+    def take(self, items: slice) -> "AugmentationDraws":
         """What was drawn for some of the items."""
-        return Disguises(**{column.name: getattr(self, column.name)[items] for column in fields(self)})
+        return AugmentationDraws(**{column.name: getattr(self, column.name)[items] for column in fields(self)})
 
 
 @dataclass(frozen=True)
-class Disguise:
-    """Draws and applies disguises; each happens to an item with probability `strength`, apart from the others."""
+class DiscriminatorAugmentation:
+    """Draws and applies augmentations; each happens to an item with probability `strength`, apart from the others."""
 
     gain_db: float = 12.0
     """Louder or quieter by up to this."""
@@ -60,31 +60,31 @@ class Disguise:
     mask_range_octaves: float = 7.0
     """The upper edge of a masked band lies up to this far below the Nyquist frequency."""
 
-    def draw(self, rng: np.random.Generator, n_items: int, strength: float) -> Disguises:
+    def draw(self, rng: np.random.Generator, n_items: int, strength: float) -> AugmentationDraws:
         """Draw for `n_items` items at once; the generator moves on alike, whatever the strength.
 
         Args:
-            strength: probability of each disguise, in [0, 1].
+            strength: probability of each augmentation, in [0, 1].
         """
 
         def happens() -> NDArray[np.bool_]:
             return rng.random(n_items) < strength
 
-        def spread(low: float, high: float) -> NDArray[np.float32]:
+        def vary(low: float, high: float) -> NDArray[np.float32]:
             return np.where(happens(), rng.uniform(low, high, n_items), 0.0).astype(np.float32)
 
-        return Disguises(
-            # Half of those that it happens to: turning all of them over would be no disguise at strength 1.
+        return AugmentationDraws(
+            # Half of those that it happens to: turning all of them over would hide nothing at strength 1.
             inverted=happens() & (rng.random(n_items) < 0.5),
-            gain_db=spread(-self.gain_db, self.gain_db),
-            phase=spread(-math.pi, math.pi),
+            gain_db=vary(-self.gain_db, self.gain_db),
+            phase=vary(-math.pi, math.pi),
             shift=np.where(happens(), rng.random(n_items), 0.0),
-            tilt_db=spread(-self.tilt_db, self.tilt_db),
+            tilt_db=vary(-self.tilt_db, self.tilt_db),
             mask_top_octaves=rng.uniform(0.0, self.mask_range_octaves, n_items).astype(np.float32),
-            mask_octaves=spread(self.mask_octaves / 4, self.mask_octaves),
+            mask_octaves=vary(self.mask_octaves / 4, self.mask_octaves),
         )
 
-    def __call__(self, waveforms: Tensor, disguises: Disguises, rate_hz: int) -> Tensor:
+    def __call__(self, waveforms: Tensor, drawn: AugmentationDraws, rate_hz: int) -> Tensor:
         """Apply what was drawn; where nothing was, what comes back is the very tensor that came in.
 
         The same draws for a sound and for its reconstruction keep the two comparable, layer by layer.
@@ -93,18 +93,18 @@ class Disguise:
             waveforms `[B, T]` → `[B, T]`.
         """
         varied = waveforms
-        rows = np.flatnonzero((disguises.tilt_db != 0) | (disguises.phase != 0))
+        rows = np.flatnonzero((drawn.tilt_db != 0) | (drawn.phase != 0))
         if len(rows):
-            tilt_db, phase = disguises.tilt_db[rows], disguises.phase[rows]
+            tilt_db, phase = drawn.tilt_db[rows], drawn.phase[rows]
             varied = _replace(varied, rows, tilt_and_rotate(varied[rows], tilt_db, phase, rate_hz))
-        rows = np.flatnonzero(disguises.mask_octaves)
+        rows = np.flatnonzero(drawn.mask_octaves)
         if len(rows):
-            top, width = disguises.mask_top_octaves[rows], disguises.mask_octaves[rows]
+            top, width = drawn.mask_top_octaves[rows], drawn.mask_octaves[rows]
             varied = _replace(varied, rows, mask_band(varied[rows], top, width))
-        if disguises.shift.any():
-            varied = shift_round(varied, disguises.shift)
-        if disguises.inverted.any() or disguises.gain_db.any():
-            factors = np.where(disguises.inverted, -1.0, 1.0) * 10 ** (disguises.gain_db / 20)
+        if drawn.shift.any():
+            varied = shift_round(varied, drawn.shift)
+        if drawn.inverted.any() or drawn.gain_db.any():
+            factors = np.where(drawn.inverted, -1.0, 1.0) * 10 ** (drawn.gain_db / 20)
             varied = varied * varied.new_tensor(factors)[:, None]
         return varied
 

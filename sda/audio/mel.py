@@ -29,7 +29,7 @@ ITEMS_AT_ONCE = 4
 """Items transformed at a time on the CPU: a second of sound unfolds into a megabyte."""
 
 
-class Heard(NamedTuple):
+class AudioFeatures(NamedTuple):
     """A batch of sound with what a network hears of it."""
 
     waveform: Tensor
@@ -60,7 +60,7 @@ class Heard(NamedTuple):
         """Which frames hold sound, `[B, F]`: they count and are not digitally silent."""
         return self.frames & (self.level > LEVEL_OF_NOTHING)
 
-    def forget_waveform(self) -> "Heard":
+    def forget_waveform(self) -> "AudioFeatures":
         """The same in a quarter of the memory."""
         return self._replace(waveform=self.waveform.new_empty(len(self.waveform), 0))
 
@@ -135,7 +135,7 @@ class LogMel(nn.Module):
             waveform = waveform.squeeze(1)
         return self._log_mel(mirror_ends(waveform, self.n_fft // 2))
 
-    def hear(self, waveform: Tensor, samples: Tensor | None = None) -> Heard:
+    def extract(self, waveform: Tensor, samples: Tensor | None = None) -> AudioFeatures:
         """A batch `[B, 1, T]` or `[B, T]` with its spectrograms.
 
         Args:
@@ -144,13 +144,13 @@ class LogMel(nn.Module):
         waveform = waveform.squeeze(1) if waveform.dim() == 3 else waveform
         samples = take_whole(waveform) if samples is None else samples
         frames = find_frames(samples, self.hop_length, self.n_frames(waveform.shape[1]))
-        return Heard(waveform, self(waveform), self.level(waveform), samples, frames)
+        return AudioFeatures(waveform, self(waveform), self.level(waveform), samples, frames)
 
-    def hear_padded(self, padded: Tensor) -> Heard:
+    def hear_padded(self, padded: Tensor) -> AudioFeatures:
         """What is heard in all whole frames of `[B, T]`, with nothing added at the ends; the waveform is left out."""
         level = self._level(padded)
         every = torch.ones_like(level, dtype=torch.bool)
-        return Heard(padded.new_empty(len(padded), 0), self._log_mel(padded), level, take_whole(padded), every)
+        return AudioFeatures(padded.new_empty(len(padded), 0), self._log_mel(padded), level, take_whole(padded), every)
 
     def level(self, waveform: Tensor) -> Tensor:
         """Natural log of each frame's magnitude, the root of the power in all bins. `[B, T]` → `[B, F]`."""

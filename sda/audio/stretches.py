@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from sda.audio.mel import Heard, LogMel, mirror_ends
+from sda.audio.mel import AudioFeatures, LogMel, mirror_ends
 
 
 def cut_stretches(blocks: Iterable[Tensor], length: int, before: int, after: int) -> Iterator[tuple[Tensor, int]]:
@@ -48,7 +48,7 @@ def _move_on(held: Tensor, next_start: int, before: int) -> tuple[Tensor, int]:
 
 def hear_stretches(
     waveform: Iterable[Tensor], features: LogMel, length: int, context: int
-) -> Iterator[tuple[Heard, int]]:
+) -> Iterator[tuple[AudioFeatures, int]]:
     """What is heard of a long sound, `length` frames at a time, with `context` frames before and after them.
 
     Args:

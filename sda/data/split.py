@@ -21,7 +21,7 @@ N_DRAWS = 256
 """Splits drawn, of which the one whose sides are most alike is taken."""
 
 
-class Piece(NamedTuple):
+class Segment(NamedTuple):
     """A stretch of a file, or all of it."""
 
     path: str
@@ -43,8 +43,8 @@ class SplitFile(NamedTuple):
 class Split:
     """Sound on either side, each in the order given."""
 
-    train: tuple[Piece, ...]
-    val: tuple[Piece, ...]
+    train: tuple[Segment, ...]
+    val: tuple[Segment, ...]
     weakness: str = ""
     """Why what is held out says less than it should; empty for whole groups."""
     set_aside: tuple[str, ...] = ()
@@ -53,19 +53,19 @@ class Split:
     def side_of(self, path: str) -> str:
         """`train`, `val`, `both` (in different stretches) or `aside`."""
         sides = [
-            side for side, pieces in (("train", self.train), ("val", self.val)) if path in {p.path for p in pieces}
+            side for side, segments in (("train", self.train), ("val", self.val)) if path in {p.path for p in segments}
         ]
         return "both" if len(sides) == 2 else sides[0] if sides else "aside"
 
     @property
     def train_paths(self) -> list[str]:
         """Files trained on, each once."""
-        return list(dict.fromkeys(piece.path for piece in self.train))
+        return list(dict.fromkeys(segment.path for segment in self.train))
 
     @property
     def val_paths(self) -> list[str]:
         """Files held out, in part or whole, each once."""
-        return list(dict.fromkeys(piece.path for piece in self.val))
+        return list(dict.fromkeys(segment.path for segment in self.val))
 
 
 def split_files(
@@ -86,7 +86,7 @@ def split_files(
         files: by path.
         val_fraction: share of the files to hold out, in (0, 1); at least one group lands on each side.
         seed: another seed, another draw.
-        chunk_duration_s: of the pieces that the model sees; the gap in a recording split in time is as long.
+        chunk_duration_s: of the segments that the model sees; the gap in a recording split in time is as long.
         folds: parts for cross-validation, at least 2; 0 splits by `val_fraction`.
         fold: the part to hold out, from 0.
 
@@ -123,8 +123,8 @@ def split_files(
     parts = _draw_alike(groups, files, shares, seed)
     held_out = {path for key in parts[fold if folds else 0] for path in groups[key]}
     return Split(
-        train=tuple(Piece(path) for path in files if path not in held_out),
-        val=tuple(Piece(path) for path in files if path in held_out),
+        train=tuple(Segment(path) for path in files if path not in held_out),
+        val=tuple(Segment(path) for path in files if path in held_out),
     )
 
 
@@ -138,7 +138,7 @@ def split_from_facts(facts: Mapping[str, Any], paths: Mapping[str, str] | None =
     def now(path: str) -> str:
         return path if paths is None else paths[path]
 
-    train, val = ([Piece(now(path), *rest) for path, *rest in facts[side]] for side in ("train", "val"))
+    train, val = ([Segment(now(path), *rest) for path, *rest in facts[side]] for side in ("train", "val"))
     return Split(tuple(train), tuple(val), facts["weakness"], tuple(now(path) for path in facts["set_aside"]))
 
 
@@ -239,22 +239,22 @@ def _split_in_time(
 
     Nothing where no file is long enough.
     """
-    train: list[Piece] = []
-    val: list[Piece] = []
+    train: list[Segment] = []
+    val: list[Segment] = []
     longest = [max(paths, key=lambda path: files[path].duration_s) for paths in groups.values()]
     for path in longest:
         duration_s = files[path].duration_s
         start_s, end_s = block * duration_s / n_blocks, (block + 1) * duration_s / n_blocks
         gap_s = chunk_duration_s
-        rest = [Piece(path, 0.0, start_s - gap_s), Piece(path, end_s + gap_s, duration_s)]
-        rest = [piece for piece in rest if (piece.end_s or 0.0) - piece.start_s >= chunk_duration_s]
+        rest = [Segment(path, 0.0, start_s - gap_s), Segment(path, end_s + gap_s, duration_s)]
+        rest = [segment for segment in rest if (segment.end_s or 0.0) - segment.start_s >= chunk_duration_s]
         if rest and end_s - start_s >= chunk_duration_s:
             train += rest
-            val.append(Piece(path, start_s, end_s))
+            val.append(Segment(path, start_s, end_s))
     if not val:
         return None
     if len(val) < len(longest):  # a recording too short to split goes where it does no harm: into training
-        train += [Piece(path) for path in longest if path not in {piece.path for piece in val}]
+        train += [Segment(path) for path in longest if path not in {segment.path for segment in val}]
     counted = "the only recording" if len(groups) == 1 else "the only two recordings"
     return Split(
         tuple(train),
@@ -268,8 +268,8 @@ def _split_two_groups(files: Mapping[str, SplitFile], groups: Mapping[str, Seque
     """One of two recordings held out whole, where they are too short to be split in time."""
     held_out = sorted(groups)[int(np.random.default_rng(seed).integers(2))]
     return Split(
-        train=tuple(Piece(path) for path in files if path not in groups[held_out]),
-        val=tuple(Piece(path) for path in files if path in groups[held_out]),
+        train=tuple(Segment(path) for path in files if path not in groups[held_out]),
+        val=tuple(Segment(path) for path in files if path in groups[held_out]),
         weakness="there are only two different recordings; the one held out says little of others",
     )
 

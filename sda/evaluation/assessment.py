@@ -18,11 +18,11 @@ from sda.evaluation.memorisation import WINDOW_S
 from sda.evaluation.sounds import Sound, Window, cut, list_windows
 from sda.evaluation.specimens import LONGEST_S, are_whole, draw_specimens
 from sda.evaluation.suite import (
-    Material,
+    DistributionComparison,
+    EvaluationAudio,
     Memorisation,
-    Resemblance,
+    assess_distribution,
     assess_memorisation,
-    assess_resemblance,
     assess_whole,
     choose_window_s,
     list_embeddings,
@@ -30,14 +30,14 @@ from sda.evaluation.suite import (
 from sda.evaluation.trained_model import (
     Reconstruction,
     TrainedModel,
-    collect_pieces,
+    collect_segments,
     collect_whole,
     encode_clips,
     reconstruct,
     vary,
 )
 from sda.evaluation.verdict import Verdict, judge
-from sda.generation.voice import reconstruct_sound, take_seed
+from sda.generation.synthesizer import reconstruct_sound, take_seed
 from sda.models.latents import Posterior
 from sda.subsample import subsample_evenly
 
@@ -77,9 +77,9 @@ class MapPoint:
 class Assessment:
     """Everything that was measured."""
 
-    material: Material
+    audio: EvaluationAudio
     memorisation: Memorisation
-    resemblance: dict[str, Resemblance]
+    distribution: dict[str, DistributionComparison]
     form: Form
     silence: dict[str, Silence]
     """By kind: `generated`, `rebuilt` and `real`."""
@@ -102,17 +102,17 @@ def assess_model(trained: TrainedModel, effort: Effort, seed: int, stage: Stage 
     """
     rate_hz = trained.features.sample_rate_hz
     sides = {"train": trained.split.train, "held_out": trained.split.val}
-    train, held_out = (collect_pieces(pieces, trained.corpus) for pieces in sides.values())
+    train, held_out = (collect_segments(pieces, trained.corpus) for pieces in sides.values())
     reconstruction, rebuilt = reconstruct(
         trained, effort.max_clips, advance=lambda share: stage("reconstructing", 0.4 * share)
     )
-    voice, length_s = trained.voice, effort.generated_s
+    synthesizer, length_s = trained.synthesizer, effort.generated_s
     specimens = draw_specimens(
-        voice, effort.n_generated, length_s, seed, lambda share: stage("generating", 0.4 + 0.15 * share)
+        synthesizer, effort.n_generated, length_s, seed, lambda share: stage("generating", 0.4 + 0.15 * share)
     )
     generated = specimens.sounds
     n_samples = round(sum(len(one.waveform) for one in generated) / effort.n_generated)
-    longest = round(LONGEST_S * rate_hz) if are_whole(voice, length_s) else n_samples
+    longest = round(LONGEST_S * rate_hz) if are_whole(synthesizer, length_s) else n_samples
     stretches = choose_stretches(train, effort.n_generated, n_samples, longest)
     floor = []
     for number, stretch in enumerate(stretches, start=1):
@@ -122,8 +122,10 @@ def assess_model(trained: TrainedModel, effort: Effort, seed: int, stage: Stage 
     controls = {"augmented": vary(train, trained.augmentation, rate_hz, seed, window_s), "reconstructed": rebuilt}
     groups = [trained.group_of.get(piece.path, piece.path) for piece in trained.split.train]
     whole = {side: collect_whole(pieces, trained.corpus) for side, pieces in sides.items()}
-    material = Material(rate_hz, train, held_out, generated, groups, controls, floor, whole, are_whole(voice, length_s))
-    heard = _assess_sound(material, material, seed, stage)
+    audio = EvaluationAudio(
+        rate_hz, train, held_out, generated, groups, controls, floor, whole, are_whole(synthesizer, length_s)
+    )
+    heard = _assess_sound(audio, audio, seed, stage)
     stage("looking at the latent space", 0.92)
     n_chunk = trained.chunk_samples
     windows = subsample_evenly(list_windows(train, n_chunk, n_chunk), MOST_ENCODED)
@@ -131,7 +133,7 @@ def assess_model(trained: TrainedModel, effort: Effort, seed: int, stage: Stage 
         describe_latents(_line_up(encode_clips(trained, cut(train, windows, n_chunk)))) if len(windows) > 1 else None
     )
     points, share = (
-        draw_map(material, n_chunk, lambda _, clips: encode_clips(trained, clips).mean.mean(dim=2), seed)
+        draw_map(audio, n_chunk, lambda _, clips: encode_clips(trained, clips).mean.mean(dim=2), seed)
         if effort.with_map
         else ([], 0.0)
     )
@@ -144,29 +146,31 @@ def assess_model(trained: TrainedModel, effort: Effort, seed: int, stage: Stage 
         weakness=trained.split.weakness,
     )
     return Assessment(
-        material, *heard, judge(evidence), reconstruction, latents, points, share, specimens.made_of, specimens.n_silent
+        audio, *heard, judge(evidence), reconstruction, latents, points, share, specimens.made_of, specimens.n_silent
     )
 
 
-def assess_folders(material: Material, halves: Material, seed: int, stage: Stage = lambda _, __: None) -> Assessment:
+def assess_folders(
+    audio: EvaluationAudio, halves: EvaluationAudio, seed: int, stage: Stage = lambda _, __: None
+) -> Assessment:
     """Evaluate generated sound without a model.
 
     Args:
-        material: all real sound; replays are looked for in all of it.
+        audio: all real sound; replays are looked for in all of it.
         halves: the same with real sound in two parts, so that real can be compared with real.
     """
-    heard = _assess_sound(material, halves, seed, stage)
+    heard = _assess_sound(audio, halves, seed, stage)
     stage("drawing the map", 0.92)
-    window = round(WINDOW_S * material.sample_rate_hz)
-    embedding = HandMadeEmbedding(material.sample_rate_hz)
+    window = round(WINDOW_S * audio.sample_rate_hz)
+    embedding = HandMadeEmbedding(audio.sample_rate_hz)
 
     def encode(reference: Tensor, clips: Tensor) -> Tensor:
         return standardise(embedding(reference), embedding(clips), n_parts=embedding.n_parts)[0]
 
-    points, share = draw_map(material, window, encode, seed)
+    points, share = draw_map(audio, window, encode, seed)
     evidence = replace(heard.list_evidence(), n_held_out_files=heard.memorisation.replay.n_null_files)
     verdict = judge(evidence)
-    return Assessment(material, *heard, verdict, points=points, variance_share=share)
+    return Assessment(audio, *heard, verdict, points=points, variance_share=share)
 
 
 def choose_stretches(sounds: Sequence[Sound], n: int, n_samples: int, longest: int = 0) -> list[Sound]:
@@ -194,22 +198,22 @@ def rebuild(trained: TrainedModel, waveform: Tensor, seed: int) -> Tensor:
     """A stretch of sound through the latents and back, nothing drawn anew but its noise. `[T]` → `[T]`, on the CPU."""
     n_chunk = trained.chunk_samples
     if len(waveform) >= n_chunk:
-        return reconstruct_sound(trained.voice, waveform, seed)
+        return reconstruct_sound(trained.synthesizer, waveform, seed)
     chunk = torch.nn.functional.pad(waveform, (0, n_chunk - len(waveform)))
-    return trained.voice.reconstruct(chunk[None], seed)[0, : len(waveform)]
+    return trained.synthesizer.reconstruct(chunk[None], seed)[0, : len(waveform)]
 
 
 class _Heard(NamedTuple):
     """What can be measured without a model."""
 
     memorisation: Memorisation
-    resemblance: dict[str, Resemblance]
+    distribution: dict[str, DistributionComparison]
     form: Form
     silence: dict[str, Silence]
 
     def list_evidence(self) -> Evidence:
         """What of it a verdict is made from."""
-        scored = {name: one.likeness for name, one in self.resemblance.items() if one.likeness is not None}
+        scored = {name: one.likeness for name, one in self.distribution.items() if one.likeness is not None}
         return Evidence(
             replay_rate=self.memorisation.replay.rate,
             collage_rate=self.memorisation.collage.rate,
@@ -220,8 +224,8 @@ class _Heard(NamedTuple):
         )
 
 
-def _assess_sound(material: Material, halves: Material, seed: int, stage: Stage) -> _Heard:
-    total_s = sum(len(sound.waveform) for sound in material.train) / material.sample_rate_hz
+def _assess_sound(audio: EvaluationAudio, halves: EvaluationAudio, seed: int, stage: Stage) -> _Heard:
+    total_s = sum(len(sound.waveform) for sound in audio.train) / audio.sample_rate_hz
     gone_through_s = 0.0
 
     def advance(seconds: float) -> None:
@@ -229,24 +233,24 @@ def _assess_sound(material: Material, halves: Material, seed: int, stage: Stage)
         gone_through_s += seconds
         stage("looking for replays", 0.65 + 0.15 * min(1.0, gone_through_s / total_s))
 
-    memorisation = assess_memorisation(material, seed, advance)
-    resemblance = {}
-    for name, embedding in list_embeddings(material.sample_rate_hz).items():
+    memorisation = assess_memorisation(audio, seed, advance)
+    distribution = {}
+    for name, embedding in list_embeddings(audio.sample_rate_hz).items():
         stage(f"comparing distributions ({name})", 0.82)
-        resemblance[name] = assess_resemblance(halves, embedding, seed)
+        distribution[name] = assess_distribution(halves, embedding, seed)
     stage("comparing form", 0.9)
-    return _Heard(memorisation, resemblance, *assess_whole(halves, seed))
+    return _Heard(memorisation, distribution, *assess_whole(halves, seed))
 
 
 def draw_map(
-    material: Material, n_samples: int, encode: Callable[[Tensor, Tensor], Tensor], seed: int
+    audio: EvaluationAudio, n_samples: int, encode: Callable[[Tensor, Tensor], Tensor], seed: int
 ) -> tuple[list[MapPoint], float]:
     """Windows of all kinds of sound in the plane, and the share of variance that two directions hold.
 
     Args:
         encode: from windows of real sound (`[R, T]`, to be scaled by) and windows (`[B, T]`) to vectors `[B, D]`.
     """
-    kinds = {"train": material.train, "held_out": material.held_out, "generated": material.generated}
+    kinds = {"train": audio.train, "held_out": audio.held_out, "generated": audio.generated}
     chosen: list[tuple[str, Sound, Window]] = []
     clips: list[Tensor] = []
     for kind, sounds in kinds.items():
@@ -261,7 +265,7 @@ def draw_map(
     (places,), share = project(vectors[is_real], vectors)
     neighbours = arrange_neighbours(vectors, seed)
     points = [
-        MapPoint(kind, sound, sound.start_s + window.start / material.sample_rate_hz, clip, _pair(place), _pair(near))
+        MapPoint(kind, sound, sound.start_s + window.start / audio.sample_rate_hz, clip, _pair(place), _pair(near))
         for (kind, sound, window), clip, place, near in zip(chosen, clips, places, neighbours, strict=True)
     ]
     return points, share

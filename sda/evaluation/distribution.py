@@ -41,7 +41,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Likeness:
+class DistributionScores:
     """How like unheard sound something is, beside how like it training sound is."""
 
     mmd2: Estimate
@@ -64,12 +64,12 @@ class Likeness:
     n_windows: int
     n_held_out_windows: int
     n_held_out_files: int
-    rebuilt: "RebuiltLikeness | None" = None
+    rebuilt: "RebuiltScores | None" = None
     """Training sound through the model, where there is one."""
 
 
 @dataclass(frozen=True)
-class RebuiltLikeness:
+class RebuiltScores:
     """How like unheard sound training sound still is when it has gone through the model, with nothing drawn anew."""
 
     mmd2: Estimate
@@ -107,7 +107,7 @@ def find_shortage(generated: Sample, held_out: Sample, train: Sample) -> str:
 
 def compare(
     generated: Sample, held_out: Sample, train: Sample, seed: int = 0, rebuilt: Sample | None = None
-) -> Likeness:
+) -> DistributionScores:
     """Score generated, training and rebuilt sound against held-out sound, with as many windows of each.
 
     Raises:
@@ -126,7 +126,7 @@ def compare(
     density_train, coverage_train = density_and_coverage(train, held_out)
     fewest = min(generated.n_files, held_out.n_files, train.n_files)
     missed = find_covered(train, held_out).astype(np.float64) - find_covered(generated, held_out)
-    found = Likeness(
+    found = DistributionScores(
         mmd2=enclose(*of_generated, fewest),
         mmd2_train=enclose(*of_train, fewest),
         ratio=_divide(of_generated, of_train, noise, fewest),
@@ -146,7 +146,7 @@ def compare(
     of_rebuilt = replicate_mmd2(rebuilt, held_out, bandwidth, seed)
     density, coverage = density_and_coverage(rebuilt, held_out)
     fewest = min(fewest, rebuilt.n_files)
-    again = RebuiltLikeness(
+    again = RebuiltScores(
         mmd2=enclose(*of_rebuilt, fewest),
         ratio=_divide(of_rebuilt, of_train, noise, fewest),
         density=density,

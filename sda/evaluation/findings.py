@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sda.bootstrap import Estimate
-from sda.evaluation.distribution import Likeness
+from sda.evaluation.distribution import DistributionScores
 from sda.evaluation.form import TRAITS
 from sda.evaluation.form_comparison import Form, Silence
 from sda.evaluation.names import EMBEDDINGS
@@ -34,7 +34,7 @@ class Evidence:
     skill_held_out: Estimate | None = None
     error_ratio: Estimate | None = None
     """Held-out over training error."""
-    likeness: Mapping[str, Likeness] = field(default_factory=dict)
+    likeness: Mapping[str, DistributionScores] = field(default_factory=dict)
     """How like unheard sound generated sound is, by embedding; those with too little sound are left out."""
     form: Form | None = None
     """Whether whole sounds have the form of real ones; none where there are too few."""
@@ -78,7 +78,7 @@ def list_findings(evidence: Evidence) -> list[Finding]:
     return [*findings, *_describe_silence(evidence.silence)]
 
 
-def _describe_likeness(name: str, likeness: Likeness) -> list[Finding]:
+def _describe_likeness(name: str, likeness: DistributionScores) -> list[Finding]:
     text = (
         f"Taken together, generated sound lies {likeness.ratio} times as far from unheard sound as training sound "
         f"does, by {EMBEDDINGS[name]}, and comes close to {100 * likeness.coverage:.0f} % of it; training sound to "
@@ -105,7 +105,7 @@ BLAME = {
 """What is known of where likeness is lost, by `find_blame`."""
 
 
-def find_blame(likeness: Likeness) -> str:
+def find_blame(likeness: DistributionScores) -> str:
     """Where likeness is lost, beyond what few files leave open: `decoder`, `prior` or `both`; empty where nowhere."""
     if likeness.rebuilt is None:
         return ""

@@ -8,7 +8,7 @@ import torch
 from sda.config.schema import AUTO_LENGTH
 from sda.evaluation.sounds import Sound
 from sda.generation.sampling import draw_new_sound
-from sda.generation.voice import Voice
+from sda.generation.synthesizer import Synthesizer
 
 USUAL_S = 5.0
 """Length of a sound where those of the corpus are not known; where they are shorter, there are more sounds."""
@@ -28,13 +28,17 @@ class Specimens(NamedTuple):
     """Draws in which nothing could be heard, and in whose place others were made."""
 
 
-def are_whole(voice: Voice, length_s: float | str) -> bool:
+def are_whole(synthesizer: Synthesizer, length_s: float | str) -> bool:
     """Whether sounds of such a length are whole ones, as long as those of the corpus: not where those are not known."""
-    return length_s == AUTO_LENGTH and bool(voice.prior.names)
+    return length_s == AUTO_LENGTH and bool(synthesizer.prior.names)
 
 
 def draw_specimens(
-    voice: Voice, n: int, length_s: float | str, seed: int, advance: Callable[[float], None] = lambda _: None
+    synthesizer: Synthesizer,
+    n: int,
+    length_s: float | str,
+    seed: int,
+    advance: Callable[[float], None] = lambda _: None,
 ) -> Specimens:
     """New sounds, `n` or more.
 
@@ -42,13 +46,13 @@ def draw_specimens(
         length_s: of each; `auto` for whole sounds, as long as those of the corpus.
         advance: told now and then how much of it is done, in [0, 1].
     """
-    rate_hz = voice.features.sample_rate_hz
-    is_auto = are_whole(voice, length_s)
+    rate_hz = synthesizer.features.sample_rate_hz
+    is_auto = are_whole(synthesizer, length_s)
     given = round((USUAL_S if length_s == AUTO_LENGTH else float(length_s)) * rate_hz)
     found, n_made, n_asked = Specimens([], [], 0), 0, n * given
     longest = max(given, round(LONGEST_S * rate_hz))
     for number in range(1, MOST_TIMES * n + 1):
-        new = draw_new_sound(voice, None if is_auto else given, seed=seed, number=number, longest=longest)
+        new = draw_new_sound(synthesizer, None if is_auto else given, seed=seed, number=number, longest=longest)
         found.sounds.append(Sound(f"generated {number}", torch.cat(list(new.stretches))))
         found.made_of.append(new.provenance.describe())
         found, n_made = found._replace(n_silent=found.n_silent + new.n_silent), n_made + new.n_samples

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sda.evaluation.aisfx import SoundEffectEmbedding, find_weights
-from sda.evaluation.distribution import Labels, Likeness, Sample, compare, find_shortage
+from sda.evaluation.distribution import DistributionScores, Labels, Sample, compare, find_shortage
 from sda.evaluation.embedding import Embedding, HandMadeEmbedding, standardise
 from sda.evaluation.form_comparison import Form, Silence, assess_form
 from sda.evaluation.memorisation import (
@@ -38,7 +38,7 @@ SHORT_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Material:
+class EvaluationAudio:
     """The sound that an evaluation is made from, all at one rate."""
 
     sample_rate_hz: int
@@ -72,16 +72,16 @@ class Memorisation:
 
 
 @dataclass(frozen=True)
-class Resemblance:
+class DistributionComparison:
     """Whether generated sound is like unheard sound, by one embedding."""
 
-    likeness: Likeness | None
+    likeness: DistributionScores | None
     too_few: str = ""
     """Why there is no figure."""
 
 
 def assess_memorisation(
-    material: Material, seed: int = 0, advance: Callable[[float], None] = lambda _: None
+    audio: EvaluationAudio, seed: int = 0, advance: Callable[[float], None] = lambda _: None
 ) -> Memorisation:
     """Search all training sound for what was generated, for unheard sound, and for copies of itself.
 
@@ -97,17 +97,17 @@ def assess_memorisation(
     Raises:
         ValueError: there is no training sound.
     """
-    rate_hz = material.sample_rate_hz
-    window_s = choose_window_s(material.train, material.generated, rate_hz)
-    features = PatchFeatures(rate_hz, is_short=window_s < PIECE_S).fit(material.train)
-    groups = list(material.train_groups) or [str(number) for number in range(len(material.train))]
+    rate_hz = audio.sample_rate_hz
+    window_s = choose_window_s(audio.train, audio.generated, rate_hz)
+    features = PatchFeatures(rate_hz, is_short=window_s < PIECE_S).fit(audio.train)
+    groups = list(audio.train_groups) or [str(number) for number in range(len(audio.train))]
     sets = {
-        "generated": material.generated,
-        "held_out": material.held_out,
-        "others": material.train if len(set(groups)) > 1 else [],
+        "generated": audio.generated,
+        "held_out": audio.held_out,
+        "others": audio.train if len(set(groups)) > 1 else [],
         # Cut off the grid that sound is searched on by half a hop: as bad as it gets.
-        "copies": shift(material.train, round(features.hop_s / 2 * rate_hz)),
-        **material.controls,
+        "copies": shift(audio.train, round(features.hop_s / 2 * rate_hz)),
+        **audio.controls,
     }
     lengths = [round(window_s * rate_hz), round(min(PIECE_S, window_s) * rate_hz)]
     windows = [
@@ -117,7 +117,7 @@ def assess_memorisation(
         list_patches(features, torch.cat([cut(sets[name], chosen, n) for name, chosen in of_length.items()]))
         for of_length, n in zip(windows, lengths, strict=True)
     ]
-    matched = iter(find_nearest([one for some in patches for one in some], material.train, features, advance))
+    matched = iter(find_nearest([one for some in patches for one in some], audio.train, features, advance))
     found = []
     for some, of_length in zip(patches, windows, strict=True):
         matches = take_best([next(matched) for _ in some])
@@ -161,38 +161,36 @@ def list_embeddings(sample_rate_hz: int) -> dict[str, Embedding]:
     return embeddings
 
 
-def assess_resemblance(material: Material, embedding: Embedding, seed: int = 0) -> Resemblance:
+def assess_distribution(audio: EvaluationAudio, embedding: Embedding, seed: int = 0) -> DistributionComparison:
     """Compare generated, training and rebuilt sound with held-out sound by an embedding."""
-    sides = (material.generated, material.held_out, material.train, material.rebuilt)
+    sides = (audio.generated, audio.held_out, audio.train, audio.rebuilt)
     vectors, files = [], []
     for sounds in sides:
-        found, labels = embed(sounds, material.sample_rate_hz, embedding)
+        found, labels = embed(sounds, audio.sample_rate_hz, embedding)
         vectors.append(found)
         files.append(labels)
     samples = [Sample(one.double().numpy(), labels) for one, labels in zip(vectors, files, strict=True)]
     shortage = find_shortage(*samples[:3])
     if shortage:
-        return Resemblance(None, shortage)
+        return DistributionComparison(None, shortage)
     scaled = standardise(torch.cat(vectors[1:3]), *vectors, n_parts=embedding.n_parts)
     generated, held_out, train, rebuilt = (
         Sample(one.double().numpy(), labels) for one, labels in zip(scaled, files, strict=True)
     )
-    return Resemblance(compare(generated, held_out, train, seed, rebuilt if material.rebuilt else None))
+    return DistributionComparison(compare(generated, held_out, train, seed, rebuilt if audio.rebuilt else None))
 
 
-def assess_whole(material: Material, seed: int = 0) -> tuple[Form, dict[str, Silence]]:
+def assess_whole(audio: EvaluationAudio, seed: int = 0) -> tuple[Form, dict[str, Silence]]:
     """The form of whole sounds, and how much of each kind is silence: of `generated`, `rebuilt` and `real` sound."""
-    kinds = {name: material.whole.get(name, sounds) for name, sounds in (
-        ("generated", material.generated), ("held_out", material.held_out), ("train", material.train)
+    kinds = {name: audio.whole.get(name, sounds) for name, sounds in (
+        ("generated", audio.generated), ("held_out", audio.held_out), ("train", audio.train)
     )}  # fmt: skip
-    if material.rebuilt:
-        kinds["rebuilt"] = material.rebuilt
-    form = assess_form(kinds, material.sample_rate_hz, seed, are_whole=material.are_whole)
-    windowed = {**kinds, "real": [*material.held_out, *material.train]}
+    if audio.rebuilt:
+        kinds["rebuilt"] = audio.rebuilt
+    form = assess_form(kinds, audio.sample_rate_hz, seed, are_whole=audio.are_whole)
+    windowed = {**kinds, "real": [*audio.held_out, *audio.train]}
     silence: dict[str, Silence] = {
-        kind: Silence(
-            form.near_silent[kind], form.silent[kind], count_left_out(windowed[kind], material.sample_rate_hz)
-        )
+        kind: Silence(form.near_silent[kind], form.silent[kind], count_left_out(windowed[kind], audio.sample_rate_hz))
         for kind in SILENCES
         if kind in form.near_silent and kind in form.silent
     }

@@ -17,10 +17,10 @@ from sda.audio.span import find_sound
 from sda.bootstrap import Estimate, FloatArray, estimate_mean, estimate_ratio, estimate_ratio_of_means
 from sda.data.bandwidth import Spectrometer
 from sda.data.corpus import Corpus
-from sda.data.split import Piece, Split
+from sda.data.split import Segment, Split
 from sda.evaluation.reconstruction import measure_reconstruction
 from sda.evaluation.sounds import Sound, cut, list_windows, trim
-from sda.generation.voice import Voice
+from sda.generation.synthesizer import Synthesizer
 from sda.models.latents import Posterior
 from sda.subsample import subsample_evenly
 from sda.training.dataset import AudioTrainingDataset
@@ -41,7 +41,7 @@ N_EXAMPLES = 6
 class TrainedModel:
     """A trained model with the sound that it trained on and the sound that was held out."""
 
-    voice: Voice
+    synthesizer: Synthesizer
     features: LogMel
     augmentation: Augmentation
     """As training varied its chunks."""
@@ -77,19 +77,19 @@ class Reconstruction:
     """Where the corpus ends: above, its spectrum is empty, and nothing is judged."""
 
 
-def collect_pieces(pieces: Sequence[Piece], corpus: Corpus) -> list[Sound]:
-    """The sound of one side of a split, each piece under its file's name; silence at its ends is left out."""
-    return [trim(sound, corpus.sample_rate_hz) for sound in collect_whole(pieces, corpus)]
+def collect_segments(segments: Sequence[Segment], corpus: Corpus) -> list[Sound]:
+    """The sound of one side of a split, each segment under its file's name; silence at its ends is left out."""
+    return [trim(sound, corpus.sample_rate_hz) for sound in collect_whole(segments, corpus)]
 
 
-def collect_whole(pieces: Sequence[Piece], corpus: Corpus) -> list[Sound]:
+def collect_whole(segments: Sequence[Segment], corpus: Corpus) -> list[Sound]:
     """The same with the silence at its ends."""
     rate_hz, sounds = corpus.sample_rate_hz, []
-    for piece in pieces:
-        waveform = corpus.get(piece.path)
-        end = len(waveform) if piece.end_s is None else round(piece.end_s * rate_hz)
-        stretch = waveform[round(piece.start_s * rate_hz) : end]
-        sounds.append(Sound(Path(piece.path).name, stretch, piece.start_s))
+    for segment in segments:
+        waveform = corpus.get(segment.path)
+        end = len(waveform) if segment.end_s is None else round(segment.end_s * rate_hz)
+        stretch = waveform[round(segment.start_s * rate_hz) : end]
+        sounds.append(Sound(Path(segment.path).name, stretch, segment.start_s))
     return sounds
 
 
@@ -173,10 +173,10 @@ class _Rebuilt:
 
 @torch.no_grad()
 def _rebuild(trained: TrainedModel, side: str, max_clips: int, edge_hz: float, advance: Advance) -> _Rebuilt:
-    voice, features = trained.voice, trained.features
+    synthesizer, features = trained.synthesizer, trained.features
     n_samples = trained.chunk_samples
-    pieces = trained.split.val if side == "held_out" else trained.split.train
-    dataset = AudioTrainingDataset(pieces, n_samples, features.sample_rate_hz, corpus=trained.corpus)
+    segments = trained.split.val if side == "held_out" else trained.split.train
+    dataset = AudioTrainingDataset(segments, n_samples, features.sample_rate_hz, corpus=trained.corpus)
     chosen = subsample_evenly(dataset.judged, max_clips)
     names = [Path(dataset.chunks[index].path).name for index in chosen]
     clips = torch.cat([dataset.grid_chunk(index) for index in chosen])
@@ -185,9 +185,9 @@ def _rebuild(trained: TrainedModel, side: str, max_clips: int, edge_hz: float, a
     parts: dict[str, list[Tensor]] = {"model": [], "drawn": [], "ceiling": []}
     for number, batch in enumerate(torch.split(clips, CLIPS_AT_ONCE)):
         advance(number * CLIPS_AT_ONCE / len(clips))
-        parts["model"].append(voice.reconstruct(batch))
-        if voice.writes_noise:
-            parts["drawn"].append(voice.reconstruct(batch, seed=number * CLIPS_AT_ONCE))
+        parts["model"].append(synthesizer.reconstruct(batch))
+        if synthesizer.writes_noise:
+            parts["drawn"].append(synthesizer.reconstruct(batch, seed=number * CLIPS_AT_ONCE))
         if side == "held_out":
             parts["ceiling"].append(_to_sound(features, features(batch.to(features.window.device)), n_samples))
     found = {name: torch.cat(batches) for name, batches in parts.items() if batches}
@@ -214,8 +214,8 @@ def _find_edge_hz(trained: TrainedModel) -> float:
     """Where the sounds that were trained on and held out end."""
     rate_hz = trained.features.sample_rate_hz
     spectrometer, n_samples = Spectrometer(rate_hz), trained.chunk_samples
-    for pieces in (trained.split.train, trained.split.val):
-        dataset = AudioTrainingDataset(pieces, n_samples, rate_hz, corpus=trained.corpus)
+    for segments in (trained.split.train, trained.split.val):
+        dataset = AudioTrainingDataset(segments, n_samples, rate_hz, corpus=trained.corpus)
         for index in subsample_evenly(dataset.judged, MOST_AVERAGED_CHUNKS):
             spectrometer.add(dataset.grid_chunk(index)[0].numpy())
     return spectrometer.find_edge_hz() or math.inf
@@ -228,7 +228,7 @@ def _average(trained: TrainedModel) -> Tensor:
     dataset = AudioTrainingDataset(trained.split.train, n_samples, features.sample_rate_hz, corpus=trained.corpus)
     total, n_frames = torch.zeros(features.n_mels), 0
     for index in subsample_evenly(dataset.judged, MOST_AVERAGED_CHUNKS):
-        heard = features.hear(*(values.to(features.window.device) for values in dataset.grid_chunks([index])))
+        heard = features.extract(*(values.to(features.window.device) for values in dataset.grid_chunks([index])))
         sounding = heard.log_mel[0, :, heard.sounding[0]].cpu()
         total, n_frames = total + sounding.sum(dim=1), n_frames + sounding.shape[1]
     mean = total / n_frames if n_frames else torch.full_like(total, math.log(MIN_MAGNITUDE))
@@ -250,7 +250,7 @@ def vary(sounds: Sequence[Sound], augmentation: Augmentation, rate_hz: int, seed
 @torch.no_grad()
 def encode_clips(trained: TrainedModel, clips: Tensor) -> Posterior:
     """Posteriors of windows as long as a chunk, on the CPU. `[B, T]` → two `[B, D, K]`."""
-    parts = [trained.voice.describe(batch) for batch in torch.split(clips, CLIPS_AT_ONCE)]
+    parts = [trained.synthesizer.posterior(batch) for batch in torch.split(clips, CLIPS_AT_ONCE)]
     return Posterior(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 

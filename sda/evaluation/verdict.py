@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sda.evaluation.distribution import Likeness
+from sda.evaluation.distribution import DistributionScores
 from sda.evaluation.findings import Evidence, Finding, list_findings
 from sda.evaluation.form_comparison import Form, Silence
 
@@ -156,7 +156,7 @@ def find_case(evidence: Evidence) -> str:
     return "new" if is_well and enough and not evidence.weakness else "cannot tell"
 
 
-def is_unlike(likeness: Likeness) -> bool:
+def is_unlike(likeness: DistributionScores) -> bool:
     """Whether generated sound is certainly unlike unheard sound: far from it, beyond noise, and near little of it."""
     is_far = likeness.ratio.value > MOST_UNLIKE and likeness.ratio.low > SURELY_UNLIKE
     reaches_little = likeness.coverage < LEAST_COVERED * likeness.coverage_train

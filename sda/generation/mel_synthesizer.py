@@ -1,4 +1,4 @@
-"""The voice of a network that draws spectrograms: points half a chunk apart, and Griffin-Lim.
+"""The synthesizer of a network that draws spectrograms: points half a chunk apart, and Griffin-Lim.
 
 Letters in the shapes: `B` batch, `T` samples, `K` points, `D` latent dimensions, `M` mel bands, `F` frames of a chunk.
 """
@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from sda.audio.inversion import log_mel_to_stretches, log_mel_to_waveform
-from sda.audio.mel import Heard, LogMel
+from sda.audio.mel import AudioFeatures, LogMel
 from sda.audio.span import find_sound, silence_outside, take_span
 from sda.audio.stretches import cut_stretches
-from sda.generation.voice import Voice
+from sda.generation.synthesizer import Synthesizer
 from sda.models.latents import Posterior
 from sda.models.mel_vae import MelVAE
 from sda.models.priors.density import Density
@@ -26,7 +26,7 @@ STRETCH_POINTS = 32
 """Chunks encoded or decoded at a time: sixteen seconds, about 100 MB."""
 
 
-class MelVoice(Voice):
+class MelSynthesizer(Synthesizer):
     """A path's points are decoded to chunks that overlap by half, cross-faded on the logarithmic scale, and turned
     into a waveform as one spectrogram, so that there are no seams.
 
@@ -57,7 +57,7 @@ class MelVoice(Voice):
         return silence_outside(rebuilt, take_span(find_sound(waveforms.cpu())))
 
     @torch.no_grad()
-    def describe(self, waveforms: Tensor) -> Posterior:
+    def posterior(self, waveforms: Tensor) -> Posterior:
         posterior = self.model.eval().encode(self._hear(waveforms))
         return Posterior(*(values.cpu()[:, :, None] for values in posterior))
 
@@ -81,10 +81,10 @@ class MelVoice(Voice):
             if n_points > 0:
                 n_told += n_points
                 chunks = piece.unfold(0, n_chunk, hop)[: start // hop + n_points]
-                yield self.describe(chunks).mean[start // hop :, :, 0].T
+                yield self.posterior(chunks).mean[start // hop :, :, 0].T
 
     @torch.no_grad()
-    def render_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
+    def decode_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
         n_frames = (self.count_points(n_samples) - 1) * (self.model.n_frames // 2) + self.model.n_frames
         n_left = n_samples
         for sound in log_mel_to_stretches(self._blend(path), self.features, n_frames):
@@ -119,8 +119,8 @@ class MelVoice(Voice):
     def weigh_dimensions(self) -> None:
         """Nothing is known of them."""
 
-    def _hear(self, waveforms: Tensor) -> Heard:
-        return self.features.hear(waveforms.to(self.features.window.device))
+    def _hear(self, waveforms: Tensor) -> AudioFeatures:
+        return self.features.extract(waveforms.to(self.features.window.device))
 
     def _to_sound(self, log_mel: Tensor, n_samples: int) -> Tensor:
         return log_mel_to_waveform(log_mel, self.features, n_samples).cpu()

@@ -12,7 +12,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from sda.generation.voice import Voice, note_sources, take_seed
+from sda.generation.synthesizer import Synthesizer, note_sources, take_seed
 from sda.models.priors.prior import Drawn
 
 CONTEXT_POINTS = 256
@@ -38,23 +38,23 @@ class Loudness(Enum):
 
 
 def continue_stretches(
-    voice: Voice, given: Tensor, n_samples: int, *, seed: int, number: int, note: Note | None = None
+    synthesizer: Synthesizer, given: Tensor, n_samples: int, *, seed: int, number: int, note: Note | None = None
 ) -> Iterator[Tensor]:
     """A sound, and what may come after it. → blocks of `T + n_samples` in all, or up to a point fewer.
 
     Args:
         given: the sound, or its end, `[T]`; as it is, but for its last 50 ms.
     """
-    hop, rate_hz = voice.hop_samples, voice.features.sample_rate_hz
+    hop, rate_hz = synthesizer.hop_samples, synthesizer.features.sample_rate_hz
     n_points = len(given) // hop
-    past = voice.encode(given)[:, :n_points][:, -CONTEXT_POINTS:]
+    past = synthesizer.encode(given)[:, :n_points][:, -CONTEXT_POINTS:]
     n_given, n_context = n_points * hop, past.shape[1] * hop
     own_seed = take_seed(seed, number)
-    drawn = voice.prior.continue_(past, voice.count_points(n_samples), own_seed, voice.manner)
+    drawn = synthesizer.prior.continue_(past, synthesizer.count_points(n_samples), own_seed, synthesizer.manner)
     path = chain([past], note_sources(drawn, note))
     n_join = min(round(JOIN_S * rate_hz), n_context)
     yield given[: n_given - n_join]
-    rendered = _skip(voice.render_stretches(path, n_context + n_samples, own_seed), n_context - n_join)
+    rendered = _skip(synthesizer.decode_stretches(path, n_context + n_samples, own_seed), n_context - n_join)
     first = torch.zeros(0)
     while len(first) < n_join:
         first = torch.cat([first, next(rendered)])
@@ -64,7 +64,14 @@ def continue_stretches(
 
 
 def vary_stretches(
-    voice: Voice, path: Tensor, n_samples: int, strength: float, *, seed: int, number: int, note: Note | None = None
+    synthesizer: Synthesizer,
+    path: Tensor,
+    n_samples: int,
+    strength: float,
+    *,
+    seed: int,
+    number: int,
+    note: Note | None = None,
 ) -> Iterator[Tensor]:
     """A relative of the sound whose path is given. `[D, K]` → blocks of `n_samples` in all.
 
@@ -73,9 +80,9 @@ def vary_stretches(
     """
     own_seed = take_seed(seed, number)
     if strength == 0.0:
-        return voice.render_stretches([path], n_samples, own_seed)
-    drawn = voice.prior.vary(path, strength, own_seed, voice.manner)
-    return voice.render_stretches(note_sources(drawn, note), n_samples, own_seed)
+        return synthesizer.decode_stretches([path], n_samples, own_seed)
+    drawn = synthesizer.prior.vary(path, strength, own_seed, synthesizer.manner)
+    return synthesizer.decode_stretches(note_sources(drawn, note), n_samples, own_seed)
 
 
 def blend(first: Tensor, second: Tensor, share: float, loudness: Loudness, n_loudness: int) -> Tensor:
@@ -101,21 +108,21 @@ def blend(first: Tensor, second: Tensor, share: float, loudness: Loudness, n_lou
 
 
 def loop_stretches(
-    voice: Voice, n_samples: int, *, seed: int, number: int, note: Note | None = None
+    synthesizer: Synthesizer, n_samples: int, *, seed: int, number: int, note: Note | None = None
 ) -> Iterator[Tensor]:
     """New sound whose end leads to its beginning. → blocks of `count_loop_samples` in all.
 
     Its path is held as a whole: 6 kB a second.
     """
-    rate_hz, hop = voice.features.sample_rate_hz, voice.hop_samples
-    n_points = count_loop_samples(voice, n_samples) // hop
+    rate_hz, hop = synthesizer.features.sample_rate_hz, synthesizer.hop_samples
+    n_points = count_loop_samples(synthesizer, n_samples) // hop
     own_seed = take_seed(seed, number)
     n_closing = int(CLOSING_SHARE * n_points)
     opening = torch.cat(
-        list(note_sources(voice.prior.sample(n_points - n_closing, own_seed, voice.manner), note)), dim=1
+        list(note_sources(synthesizer.prior.sample(n_points - n_closing, own_seed, synthesizer.manner), note)), dim=1
     )
-    closing = voice.prior.continue_(
-        opening[:, -CONTEXT_POINTS:], n_closing, own_seed, voice.manner, future=opening[:, :CONTEXT_POINTS]
+    closing = synthesizer.prior.continue_(
+        opening[:, -CONTEXT_POINTS:], n_closing, own_seed, synthesizer.manner, future=opening[:, :CONTEXT_POINTS]
     )
     path = torch.cat([opening, *note_sources(closing, note)], dim=1) if n_closing else opening
     # The model hears the loop go round: what leads to the beginning comes first, and the beginning again at the end.
@@ -123,7 +130,7 @@ def loop_stretches(
     n_lead, n_whole = n_round * hop, n_points * hop
     n_seam = min(round(SEAM_S * rate_hz), n_lead, n_whole)
     around = torch.cat([path[:, -n_round:], path, path[:, :n_round]], dim=1)
-    rendered = _skip(voice.render_stretches([around], n_lead + n_whole, own_seed), n_lead - n_seam)
+    rendered = _skip(synthesizer.decode_stretches([around], n_lead + n_whole, own_seed), n_lead - n_seam)
     lead, n_told = torch.zeros(0), 0
     for block in rendered:
         own = block
@@ -141,9 +148,9 @@ def loop_stretches(
             yield own
 
 
-def count_loop_samples(voice: Voice, n_samples: int) -> int:
+def count_loop_samples(synthesizer: Synthesizer, n_samples: int) -> int:
     """The length of a loop that is asked for: whole points, eight at least."""
-    return max(8, round(n_samples / voice.hop_samples)) * voice.hop_samples
+    return max(8, round(n_samples / synthesizer.hop_samples)) * synthesizer.hop_samples
 
 
 def fade_ends(stretches: Iterable[Tensor], n_samples: int, rate_hz: int) -> Iterator[Tensor]:

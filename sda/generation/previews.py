@@ -12,7 +12,7 @@ from sda.audio.inversion import log_mel_to_waveform
 from sda.audio.io import FloatArray
 from sda.audio.wav import save_wav
 from sda.generation.picture import draw_spectrograms
-from sda.generation.voice import TrainingSound, Voice, generate_sound, morph
+from sda.generation.synthesizer import Synthesizer, TrainingSound, generate_sound, morph
 
 INTERPOLATION_CHUNKS = 4
 """Length of the way from one held-out sound to another, in chunks."""
@@ -42,13 +42,13 @@ class PreviewRenderer:
         training: what the prior is fitted to before sampling.
         n_samples: new sounds to draw.
         variations: a training chunk as it is, then as training shows it, `[B, T]`.
-        gain: what is written is louder by this factor than what the voice gives.
+        gain: what is written is louder by this factor than what the model gives.
     """
 
     def __init__(
         self,
         folder: Path,
-        voice: Voice,
+        synthesizer: Synthesizer,
         *,
         held_out: Tensor,
         training: Sequence[TrainingSound],
@@ -57,8 +57,8 @@ class PreviewRenderer:
         gain: float = 1.0,
     ):
         self.folder = folder
-        self.voice = voice
-        self.features = voice.features
+        self.synthesizer = synthesizer
+        self.features = synthesizer.features
         self.held_out = held_out
         self.training = training
         self.n_samples = n_samples
@@ -69,9 +69,9 @@ class PreviewRenderer:
     def render(self, epoch: int) -> list[Preview]:
         """Write reconstructions beside their originals, an interpolation and samples below `epoch_NNNN`."""
         folder = self.folder / f"epoch_{epoch:04d}"
-        self.voice.fit(self.training)
+        self.synthesizer.fit(self.training)
         previews = []
-        rebuilt = list(self.voice.reconstruct(self.held_out, seed=0).numpy())
+        rebuilt = list(self.synthesizer.reconstruct(self.held_out, seed=0).numpy())
         for number, (original, reconstruction) in enumerate(zip(self._originals(), rebuilt, strict=True), start=1):
             source = folder / f"original_{number}.wav"
             self._write(source, original)
@@ -81,12 +81,12 @@ class PreviewRenderer:
         n_chunk = self.held_out.shape[1]
         if len(self.held_out) > 1:
             n_samples = INTERPOLATION_CHUNKS * n_chunk
-            paths = [self.voice.encode(waveform) for waveform in self.held_out[:2]]
-            path = morph(paths[0], paths[1], self.voice.count_points(n_samples))
-            sound = self.voice.render(path, n_samples, seed=0).numpy()
+            paths = [self.synthesizer.encode(waveform) for waveform in self.held_out[:2]]
+            path = morph(paths[0], paths[1], self.synthesizer.count_points(n_samples))
+            sound = self.synthesizer.decode(path, n_samples, seed=0).numpy()
             previews.append(self._save(folder, "interpolation", 1, sound, [(f"interpolation, epoch {epoch}", sound)]))
         for number in range(1, self.n_samples + 1):
-            sound = generate_sound(self.voice, SAMPLE_CHUNKS * n_chunk, seed=0, number=number).numpy()
+            sound = generate_sound(self.synthesizer, SAMPLE_CHUNKS * n_chunk, seed=0, number=number).numpy()
             previews.append(self._save(folder, "sample", number, sound, [(f"sample {number}, epoch {epoch}", sound)]))
         return previews
 

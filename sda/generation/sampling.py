@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sda.generation.modes import fade_ends
 from sda.generation.provenance import Provenance
-from sda.generation.voice import Voice, draw_length, generate_stretches
+from sda.generation.synthesizer import Synthesizer, draw_length, generate_stretches
 
 SILENT_DBFS = -60.0
 """A new sound quieter than this throughout is silent, where the corpus was brought to −20 dBFS."""
@@ -31,7 +31,7 @@ class NewSound(NamedTuple):
 
 
 def draw_new_sound(
-    voice: Voice, n_samples: int | None, *, seed: int, number: int, longest: int | None = None
+    synthesizer: Synthesizer, n_samples: int | None, *, seed: int, number: int, longest: int | None = None
 ) -> NewSound:
     """Sound `number`, from 1, of those that a seed gives.
 
@@ -40,20 +40,20 @@ def draw_new_sound(
         longest: samples; of a whole sound that is longer, its beginning.
     """
     for n_silent in range(MOST_DRAWS):
-        place, provenance = number + SILENT_DRAWS_APART * n_silent, note_sources_of(voice)
-        length = draw_length(voice, seed=seed, number=place) if n_samples is None else n_samples
+        place, provenance = number + SILENT_DRAWS_APART * n_silent, note_sources_of(synthesizer)
+        length = draw_length(synthesizer, seed=seed, number=place) if n_samples is None else n_samples
         whole = n_samples is None and (longest is None or length <= longest)
         length = length if longest is None else min(length, longest)
-        made = generate_stretches(voice, length, seed=seed, number=place, whole=whole, note=provenance.add)
+        made = generate_stretches(synthesizer, length, seed=seed, number=place, whole=whole, note=provenance.add)
         stretches, is_heard = _listen(made)
         if is_heard:
             break
-    return NewSound(fade_ends(stretches, length, voice.features.sample_rate_hz), length, provenance, n_silent)
+    return NewSound(fade_ends(stretches, length, synthesizer.features.sample_rate_hz), length, provenance, n_silent)
 
 
-def note_sources_of(voice: Voice) -> Provenance:
-    """Collects the sources of one sound of a voice."""
-    return Provenance(voice.prior.names, voice.hop_samples / voice.features.sample_rate_hz)
+def note_sources_of(synthesizer: Synthesizer) -> Provenance:
+    """Collects the sources of one new sound."""
+    return Provenance(synthesizer.prior.names, synthesizer.hop_samples / synthesizer.features.sample_rate_hz)
 
 
 def _listen(stretches: Iterator[Tensor]) -> tuple[Iterator[Tensor], bool]:

@@ -1,4 +1,4 @@
-"""The voice of a network that writes waveforms: long sounds stretch by stretch, as if in one piece.
+"""The synthesizer of a network that writes waveforms: long sounds stretch by stretch, as if in one piece.
 
 A stretch is computed together with as much on either side as its samples depend on, and that is cut off again: what is
 put together is the same, to rounding, as what the network gives for the whole.
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from sda.audio.mel import Heard, LogMel
+from sda.audio.mel import AudioFeatures, LogMel
 from sda.audio.noise import draw_noise
 from sda.audio.span import find_sound, silence_outside, take_span
 from sda.audio.stretches import cut_stretches, hear_stretches
-from sda.generation.voice import Voice
+from sda.generation.synthesizer import Synthesizer
 from sda.models.latents import Posterior
 from sda.models.priors.mosaic import Mosaic
 from sda.models.priors.prior import Manner, Prior
@@ -25,7 +25,7 @@ STRETCH_POINTS = 256
 """Latents computed at a time: eleven seconds, about 100 MB."""
 
 
-class SpectralVoice(Voice):
+class SpectralSynthesizer(Synthesizer):
     """A path has a point for every latent.
 
     Args:
@@ -60,7 +60,7 @@ class SpectralVoice(Voice):
         return silence_outside(output, take_span(find_sound(waveforms.cpu())))
 
     @torch.no_grad()
-    def describe(self, waveforms: Tensor) -> Posterior:
+    def posterior(self, waveforms: Tensor) -> Posterior:
         return Posterior(*(values.cpu() for values in self.model.eval().encode(self._hear(waveforms))))
 
     @torch.no_grad()
@@ -70,7 +70,7 @@ class SpectralVoice(Voice):
             yield self.model.eval().encode(heard).mean[0][:, start // stride :][:, :length].cpu()
 
     @torch.no_grad()
-    def render_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
+    def decode_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
         length, context, hop = self.stretch_points, self.model.context, self.hop_samples
         n_left, n_done = n_samples, 0
         for piece, start in cut_stretches(path, length, context, context):
@@ -100,5 +100,5 @@ class SpectralVoice(Voice):
         noise = draw_noise(seed, first * self.hop_samples, self.model.count_noise(n_points))
         return noise.to(self.features.window.device)
 
-    def _hear(self, waveforms: Tensor) -> Heard:
-        return self.features.hear(waveforms.to(self.features.window.device))
+    def _hear(self, waveforms: Tensor) -> AudioFeatures:
+        return self.features.extract(waveforms.to(self.features.window.device))

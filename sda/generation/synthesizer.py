@@ -42,7 +42,7 @@ class TrainingSound(NamedTuple):
     """Where it begins in the file of that name."""
 
 
-class Voice(ABC):
+class Synthesizer(ABC):
     """What a model can do with sound, whichever network it is.
 
     A path is a row of latents, `hop_samples` of sound from one to the next. All that is given back lies on the CPU.
@@ -72,7 +72,7 @@ class Voice(ABC):
         """
 
     @abstractmethod
-    def describe(self, waveforms: Tensor) -> Posterior:
+    def posterior(self, waveforms: Tensor) -> Posterior:
         """Posteriors of chunks, two `[B, D, K]`."""
 
     @abstractmethod
@@ -80,7 +80,7 @@ class Voice(ABC):
         """The path that a sound of any length takes, bit by bit. Blocks `[T]` → blocks `[D, K]`."""
 
     @abstractmethod
-    def render_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
+    def decode_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
         """One sound along a path, without seams. Blocks `[D, K]` → blocks of `n_samples` in all.
 
         Args:
@@ -123,11 +123,11 @@ class Voice(ABC):
         """The path that a sound takes. `[T]` → `[D, K]`."""
         return torch.cat(list(self.encode_stretches([waveform])), dim=1)
 
-    def render(self, path: Tensor, n_samples: int, seed: int | None = None) -> Tensor:
+    def decode(self, path: Tensor, n_samples: int, seed: int | None = None) -> Tensor:
         """One sound along a path. `[D, K]` → `[n_samples]`."""
-        return torch.cat(list(self.render_stretches([path], n_samples, seed)))
+        return torch.cat(list(self.decode_stretches([path], n_samples, seed)))
 
-    def draw_stretches(self, n_points: int, seed: int, *, whole: bool = False) -> Iterator[Drawn]:
+    def sample_stretches(self, n_points: int, seed: int, *, whole: bool = False) -> Iterator[Drawn]:
         """A new path, the same for the same seed, with its sources. → stretches of `n_points` in all.
 
         Args:
@@ -135,9 +135,9 @@ class Voice(ABC):
         """
         return self.prior.sample(n_points, seed, self.manner, whole=whole)
 
-    def draw(self, n_points: int, seed: int) -> Tensor:
+    def sample(self, n_points: int, seed: int) -> Tensor:
         """A new path. → `[D, n_points]`."""
-        return torch.cat([drawn.path for drawn in self.draw_stretches(n_points, seed)], dim=1)
+        return torch.cat([drawn.path for drawn in self.sample_stretches(n_points, seed)], dim=1)
 
 
 def take_seed(seed: int, number: int) -> int:
@@ -145,9 +145,9 @@ def take_seed(seed: int, number: int) -> int:
     return seed * SEEDS_APART + number
 
 
-def draw_length(voice: Voice, *, seed: int, number: int) -> int:
+def draw_length(synthesizer: Synthesizer, *, seed: int, number: int) -> int:
     """How long a sound is that is as long as one of the corpus, samples; of sound `number`, from 1, of a seed."""
-    return voice.prior.draw_length(take_seed(seed, number)) * voice.hop_samples
+    return synthesizer.prior.draw_length(take_seed(seed, number)) * synthesizer.hop_samples
 
 
 def find_edges(waveform: Tensor, n_piece: int) -> tuple[bool, bool]:
@@ -177,7 +177,7 @@ def note_sources(stretches: Iterable[Drawn], note: Callable[[Drawn], None] | Non
 
 
 def generate_stretches(
-    voice: Voice,
+    synthesizer: Synthesizer,
     n_samples: int,
     *,
     seed: int,
@@ -192,39 +192,39 @@ def generate_stretches(
         note: told of every stretch of its path, where that is from.
     """
     own = take_seed(seed, number)
-    drawn = voice.draw_stretches(voice.count_points(n_samples), own, whole=whole)
-    return voice.render_stretches(note_sources(drawn, note), n_samples, own)
+    drawn = synthesizer.sample_stretches(synthesizer.count_points(n_samples), own, whole=whole)
+    return synthesizer.decode_stretches(note_sources(drawn, note), n_samples, own)
 
 
-def generate_sound(voice: Voice, n_samples: int, *, seed: int, number: int, whole: bool = False) -> Tensor:
+def generate_sound(synthesizer: Synthesizer, n_samples: int, *, seed: int, number: int, whole: bool = False) -> Tensor:
     """The same in one piece, `[n_samples]`."""
-    return torch.cat(list(generate_stretches(voice, n_samples, seed=seed, number=number, whole=whole)))
+    return torch.cat(list(generate_stretches(synthesizer, n_samples, seed=seed, number=number, whole=whole)))
 
 
 def reconstruct_stretches(
-    voice: Voice, waveform: Iterable[Tensor], n_samples: int, seed: int | None = None
+    synthesizer: Synthesizer, waveform: Iterable[Tensor], n_samples: int, seed: int | None = None
 ) -> Iterator[Tensor]:
     """A sound through the latents and back. Blocks of `n_samples` in all → the same, on the CPU.
 
     Args:
         seed: of the noise in it; without one, the deterministic part alone is given.
     """
-    return voice.render_stretches(voice.encode_stretches(waveform), n_samples, seed)
+    return synthesizer.decode_stretches(synthesizer.encode_stretches(waveform), n_samples, seed)
 
 
-def reconstruct_sound(voice: Voice, waveform: Tensor, seed: int | None = None) -> Tensor:
+def reconstruct_sound(synthesizer: Synthesizer, waveform: Tensor, seed: int | None = None) -> Tensor:
     """The same in one piece. `[T]` → `[T]`."""
-    return torch.cat(list(reconstruct_stretches(voice, [waveform], len(waveform), seed)))
+    return torch.cat(list(reconstruct_stretches(synthesizer, [waveform], len(waveform), seed)))
 
 
-def encode_path(voice: Voice, waveform: Iterable[Tensor], most_points: int) -> Tensor:
+def encode_path(synthesizer: Synthesizer, waveform: Iterable[Tensor], most_points: int) -> Tensor:
     """The path that a sound takes, where it is needed as a whole: 6 kB a second. Blocks `[T]` → `[D, K]`.
 
     Args:
         most_points: `K` at most; room for so many is taken at once, as blocks kept among others scatter the memory.
     """
     path, n_points = torch.empty(0, 0), 0
-    for block in voice.encode_stretches(waveform):
+    for block in synthesizer.encode_stretches(waveform):
         if n_points == 0:
             path = torch.empty(len(block), most_points)
         path[:, n_points : n_points + block.shape[1]] = block

@@ -6,9 +6,9 @@ Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `…` nothing or ch
 import torch
 from torch import Tensor
 
-from sda.audio.mel import Heard
+from sda.audio.mel import AudioFeatures
 from sda.audio.span import Span, mean_inside
-from sda.losses.objective import Errors, LossTerms, describe_posterior
+from sda.losses.objective import LossComponents, LossTerms, describe_posterior
 from sda.models.latents import Reconstruction
 from sda.models.standardise import Standardise
 
@@ -43,20 +43,20 @@ class Elbo:
 
     def measure_each(
         self, result: Reconstruction, waveform: Tensor, span: Span | None = None, *, draw: bool = False
-    ) -> Errors:
+    ) -> LossComponents:
         """The mean square errors of each chunk's cells and levels; the waveform has no say, and nothing is drawn."""
         output_level = frame_level(self.standardise.invert(result.output))
         target_level = frame_level(self.standardise.invert(result.target))
         frames = torch.ones_like(target_level, dtype=torch.bool) if span is None else span.frames
         cell = mean_inside((result.output - result.target).square(), frames)
         level = mean_inside((output_level - target_level).square(), frames)
-        return Errors(distances=torch.stack([cell, level], dim=1), **describe_posterior(result, span))
+        return LossComponents(distances=torch.stack([cell, level], dim=1), **describe_posterior(result, span))
 
-    def score_noise(self, result: Reconstruction, heard: Heard) -> Tensor:
+    def score_noise(self, result: Reconstruction, inputs: AudioFeatures) -> Tensor:
         """Nothing: the network draws spectrograms without noise."""
-        return heard.level.new_zeros(())
+        return inputs.level.new_zeros(())
 
-    def score(self, errors: Errors) -> LossTerms:
+    def score(self, errors: LossComponents) -> LossTerms:
         """The objective's terms for errors averaged over a batch, over several, or over each of many drawn ones."""
         cell, level = errors.distances.unbind(dim=-1)
         recon = gaussian_nll(cell)

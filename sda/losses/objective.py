@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from sda.audio.mel import Heard
+from sda.audio.mel import AudioFeatures
 from sda.audio.span import Span, find_latents
 from sda.models.latents import Reconstruction, kl_to_standard_normal
 
@@ -23,7 +23,7 @@ ACTIVE_UNIT_VARIANCE = 0.01
 """A dimension counts as active when its posterior mean varies more than this over chunks; free bits cannot fake it."""
 
 
-class Errors(NamedTuple):
+class LossComponents(NamedTuple):
     """What went wrong, of single chunks or as means over some, which can be averaged again before they are scored."""
 
     distances: Tensor
@@ -54,7 +54,7 @@ class Objective(Protocol):
 
     def measure_each(
         self, result: Reconstruction, waveform: Tensor, span: Span | None = None, *, draw: bool = False
-    ) -> Errors:
+    ) -> LossComponents:
         """The errors of each chunk, beside the waveform `[B, T]` that it was heard as.
 
         Args:
@@ -64,28 +64,30 @@ class Objective(Protocol):
         """
         ...
 
-    def score(self, errors: Errors) -> LossTerms:
+    def score(self, errors: LossComponents) -> LossTerms:
         """The terms for errors averaged over a batch, over several, or over each of many drawn ones."""
         ...
 
-    def score_noise(self, result: Reconstruction, heard: Heard) -> Tensor:
+    def score_noise(self, result: Reconstruction, inputs: AudioFeatures) -> Tensor:
         """What is to be lowered besides by the noise that was drawn, a single number; 0 where none was."""
         ...
 
 
-def measure_batch(objective: Objective, result: Reconstruction, heard: Heard, *, draw: bool = False) -> Errors:
+def measure_batch(
+    objective: Objective, result: Reconstruction, inputs: AudioFeatures, *, draw: bool = False
+) -> LossComponents:
     """The errors of a batch, means over its sound; `draw` as in `measure_each`."""
-    return average(objective.measure_each(result, heard.waveform, heard.span, draw=draw), heard.weight)
+    return average(objective.measure_each(result, inputs.waveform, inputs.span, draw=draw), inputs.weight)
 
 
-def average(errors: Errors, weight: Tensor) -> Errors:
+def average(errors: LossComponents, weight: Tensor) -> LossComponents:
     """The errors of chunks, `[B, …]`, as one: means weighted by `[B]`."""
     shares = weight / weight.sum()
-    return Errors(*(torch.tensordot(shares.to(values.dtype), values, dims=1) for values in errors))
+    return LossComponents(*(torch.tensordot(shares.to(values.dtype), values, dims=1) for values in errors))
 
 
 def describe_posterior(result: Reconstruction, span: Span | None = None) -> dict[str, Tensor]:
-    """The fields of `Errors` that say what the latents hold, of each chunk; averages along the time that is sound."""
+    """The fields of `LossComponents` that say what the latents hold, of each chunk; means over what is sound of it."""
     mean = result.posterior.mean
     parts = {
         "kl_by_dimension": kl_to_standard_normal(result.posterior),
@@ -100,7 +102,7 @@ def describe_posterior(result: Reconstruction, span: Span | None = None) -> dict
     return {name: (values * inside).sum(dim=2) / inside.sum(dim=2) for name, values in parts.items()}
 
 
-def count_active_units(errors: Errors) -> int:
+def count_active_units(errors: LossComponents) -> int:
     """Latent dimensions whose posterior mean depends on what is heard.
 
     Reference:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from sda.audio.mel import Heard
+from sda.audio.mel import AudioFeatures
 from sda.audio.span import Span, find_frames, mean_inside, silence_outside, take_whole
 from sda.losses.energy import list_noise_windows, score_movement
-from sda.losses.objective import Errors, LossTerms, describe_posterior
+from sda.losses.objective import LossComponents, LossTerms, describe_posterior
 from sda.losses.spectra import NO_POWER, build_filters, compute_magnitude, draw_windows, list_windows, take_log
 from sda.models.latents import Reconstruction
 
@@ -92,7 +92,7 @@ class SpectralObjective:
 
     def measure_each(
         self, result: Reconstruction, waveform: Tensor, span: Span | None = None, *, draw: bool = False
-    ) -> Errors:
+    ) -> LossComponents:
         """The distances of each chunk, weighted means over the windows, or over a few that are drawn.
 
         What the network gives outside of the sound is not listened to, and counts as silence.
@@ -109,31 +109,31 @@ class SpectralObjective:
         total: dict[str, Tensor] = {}
         for window, share in windows.items() if spectral else ():
             filters = build_filters(self.sample_rate_hz, window, output.device)
-            heard, meant = compute_magnitude(output, window), compute_magnitude(target, window)
+            inputs, meant = compute_magnitude(output, window), compute_magnitude(target, window)
             frames = find_frames(samples, window // 4, meant.shape[2])
             for name in spectral:
-                distance = share * DISTANCES[name](heard, meant, filters, frames)
+                distance = share * DISTANCES[name](inputs, meant, filters, frames)
                 total[name] = total[name] + distance if name in total else distance
         if "waveform" in self.names:
             total["waveform"] = waveform_distance(output, target, samples)
         distances = torch.stack([total[name] for name in self.names], dim=1)
-        return Errors(distances=distances, **describe_posterior(result, span))
+        return LossComponents(distances=distances, **describe_posterior(result, span))
 
-    def score(self, errors: Errors) -> LossTerms:
+    def score(self, errors: LossComponents) -> LossTerms:
         """The objective's terms for errors averaged over a batch, over several, or over each of many drawn ones."""
         weights = torch.tensor([self.weights[name] for name in self.names]).to(errors.distances)
         recon = (errors.distances @ weights + MIN_DISTANCE).log()
         return LossTerms(recon, kl=self.kl_weight * errors.kl_by_dimension.clamp(min=self.free_bits).mean(dim=-1))
 
-    def score_noise(self, result: Reconstruction, heard: Heard) -> Tensor:
+    def score_noise(self, result: Reconstruction, inputs: AudioFeatures) -> Tensor:
         """The energy score of what was drawn, in a window that is drawn too.
 
         Not its logarithm: a mean over draws is what makes the score a proper one.
         """
         if result.draws is None:
-            return heard.level.new_zeros(())
+            return inputs.level.new_zeros(())
         n_drawn = result.draws.shape[1]
-        waveform, samples, weight = heard.waveform[:n_drawn], heard.samples[:n_drawn], heard.weight[:n_drawn]
+        waveform, samples, weight = inputs.waveform[:n_drawn], inputs.samples[:n_drawn], inputs.weight[:n_drawn]
         windows = list_noise_windows(waveform.shape[1])
         window = windows[int(torch.randint(len(windows), ()))]
         scores = score_movement(result.draws, waveform, samples, self.sample_rate_hz, window)

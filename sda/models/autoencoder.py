@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 
-from sda.audio.mel import Heard
+from sda.audio.mel import AudioFeatures
 from sda.models.latents import Posterior, Reconstruction
 from sda.models.standardise import Standardise
 
@@ -21,7 +21,7 @@ class Autoencoder(nn.Module):
     standardise: Standardise
 
     @abstractmethod
-    def fit(self, training: Sequence[Heard], varied: Iterable[Heard] = ()) -> None:
+    def fit(self, training: Sequence[AudioFeatures], varied: Iterable[AudioFeatures] = ()) -> None:
         """Take what is known before training from batches of training sound; waveforms are not looked at.
 
         Args:
@@ -29,9 +29,9 @@ class Autoencoder(nn.Module):
         """
 
     @abstractmethod
-    def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:
-        """The posterior of every item; `hidden` is true where a cell is not to be heard, `[B, M, F]`."""
+    def encode(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Posterior:
+        """The posterior of every item; `mask` is true where a cell is not to be heard, `[B, M, F]`."""
 
     @abstractmethod
-    def forward(self, heard: Heard, hidden: Tensor | None = None) -> Reconstruction:
+    def forward(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Reconstruction:
         """What comes out; train mode draws latents, eval mode takes the posterior's mean."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from sda.audio.mel import Heard
+from sda.audio.mel import AudioFeatures
 from sda.models.autoencoder import Autoencoder
 from sda.models.latents import Posterior, Reconstruction, bound_log_variance
 from sda.models.standardise import Standardise
@@ -82,31 +82,31 @@ class MelVAE(Autoencoder):
         self.encoder = Encoder(CHANNELS[-1] * grid[0] * grid[1], latent_dim, dropout)
         self.decoder = Decoder(grid, latent_dim)
 
-    def fit(self, training: Sequence[Heard], varied: Iterable[Heard] = ()) -> None:
+    def fit(self, training: Sequence[AudioFeatures], varied: Iterable[AudioFeatures] = ()) -> None:
         """Take the bands' statistics of training sound, silence left out; varied sound is not needed."""
-        self.standardise.fit((heard.log_mel for heard in training), (heard.sounding for heard in training))
+        self.standardise.fit((inputs.log_mel for inputs in training), (inputs.sounding for inputs in training))
 
-    def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:
+    def encode(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Posterior:
         """The posterior of every chunk, two `[B, D]`."""
-        standardised = self.standardise(heard.log_mel)
-        if hidden is not None:
-            standardised = standardised.masked_fill(hidden, 0.0)
+        standardised = self.standardise(inputs.log_mel)
+        if mask is not None:
+            standardised = standardised.masked_fill(mask, 0.0)
         posterior: Posterior = self.encoder(
             nn.functional.pad(standardised, (0, self.n_padding_frames), mode="replicate")
         )
         return posterior
 
-    def forward(self, heard: Heard, hidden: Tensor | None = None) -> Reconstruction:
+    def forward(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Reconstruction:
         """Train mode draws the latent from the posterior; eval mode takes its mean.
 
         Args:
-            hidden: true where the encoder is given the band's mean in place of the cell, `[B, M, F]`; the target stays
+            mask: true where the encoder is given the band's mean in place of the cell, `[B, M, F]`; the target stays
                 whole.
         """
-        posterior = self.encode(heard, hidden)
+        posterior = self.encode(inputs, mask)
         latent = posterior.sample() if self.training else posterior.mean
         output = self.decoder(latent)[..., : self.n_frames].float()
-        return Reconstruction(self.standardise(heard.log_mel), output, posterior)
+        return Reconstruction(self.standardise(inputs.log_mel), output, posterior)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Latents `[B, D]` → log-mel `[B, M, F]`, off the standardised scale."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from sda.audio.levelling import SMOOTHED_FRAMES, follow_level
-from sda.audio.mel import LEVEL_OF_NOTHING, Heard, LogMel
+from sda.audio.mel import LEVEL_OF_NOTHING, AudioFeatures, LogMel
 from sda.audio.overlap_add import inverse_stft
 from sda.errors import ConfigError
 from sda.models.autoencoder import Autoencoder
@@ -228,17 +228,17 @@ class SpectralVAE(Autoencoder):
         self.dropout.p = 0.0
 
     @torch.no_grad()
-    def fit(self, training: Sequence[Heard], varied: Iterable[Heard] = ()) -> None:
+    def fit(self, training: Sequence[AudioFeatures], varied: Iterable[AudioFeatures] = ()) -> None:
         """Take statistics and principal components of training sound, before training.
 
         Components that hold varied sound too, at other speeds above all, hold unheard sound better: on a piano whose
         held-out notes are not among those trained on, the linear way misses 2.6 in place of 3.0 dB.
         """
-        levels = (heard.level[:, None] for heard in training)
-        self.standardise_level.fit(levels, (heard.sounding for heard in training))
-        shapes = (heard.log_mel - heard.level[:, None] for heard in training)
-        self.standardise.fit(shapes, (heard.sounding for heard in training))
-        patches = torch.cat([self._take_patches(heard) for heard in (*training, *varied)])
+        levels = (inputs.level[:, None] for inputs in training)
+        self.standardise_level.fit(levels, (inputs.sounding for inputs in training))
+        shapes = (inputs.log_mel - inputs.level[:, None] for inputs in training)
+        self.standardise.fit(shapes, (inputs.sounding for inputs in training))
+        patches = torch.cat([self._take_patches(inputs) for inputs in (*training, *varied)])
         if len(patches) == 0:  # digital silence alone: there is nothing to be found
             return
         # At random: a fixed step may meet the same place in every chunk.
@@ -257,12 +257,12 @@ class SpectralVAE(Autoencoder):
         self.synthesis.weight.copy_(outwards.T)
         self.synthesis.bias.copy_(centre)
 
-    def encode(self, heard: Heard, hidden: Tensor | None = None) -> Posterior:
+    def encode(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Posterior:
         """The posterior of every latent, two `[B, D, L]` with `L = ceil(F / stride)`."""
-        level = heard.level[:, None]
-        shape = self._shape(heard)
-        if hidden is not None:
-            shape = shape.masked_fill(hidden, 0.0)
+        level = inputs.level[:, None]
+        shape = self._shape(inputs)
+        if mask is not None:
+            shape = shape.masked_fill(mask, 0.0)
         shape, loudness = _pad(shape, self.stride), _pad(self.standardise_level(level), self.stride)
         features = self.encoder(self.listen(torch.cat([shape, loudness], dim=1)))
         features = self.latent_encoder(self.shorten(features))
@@ -324,7 +324,7 @@ class SpectralVAE(Autoencoder):
         sound = self._sound(self.noise_gate.mix(written.spectra, log_odds, noise))
         return follow_level(sound, written.level, self.window, self.hop_length)
 
-    def _draw_twice(self, heard: Heard) -> Tensor | None:
+    def _draw_twice(self, inputs: AudioFeatures) -> Tensor | None:
         """A few items, each with two draws of noise from torch's global generator, `[2, n, T]`.
 
         Only the gate learns from them: what is written stays what distances make it. And it learns from what is written
@@ -332,7 +332,7 @@ class SpectralVAE(Autoencoder):
         """
         if self.noise_gate is None:
             return None
-        few = Heard(*(values[: math.ceil(len(heard.level) / DRAWN_SHARE)] for values in heard))
+        few = AudioFeatures(*(values[: math.ceil(len(inputs.level) / DRAWN_SHARE)] for values in inputs))
         device = few.level.device
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
             self.eval()
@@ -344,29 +344,29 @@ class SpectralVAE(Autoencoder):
             log_odds = self.noise_gate(written.features)
             return torch.stack([self._draw(written, log_odds, one) for one in noise])
 
-    def forward(self, heard: Heard, hidden: Tensor | None = None) -> Reconstruction:
+    def forward(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Reconstruction:
         """Train mode draws latents from the posterior; eval mode takes its mean. The output is deterministic; train
         mode gives draws of noise beside it.
 
         Args:
-            hidden: true where the encoder is given the band's mean in place of the cell, `[B, M, F]`; loudness stays.
+            mask: true where the encoder is given the band's mean in place of the cell, `[B, M, F]`; loudness stays.
         """
-        posterior = self.encode(heard, hidden)
+        posterior = self.encode(inputs, mask)
         written = self.write(posterior.sample() if self.training else posterior.mean)
-        draws = self._draw_twice(heard) if self.training else None
-        return Reconstruction(heard.log_mel, self._sound(written.spectra), posterior, self.stride, draws)
+        draws = self._draw_twice(inputs) if self.training else None
+        return Reconstruction(inputs.log_mel, self._sound(written.spectra), posterior, self.stride, draws)
 
-    def _shape(self, heard: Heard) -> Tensor:
+    def _shape(self, inputs: AudioFeatures) -> Tensor:
         """Timbre, standardised; the average where there is nothing to be heard. → `[B, M, F]`."""
-        share = ((heard.level - LEVEL_OF_NOTHING) / RISE_FROM_NOTHING).clamp(0.0, 1.0)
-        shape: Tensor = self.standardise(heard.log_mel - heard.level[:, None])
+        share = ((inputs.level - LEVEL_OF_NOTHING) / RISE_FROM_NOTHING).clamp(0.0, 1.0)
+        shape: Tensor = self.standardise(inputs.log_mel - inputs.level[:, None])
         return shape * share[:, None]
 
-    def _take_patches(self, heard: Heard) -> Tensor:
+    def _take_patches(self, inputs: AudioFeatures) -> Tensor:
         """Patches of which at least half of the frames hold sound. → `[N, M · stride]`."""
-        sounding = nn.functional.pad(heard.sounding, (0, -heard.sounding.shape[1] % self.stride))
+        sounding = nn.functional.pad(inputs.sounding, (0, -inputs.sounding.shape[1] % self.stride))
         share = sounding.float().unfold(1, self.stride, self.stride).mean(dim=2)  # [B, L]
-        patches: Tensor = self._patches(_pad(self._shape(heard), self.stride))[share >= 0.5]
+        patches: Tensor = self._patches(_pad(self._shape(inputs), self.stride))[share >= 0.5]
         return patches
 
     def _patches(self, shape: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def write_evaluation(folder: Path, reports: Sequence[Report], values: dict[str, 
 def build_report(name: str, facts: list[str], assessment: Assessment, values: dict[str, Any]) -> Report:
     """What the page shows of one evaluation, its sounds encoded."""
     clips: dict[str, str] = {}
-    rate_hz = assessment.material.sample_rate_hz
+    rate_hz = assessment.audio.sample_rate_hz
 
     def keep(clip: Tensor) -> str:
         key = f"c{len(clips)}"

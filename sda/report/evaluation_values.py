@@ -16,7 +16,7 @@ from sda.evaluation.findings import find_blame
 from sda.evaluation.form_comparison import Form, Silence
 from sda.evaluation.memorisation import Replay, cut_match
 from sda.evaluation.sounds import Sound
-from sda.evaluation.suite import Memorisation, Resemblance
+from sda.evaluation.suite import DistributionComparison, Memorisation
 from sda.evaluation.trained_model import Reconstruction
 from sda.generation.provenance import list_main
 from sda.runs.objective import SECTIONS
@@ -39,11 +39,11 @@ def list_values(assessment: Assessment, facts: dict[str, Any], command: str = ""
         command: what to do next, as it can be pasted; empty where there is no run.
     """
     values: dict[str, Any] = {"schema": SCHEMA, **facts}
-    material = assessment.material
+    audio = assessment.audio
     values["n_files"] = {
-        "train": len({sound.name for sound in material.train}),
-        "held_out": len({sound.name for sound in material.held_out}),
-        "generated": len(material.generated),
+        "train": len({sound.name for sound in audio.train}),
+        "held_out": len({sound.name for sound in audio.held_out}),
+        "generated": len(audio.generated),
     }
     verdict = assessment.verdict
     values["verdict"] = {
@@ -59,7 +59,7 @@ def list_values(assessment: Assessment, facts: dict[str, Any], command: str = ""
     }
     if assessment.reconstruction is not None:
         values["reconstruction"] = _list_reconstruction(assessment.reconstruction)
-    values["distribution"] = {name: _list_resemblance(one) for name, one in assessment.resemblance.items()}
+    values["distribution"] = {name: _list_resemblance(one) for name, one in assessment.distribution.items()}
     values["form"] = _list_form(assessment.form)
     values["silence"] = {kind: _list_silence(one) for kind, one in assessment.silence.items()}
     if assessment.n_silent_draws:
@@ -151,9 +151,9 @@ def _list_reconstruction(reconstruction: Reconstruction) -> dict[str, Any]:
     return values
 
 
-def _list_resemblance(resemblance: Resemblance) -> dict[str, Any]:
-    values: dict[str, Any] = {"too_few": resemblance.too_few}
-    likeness = resemblance.likeness
+def _list_resemblance(distribution: DistributionComparison) -> dict[str, Any]:
+    values: dict[str, Any] = {"too_few": distribution.too_few}
+    likeness = distribution.likeness
     if likeness is None:
         return values
     for name, value in vars(likeness).items():
@@ -217,7 +217,7 @@ def _list_controls(replay: Replay) -> dict[str, Any]:
 def list_made(assessment: Assessment) -> list[tuple[Sound, dict[str, Any]]]:
     """The generated sounds of which it is known what they are made of, each with that."""
     # Of two folders of sound, nothing is known.
-    together = zip(assessment.material.generated, assessment.made_of, strict=False)
+    together = zip(assessment.audio.generated, assessment.made_of, strict=False)
     return [(sound, made_of) for sound, made_of in together if made_of]
 
 
@@ -237,16 +237,16 @@ def count_recordings(made_of: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def list_nearest(assessment: Assessment) -> Iterator[tuple[dict[str, Any], Tensor, Tensor]]:
     """Generated windows closest to training sound, one of each generated sound: the row, its sound, its source's."""
-    memorisation, material = assessment.memorisation, assessment.material
-    similarity, rate_hz = memorisation.similarities["generated"], material.sample_rate_hz
+    memorisation, audio = assessment.memorisation, assessment.audio
+    similarity, rate_hz = memorisation.similarities["generated"], audio.sample_rate_hz
     n_samples, shown = round(memorisation.window_s * rate_hz), set[int]()
     for index in (-similarity.correlation).argsort(kind="stable"):
         sound_index, start = int(similarity.sound[index]), int(similarity.window_start[index])
         if sound_index in shown:
             continue
         shown.add(sound_index)
-        sound = material.generated[sound_index]
-        source, source_start_s = material.train[similarity.source[index]], float(similarity.start_s[index])
+        sound = audio.generated[sound_index]
+        source, source_start_s = audio.train[similarity.source[index]], float(similarity.start_s[index])
         row = {
             "generated": sound.name,
             "start_s": sound.start_s + start / rate_hz,

@@ -63,14 +63,14 @@ def draw_page(report: FolderReport, cache: SoundCache) -> str:
     Args:
         cache: holds the waveforms of all files that could be decoded.
     """
-    outlook = report.outlook
+    estimate = report.estimate
     return render_page(
         "scan.html.j2",
         report=report,
         folder=make_printable(Path(report.root).name or report.root),
-        outlook=outlook,
-        split_lines=describe_split(outlook) if outlook is not None else [],
-        steps_line=describe_steps(outlook) if outlook is not None else "",
+        estimate=estimate,
+        split_lines=describe_split(estimate) if estimate is not None else [],
+        steps_line=describe_steps(estimate) if estimate is not None else "",
         rows=draw_rows(report.entries, cache),
         columns=COLUMNS,
         sides=SIDES,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sda.callbacks.console import format_duration
 from sda.report.file_table import Entry, LeftOut, NearPair
-from sda.report.training_estimate import Outlook
+from sda.report.training_estimate import TrainingEstimate
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class FolderReport:
     near: list[NearPair]
     n_groups: int
     notices: list[str]
-    outlook: Outlook | None
+    estimate: TrainingEstimate | None
     """Nothing where `train.py` would refuse."""
     refusal: str = ""
     time: str = ""

@@ -63,18 +63,18 @@ def print_files(console: Console, report: FolderReport) -> None:
     print_lines(console, lines)
 
 
-def print_outlook(console: Console, report: FolderReport) -> None:
+def print_estimate(console: Console, report: FolderReport) -> None:
     """What `train.py` would do with the files."""
-    outlook = report.outlook
-    if outlook is None:
+    estimate = report.estimate
+    if estimate is None:
         return
-    lines = ["train.py would", f"  take the preset {outlook.preset}, {outlook.preset_reason}"]
-    for reason, values in outlook.chosen.items():
+    lines = ["train.py would", f"  take the preset {estimate.preset}, {estimate.preset_reason}"]
+    for reason, values in estimate.chosen.items():
         lines.append(f"    {', '.join(f'{name} {value}' for name, value in values.items())} ({reason})")
-    lines += [f"  {line}" for line in describe_split(outlook)]
-    if outlook.weakness:
-        lines.append(f"! weak validation: {outlook.weakness}")
-    lines.append(f"  {describe_steps(outlook)}")
+    lines += [f"  {line}" for line in describe_split(estimate)]
+    if estimate.weakness:
+        lines.append(f"! weak validation: {estimate.weakness}")
+    lines.append(f"  {describe_steps(estimate)}")
     if report.time:
         lines.append(f"  last {report.time}")
     print_lines(console, lines)

@@ -8,7 +8,7 @@ from sda.runs.plan import Plan, count_chunks
 
 
 @dataclass(frozen=True)
-class Outlook:
+class TrainingEstimate:
     """What `train.py` would do."""
 
     preset: str
@@ -47,7 +47,7 @@ class Outlook:
         return self.steps_per_epoch * self.max_epochs
 
 
-def foresee(plan: Plan, preset_choice: str) -> Outlook:
+def estimate_training(plan: Plan, preset_choice: str) -> TrainingEstimate:
     """What a planned run amounts to, without building it.
 
     Args:
@@ -58,7 +58,7 @@ def foresee(plan: Plan, preset_choice: str) -> Outlook:
     chosen: dict[str, dict[str, str]] = {}
     for choice in plan.choices:
         chosen.setdefault(choice.reason, {})[choice.key.rpartition(".")[2]] = f"{choice.value:g}"
-    return Outlook(
+    return TrainingEstimate(
         preset=config.preset.name if auto else preset_choice,
         preset_reason=f"chosen for {config.data.file_count} usable files" if auto else f"preset={preset_choice}",
         chosen=chosen,
@@ -77,33 +77,33 @@ def foresee(plan: Plan, preset_choice: str) -> Outlook:
     )
 
 
-def describe_split(outlook: Outlook) -> list[str]:
+def describe_split(estimate: TrainingEstimate) -> list[str]:
     """Who is trained on and who is held out."""
-    parts = "parts of " if outlook.in_parts else ""
-    chunks = f"{outlook.n_train_chunks} chunks of {outlook.chunk_duration_s:g} s"
-    train = f"train on {parts}{outlook.n_train_files} files ({chunks})"
-    val = f"hold out {parts}{outlook.n_val_files} to judge by ({outlook.n_val_chunks} chunks)"
+    parts = "parts of " if estimate.in_parts else ""
+    chunks = f"{estimate.n_train_chunks} chunks of {estimate.chunk_duration_s:g} s"
+    train = f"train on {parts}{estimate.n_train_files} files ({chunks})"
+    val = f"hold out {parts}{estimate.n_val_files} to judge by ({estimate.n_val_chunks} chunks)"
     lines = [f"{train}, {val}"]
-    lines += [f"hold out {outlook.fold}"] if outlook.fold else []
-    return lines + [f"set aside {name}, a copy of another" for name in outlook.set_aside]
+    lines += [f"hold out {estimate.fold}"] if estimate.fold else []
+    return lines + [f"set aside {name}, a copy of another" for name in estimate.set_aside]
 
 
-def describe_steps(outlook: Outlook) -> str:
+def describe_steps(estimate: TrainingEstimate) -> str:
     """How chunks, visits and batches come to steps."""
-    visits = f"each chunk {1 + outlook.expansion} times an epoch" if outlook.expansion else "each chunk once an epoch"
+    visits = f"each chunk {1 + estimate.expansion} times an epoch" if estimate.expansion else "each chunk once an epoch"
     return (
-        f"visit {visits}, {outlook.batch_size} at a time: {outlook.steps_per_epoch} steps an epoch, "
-        f"{outlook.total_steps} in {outlook.max_epochs} epochs"
+        f"visit {visits}, {estimate.batch_size} at a time: {estimate.steps_per_epoch} steps an epoch, "
+        f"{estimate.total_steps} in {estimate.max_epochs} epochs"
     )
 
 
-def describe_time(outlook: Outlook, step_s: float, device: str) -> str:
+def describe_time(estimate: TrainingEstimate, step_s: float, device: str) -> str:
     """How long training would last, in words.
 
     Args:
         step_s: what one step was measured to take on `device`.
     """
-    whole = format_about(outlook.total_steps * step_s)
+    whole = format_about(estimate.total_steps * step_s)
     return f"about {whole} on {device} (measured: {step_s:.2g} s a step, data and previews not included)"
 
 

@@ -19,7 +19,7 @@ from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups
 from sda.data.scan import Scan, count_between
-from sda.data.split import Piece, Split, split_from_facts
+from sda.data.split import Segment, Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
 from sda.places import lies_in
 from sda.seal import SWEEP as SEALED_AS
@@ -340,17 +340,17 @@ def _list_places(run_dir: Path, tracking_uri: str) -> dict[str, Path]:
     return {"hydra.run.dir": run_dir, **({} if database == tracking_uri else {"tracking.uri": Path(database)})}
 
 
-def count_chunks(pieces: Iterable[Piece], scan: Scan, chunk_duration_s: float) -> int:
-    """Chunks on the grid that training walks, from the first sound of each piece to its last."""
+def count_chunks(segments: Iterable[Segment], scan: Scan, chunk_duration_s: float) -> int:
+    """Chunks on the grid that training walks, from the first sound of each segment to its last."""
     measured = {file.path: file.measured for file in scan.usable}
     return sum(
         count_between(
-            max(piece.start_s, measured[piece.path].sound_start_s),
-            min(measured[piece.path].sound_end_s, math.inf if piece.end_s is None else piece.end_s),
+            max(segment.start_s, measured[segment.path].sound_start_s),
+            min(measured[segment.path].sound_end_s, math.inf if segment.end_s is None else segment.end_s),
             chunk_duration_s,
-            piece.start_s,
+            segment.start_s,
         )
-        for piece in pieces
+        for segment in segments
     )
 
 

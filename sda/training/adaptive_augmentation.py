@@ -1,4 +1,4 @@
-"""How strongly to disguise what a discriminator hears: the more, the better it knows its sounds by heart.
+"""How strongly to augment what a discriminator hears: the more, the better it knows its sounds by heart.
 
 Held-out sounds tell: a discriminator that has learned what real sound is like scores them as it scores the training
 sounds; one that has learned the training sounds by heart takes them for generated ones.
@@ -17,11 +17,11 @@ overfitting would be whatever noise makes of it."""
 
 
 @dataclass(frozen=True)
-class GuardState(NumbersState):
-    """Where the guard stands."""
+class AugmentationState(NumbersState):
+    """Where the adaptation stands."""
 
     strength: float = 0.0
-    """How strongly to disguise, a probability."""
+    """How strongly to augment, a probability."""
     train: float = 0.0
     """Running mean score of training sounds."""
     held_out: float = 0.0
@@ -38,7 +38,7 @@ class GuardState(NumbersState):
         Reference:
             Karras et al., "Training Generative Adversarial Networks with Limited Data", NeurIPS 2020, equation 1 (r_v).
 
-        >>> GuardState(train=1.0, held_out=0.25, generated=-0.5).overfitting
+        >>> AugmentationState(train=1.0, held_out=0.25, generated=-0.5).overfitting
         0.5
         """
         margin = max(self.train - self.generated, MIN_MARGIN)
@@ -46,8 +46,8 @@ class GuardState(NumbersState):
 
 
 @dataclass(frozen=True)
-class DiscriminatorGuard:
-    """Raises the strength of disguises while a discriminator overfits, and lowers it while it does not.
+class AdaptiveAugmentation:
+    """Raises the strength of augmentation while a discriminator overfits, and lowers it while it does not.
 
     Reference:
         Karras et al., "Training Generative Adversarial Networks with Limited Data", NeurIPS 2020, section 3.
@@ -56,23 +56,25 @@ class DiscriminatorGuard:
     target: float = 0.6
     """Overfitting that is put up with, in [0, 1]."""
     max_strength: float = 0.85
-    """Beyond this, so few sounds are left as they are that a generator begins to imitate the disguises."""
+    """Beyond this, so few sounds are left as they are that a generator begins to imitate the augmentation."""
     ramp_items: int = 20_000
     """Training sounds in which the strength goes from 0 to 1, if nothing but rises."""
     smoothing_items: int = 500
     """Training sounds that the running means reach back."""
 
-    def follow(self, state: GuardState, *, train: float, held_out: float, generated: float, n_items: int) -> GuardState:
+    def follow(
+        self, state: AugmentationState, *, train: float, held_out: float, generated: float, n_items: int
+    ) -> AugmentationState:
         """The state after `n_items` more training sounds; scores that are not finite leave it as it was.
 
         Args:
             train: mean score of training sounds since the last call.
-            held_out: mean score of held-out sounds, disguised as strongly.
-            generated: mean score of generated sounds, disguised as strongly.
+            held_out: mean score of held-out sounds, augmented as strongly.
+            generated: mean score of generated sounds, augmented as strongly.
             n_items: training sounds since the last call, at least 1.
 
-        >>> guard, state = DiscriminatorGuard(ramp_items=1000), GuardState()
-        >>> guard.follow(state, train=1.0, held_out=-0.9, generated=-1.0, n_items=100).strength
+        >>> adaptive, state = AdaptiveAugmentation(ramp_items=1000), AugmentationState()
+        >>> adaptive.follow(state, train=1.0, held_out=-0.9, generated=-1.0, n_items=100).strength
         0.1
         """
         if not all(math.isfinite(score) for score in (train, held_out, generated)):
@@ -80,7 +82,7 @@ class DiscriminatorGuard:
         seen = state.n_items + n_items
         # Until there is that much to reach back to, the means are those of everything.
         share = max(-math.expm1(-n_items / self.smoothing_items), n_items / seen)
-        smoothed = GuardState(
+        smoothed = AugmentationState(
             strength=state.strength,
             train=state.train + share * (train - state.train),
             held_out=state.held_out + share * (held_out - state.held_out),
@@ -89,4 +91,4 @@ class DiscriminatorGuard:
         )
         change = n_items / self.ramp_items
         strength = state.strength + (change if smoothed.overfitting > self.target else -change)
-        return GuardState(**{**asdict(smoothed), "strength": min(max(strength, 0.0), self.max_strength)})
+        return AugmentationState(**{**asdict(smoothed), "strength": min(max(strength, 0.0), self.max_strength)})

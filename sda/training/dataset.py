@@ -25,7 +25,7 @@ from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
 from sda.data.groups import group_files
 from sda.data.scan import Scan, scan_file
-from sda.data.split import Piece, Split, split_scan
+from sda.data.split import Segment, Split, split_scan
 from sda.errors import DataError
 from sda.training.config import TrainingConfig
 from sda.training.loader import TrainLoader
@@ -41,7 +41,7 @@ KEPT_SILENCE = 0.05
 from a few."""
 
 LEAST_SOUND = 128
-"""Samples of sound that a chunk has at least, if its piece has chunks with more: a resampler rings on for a hundred
+"""Samples of sound that a chunk has at least, if its segment has chunks with more: a resampler rings on for a hundred
 behind the last sample of a file, over the edge of a chunk at times, and that is no sound to learn from."""
 
 STEPS_TO_END = 16
@@ -62,9 +62,9 @@ class Chunk(NamedTuple):
     start: int
     """First sample, at the rate of the corpus."""
     first: int
-    """First sample of the sound in the piece that the chunk lies in: no visit off the grid reads anything before it."""
+    """First sample of the sound in the segment that the chunk lies in: no visit off the grid reads before it."""
     end: int
-    """Sample after the last of the sound in the piece."""
+    """Sample after the last of the sound in the segment."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class AudioTrainingDataset(Dataset[Tensor]):
         item `[1, chunk_samples]`, float32.
 
     Args:
-        file_paths: the sound files, or pieces of them.
+        file_paths: the sound files, or segments of them.
         chunk_samples: length of an item, samples at `sample_rate`.
         sample_rate: rate that files are converted to, Hz.
         augmentation_pipeline: varies chunks; `None` never does.
@@ -136,7 +136,7 @@ class AudioTrainingDataset(Dataset[Tensor]):
 
     def __init__(
         self,
-        file_paths: Sequence[str | os.PathLike[str] | Piece],
+        file_paths: Sequence[str | os.PathLike[str] | Segment],
         chunk_samples: int = 48000,
         sample_rate: int = 48000,
         augmentation_pipeline: AugmentationPipeline | None = None,
@@ -160,9 +160,9 @@ class AudioTrainingDataset(Dataset[Tensor]):
         self.visited: list[int] = []
         """Grid chunks worth training on: those with sound, and a few of the silent ones between them."""
         self.judged: list[int] = []
-        """Grid chunks worth judging by: at least half sound, or the most that their piece has."""
+        """Grid chunks worth judging by: at least half sound, or the most that their segment has."""
         for given in file_paths:
-            self._add(given if isinstance(given, Piece) else Piece(os.fspath(given)))
+            self._add(given if isinstance(given, Segment) else Segment(os.fspath(given)))
         self._rank = {chunk: rank for rank, chunk in enumerate(self.visited)}
         self.n_read = chunk_samples
         if isinstance(augmentation_pipeline, Augmentation):
@@ -272,13 +272,13 @@ class AudioTrainingDataset(Dataset[Tensor]):
             raise IndexError(index)
         return self.vary(self.read([index]))[0]
 
-    def _add(self, piece: Piece) -> None:
-        """Put a piece's chunks on the grid."""
-        n_samples, size = self.corpus.count_samples(piece.path), self.chunk_samples
-        first = round(piece.start_s * self.sample_rate)
-        end = n_samples if piece.end_s is None else min(n_samples, round(piece.end_s * self.sample_rate))
+    def _add(self, segment: Segment) -> None:
+        """Put a segment's chunks on the grid."""
+        n_samples, size = self.corpus.count_samples(segment.path), self.chunk_samples
+        first = round(segment.start_s * self.sample_rate)
+        end = n_samples if segment.end_s is None else min(n_samples, round(segment.end_s * self.sample_rate))
         starts = range(first, first + math.ceil((end - first) / size) * size, size)
-        sounds = self._find_sounds(piece.path, starts, end)
+        sounds = self._find_sounds(segment.path, starts, end)
         lengths = [last - begin for begin, last in sounds]
         numbers = range(len(self.chunks), len(self.chunks) + len(starts))
         least = min(LEAST_SOUND, max(1, *lengths))
@@ -293,7 +293,7 @@ class AudioTrainingDataset(Dataset[Tensor]):
             judged = [number for number in sounding if lengths[number] >= size / 2 or number == most]
         else:  # silent as a whole: there is nothing else to learn from it
             visited, judged = list(range(len(starts))), [0]
-        self.chunks += [Chunk(piece.path, start, first, end) for start in starts]
+        self.chunks += [Chunk(segment.path, start, first, end) for start in starts]
         self.visited += [numbers[number] for number in visited]
         self.judged += [numbers[number] for number in judged]
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sda.audio.mel import Heard
+from sda.audio.mel import AudioFeatures
 from sda.errors import ConfigError
 
 FIRST_WITH_BFLOAT16 = (8, 0)
@@ -74,7 +74,7 @@ def place(model: Network, device: torch.device) -> Network:
     return model.to(device).to(memory_format=torch.channels_last)
 
 
-def compile_network(model: nn.Module, device: torch.device, example: Heard) -> None:
+def compile_network(model: nn.Module, device: torch.device, example: AudioFeatures) -> None:
     """Have passes through a network compiled, on CUDA recorded as a graph; the first, taken here, takes long.
 
     Gradients and torch's random generators are left as they were.

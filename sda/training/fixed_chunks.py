@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 import torch
 
-from sda.audio.mel import Heard, LogMel
+from sda.audio.mel import AudioFeatures, LogMel
 from sda.subsample import subsample_evenly
 from sda.training.dataset import AudioTrainingDataset
+from sda.training.validation import ValidationChunks
 
-JUDGED_BATCH = 32
+EVAL_BATCH = 32
 """Chunks that are judged or encoded at a time."""
 
-MOST_PROBE_CHUNKS = 256
+MOST_TRAIN_EVAL_CHUNKS = 256
 """Training chunks judged every epoch beside the held-out ones."""
 
-MOST_JUDGED_CHUNKS = 1024
+MOST_HELD_OUT_CHUNKS = 1024
 """Held-out chunks judged every epoch, spread over all of them: seventeen minutes of sound, 250 MB."""
 
 MOST_TRAINING_CHUNKS = 4096
@@ -29,16 +30,12 @@ N_VARIED = 2
 class FixedChunks:
     """Chunks on the fixed grid that a run returns to, with their log-mel spectrograms, in batches on the device."""
 
-    training: list[Heard]
+    training: list[AudioFeatures]
     """Training chunks that are not mostly padding or silence, up to `MOST_TRAINING_CHUNKS`, without their waveforms."""
-    probe: list[Heard]
-    """Those of them that are judged every epoch, spread evenly."""
-    held_out: list[Heard]
-    """The held-out chunks that are not mostly padding or silence, up to `MOST_JUDGED_CHUNKS`."""
-    probe_blocks: list[int]
-    """The file of every chunk in `probe`, by number."""
-    held_out_blocks: list[int]
-    """The file of every chunk in `held_out`, by number."""
+    train_eval: ValidationChunks
+    """Those of them that are validated every epoch, spread evenly."""
+    held_out: ValidationChunks
+    """The held-out chunks that are not mostly padding or silence, up to `MOST_HELD_OUT_CHUNKS`."""
 
 
 @torch.no_grad()
@@ -47,25 +44,23 @@ def compute_fixed_chunks(
 ) -> FixedChunks:
     """Compute the spectrograms of what does not change, once."""
 
-    def hear(dataset: AudioTrainingDataset, indices: Sequence[int]) -> Iterator[Heard]:
-        for first in range(0, len(indices), JUDGED_BATCH):
-            chunks = dataset.grid_chunks(indices[first : first + JUDGED_BATCH])
-            yield features.hear(*(values.to(device) for values in chunks))
+    def extract(dataset: AudioTrainingDataset, indices: Sequence[int]) -> Iterator[AudioFeatures]:
+        for first in range(0, len(indices), EVAL_BATCH):
+            chunks = dataset.grid_chunks(indices[first : first + EVAL_BATCH])
+            yield features.extract(*(values.to(device) for values in chunks))
 
-    probe = subsample_evenly(train.judged, min(len(val.judged), MOST_PROBE_CHUNKS))
+    train_eval = subsample_evenly(train.judged, min(len(val.judged), MOST_TRAIN_EVAL_CHUNKS))
     fitted = subsample_evenly(train.judged, MOST_TRAINING_CHUNKS)
-    held_out = subsample_evenly(val.judged, MOST_JUDGED_CHUNKS)
+    held_out = subsample_evenly(val.judged, MOST_HELD_OUT_CHUNKS)
     return FixedChunks(
-        training=[heard.forget_waveform() for heard in hear(train, fitted)],
-        probe=list(hear(train, probe)),
-        held_out=list(hear(val, held_out)),
-        probe_blocks=number_files(train, probe),
-        held_out_blocks=number_files(val, held_out),
+        training=[inputs.forget_waveform() for inputs in extract(train, fitted)],
+        train_eval=ValidationChunks(list(extract(train, train_eval)), number_files(train, train_eval), seed=1),
+        held_out=ValidationChunks(list(extract(val, held_out)), number_files(val, held_out), seed=0),
     )
 
 
 @torch.no_grad()
-def hear_varied(train: AudioTrainingDataset, features: LogMel, device: torch.device) -> Iterator[Heard]:
+def extract_varied(train: AudioTrainingDataset, features: LogMel, device: torch.device) -> Iterator[AudioFeatures]:
     """Training chunks as augmentation varies them, as often as `N_VARIED` says, without their waveforms.
 
     They are those of no epoch that is trained on, and computed only where they are asked for.
@@ -73,9 +68,9 @@ def hear_varied(train: AudioTrainingDataset, features: LogMel, device: torch.dev
     n_visits = min(N_VARIED, train.extra_visits)
     chunks = subsample_evenly(train.judged, MOST_TRAINING_CHUNKS // N_VARIED)
     items = [train.n_chunks * visit + chunk for visit in range(1, 1 + n_visits) for chunk in chunks]
-    for first in range(0, len(items), JUDGED_BATCH):
-        batch = train.read(items[first : first + JUDGED_BATCH]).to(device)
-        yield features.hear(*train.finish(batch)).forget_waveform()
+    for first in range(0, len(items), EVAL_BATCH):
+        batch = train.read(items[first : first + EVAL_BATCH]).to(device)
+        yield features.extract(*train.finish(batch)).forget_waveform()
 
 
 def number_files(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[int]:

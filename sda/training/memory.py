@@ -1,46 +1,51 @@
 """Steps that are too large for the device: the same batch, part after part."""
 
 import math
-from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from sda.errors import TrainingError
 from sda.training.metrics import MetricsCallback, Warned
 from sda.training.state import Progress
 
 
-def fit_into_memory(step: Callable[..., Tensor], n_chunks: int, progress: Progress, emit: MetricsCallback) -> Tensor:
-    """Take a step; where the device has no room for it, take it in twice as many parts, and so from now on.
+def count_parts(progress: Progress, n_chunks: int) -> int:
+    """Parts that a batch of so many chunks is computed in."""
+    return min(progress.n_parts, n_chunks)
 
-    Args:
-        step: takes the step in `n_parts` parts, from its beginning.
-        n_chunks: chunks in the batch.
-        progress: remembers the number of parts.
-        emit: told once for every halving.
+
+def refuse_single_chunk(n_parts: int, n_chunks: int, error: torch.OutOfMemoryError) -> None:
+    """End the run where a step of one chunk at a time did not fit.
 
     Raises:
-        TrainingError: not even one chunk at a time fits.
+        TrainingError: that was so.
     """
-    while True:
-        n_parts = min(progress.n_parts, n_chunks)
-        try:
-            return step(n_parts=n_parts)
-        except torch.OutOfMemoryError as error:
-            if n_parts == n_chunks:
-                raise TrainingError(
-                    "the device has no memory for a step of one chunk. Free some, or use training.device=cpu."
-                ) from error
-        progress.n_parts = 2 * n_parts
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        emit(
-            Warned(
-                "out_of_memory",
-                f"the device has no room for {math.ceil(n_chunks / n_parts)} chunks at a time: each batch of "
-                f"{n_chunks} is computed in {progress.n_parts} parts from now on: slower, and the same",
-                progress.epoch + 1,
-                progress.step,
-            )
+    if n_parts == n_chunks:
+        raise TrainingError(
+            "the device has no memory for a step of one chunk. Free some, or use training.device=cpu."
+        ) from error
+
+
+def halve_parts(progress: Progress, n_chunks: int, emit: MetricsCallback) -> None:
+    """After a step for which there was no room: twice as many parts from now on, half as large.
+
+    To be called when the error is forgotten, as it keeps alive what filled the memory.
+
+    Args:
+        progress: remembers the number of parts.
+        n_chunks: chunks in the batch.
+        emit: told once for every halving.
+    """
+    n_parts = count_parts(progress, n_chunks)
+    progress.n_parts = 2 * n_parts
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    emit(
+        Warned(
+            "out_of_memory",
+            f"the device has no room for {math.ceil(n_chunks / n_parts)} chunks at a time: each batch of "
+            f"{n_chunks} is computed in {progress.n_parts} parts from now on: slower, and the same",
+            progress.epoch + 1,
+            progress.step,
         )
+    )

@@ -3,13 +3,11 @@
 import time
 from typing import NamedTuple
 
-from torch import Tensor
-
 from sda.errors import DivergedError
 from sda.training.config import TrainingConfig
 from sda.training.metrics import MetricsCallback, StepMetrics, Warned
 from sda.training.state import TrainState
-from sda.training.step import StepResult, read_back
+from sda.training.step import StepFigures, StepResult, read_back
 
 
 class TakenStep(NamedTuple):
@@ -21,11 +19,10 @@ class TakenStep(NamedTuple):
     learning_rate: float
     started: float
     """When it began, by `time.perf_counter`."""
-    figures: Tensor
-    """What `take_step` gave, `[5]`, or `take_step_against`, `[6]`."""
+    figures: StepFigures
 
 
-class StepReader:
+class MetricBuffer:
     """Keeps steps until a block is full, then counts and tells them in order.
 
     Args:
@@ -44,17 +41,17 @@ class StepReader:
         self._waiting: list[TakenStep] = []
         self._n_skipped_in_a_row = 0
 
-    def take(self, step: TakenStep) -> None:
+    def add(self, step: TakenStep) -> None:
         """Keep a step, and tell the block that it completes.
 
         Raises:
-            DivergedError: as `tell`.
+            DivergedError: as `flush`.
         """
         self._waiting.append(step)
         if len(self._waiting) >= self._block_steps:
-            self.tell()
+            self.flush()
 
-    def tell(self) -> None:
+    def flush(self) -> None:
         """Tell every step that is waiting.
 
         Raises:
@@ -78,7 +75,6 @@ class StepReader:
                 self._refuse_to_go_on(step)
 
     def _describe(self, step: TakenStep, result: StepResult, step_time_s: float) -> StepMetrics:
-        is_against = len(step.figures) == len(StepResult._fields)
         return StepMetrics(
             epoch=step.epoch,
             step=step.step,
@@ -91,8 +87,8 @@ class StepReader:
             step_time_s=step_time_s,
             gradient_norm=result.gradient_norm,
             noise_loss=result.noise or None,
-            adversarial_loss=result.adversarial if is_against else None,
-            discriminator_loss=result.discriminator if is_against else None,
+            adversarial_loss=result.adversarial,
+            discriminator_loss=result.discriminator,
         )
 
     def _warn(self, step: TakenStep, result: StepResult) -> Warned:

@@ -76,13 +76,13 @@ class TrainState:
         self.average = copy_for_averaging(self.model)
 
     @property
-    def opponent(self) -> Adversary | None:
+    def active_adversary(self) -> Adversary | None:
         """Whom the next step is taken against; nobody before the second phase."""
         begin = self.progress.second_phase_step
         return self.adversary if begin is not None and self.progress.step >= begin else None
 
     @property
-    def last_opponent(self) -> Adversary | None:
+    def last_adversary(self) -> Adversary | None:
         """Whom the last step was taken against."""
         begin = self.progress.second_phase_step
         return self.adversary if begin is not None and self.progress.step > begin else None

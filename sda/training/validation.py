@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sda.audio.mel import Heard
+from sda.audio.mel import AudioFeatures
 from sda.bootstrap import FloatArray, draw_weights, enclose
-from sda.losses.objective import Errors, Objective, average, count_active_units
+from sda.losses.objective import LossComponents, Objective, average, count_active_units
 from sda.models.autoencoder import Autoencoder
 from sda.training.overfitting import compute_overfitting_gap
 
@@ -22,7 +22,7 @@ SURE_SHARE = 0.9
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ValidationResult:
     """A model's objective at full KL weight, in eval mode."""
 
     loss: float
@@ -38,7 +38,7 @@ class Judgement:
     """Files that the replicates were drawn from, or chunks where there is one file."""
 
 
-class JudgedChunks:
+class ValidationChunks:
     """Chunks that are judged every epoch, and the draws of their files that tell luck from merit.
 
     Chunks weigh as much as they hold of sound. Files are drawn again, with replacement, once for the whole run: all
@@ -55,7 +55,7 @@ class JudgedChunks:
         ValueError: there is no chunk, or not one block for each.
     """
 
-    def __init__(self, batches: Sequence[Heard], blocks: Sequence[int], *, seed: int):
+    def __init__(self, batches: Sequence[AudioFeatures], blocks: Sequence[int], *, seed: int):
         n_chunks = sum(len(batch.waveform) for batch in batches)
         if len(blocks) != n_chunks or n_chunks == 0:
             raise ValueError(f"expected as many blocks as chunks, and at least one: {len(blocks)} and {n_chunks}")
@@ -63,6 +63,7 @@ class JudgedChunks:
             blocks = range(n_chunks)
         numbers = {block: number for number, block in enumerate(dict.fromkeys(blocks))}
         self.batches = batches
+        self.blocks = list(blocks)
         self.n_blocks = len(numbers)
         self._places = torch.tensor([numbers[block] for block in blocks])
         weights = torch.tensor(draw_weights(self.n_blocks, seed))
@@ -81,18 +82,18 @@ class JudgedChunks:
 
 
 @torch.no_grad()
-def judge(model: Autoencoder, objective: Objective, chunks: JudgedChunks) -> Judgement:
+def validate(model: Autoencoder, objective: Objective, chunks: ValidationChunks) -> ValidationResult:
     """Score a model on fixed chunks: posterior means, no dropout, full KL weight, float32.
 
     Errors are averaged over all sound before they are scored, so that the batching does not matter.
     """
     model.eval()
     measured = [objective.measure_each(model(batch), batch.waveform, batch.span) for batch in chunks.batches]
-    each = Errors(*(torch.cat(values).cpu().double() for values in zip(*measured, strict=True)))
+    each = LossComponents(*(torch.cat(values).cpu().double() for values in zip(*measured, strict=True)))
     errors = average(each, chunks.weight)
     terms = objective.score(errors)
-    drawn = objective.score(Errors(*(chunks.resample(values) for values in each)))
-    return Judgement(
+    drawn = objective.score(LossComponents(*(chunks.resample(values) for values in each)))
+    return ValidationResult(
         loss=terms.total().item(),
         recon=terms.recon.item(),
         kl=terms.kl.item(),
@@ -103,7 +104,7 @@ def judge(model: Autoencoder, objective: Objective, chunks: JudgedChunks) -> Jud
     )
 
 
-def enclose_gap(on_training: Judgement, on_held_out: Judgement) -> tuple[float, float]:
+def enclose_gap(on_training: ValidationResult, on_held_out: ValidationResult) -> tuple[float, float]:
     """The overfitting gap's 95 % interval, over the files of both sides; both bounds are the gap where there is none.
 
     There is none where a side has a single chunk. The loss is the logarithm of an error, so that differences of losses
@@ -116,12 +117,12 @@ def enclose_gap(on_training: Judgement, on_held_out: Judgement) -> tuple[float, 
     return compute_overfitting_gap(0.0, low), compute_overfitting_gap(0.0, high)
 
 
-def is_better(judgement: Judgement, best_loss: float, best_replicates: Sequence[float]) -> bool:
+def is_better(result: ValidationResult, best_loss: float, best_replicates: Sequence[float]) -> bool:
     """Whether an epoch beats the best one on held-out sound, and would in most draws of the same files.
 
     Args:
         best_replicates: those of the best epoch; where they are not known, its loss alone decides.
     """
-    if judgement.loss >= best_loss or len(best_replicates) != len(judgement.replicates):
-        return judgement.loss < best_loss
-    return float(np.mean(judgement.replicates < np.asarray(best_replicates))) >= SURE_SHARE
+    if result.loss >= best_loss or len(best_replicates) != len(result.replicates):
+        return result.loss < best_loss
+    return float(np.mean(result.replicates < np.asarray(best_replicates))) >= SURE_SHARE

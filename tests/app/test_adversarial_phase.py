@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sda.app import second_phase
-from sda.app.second_phase import ENOUGH_MEMORY, build_adversary, settle_adversarial
+from sda.app import adversarial_phase
+from sda.app.adversarial_phase import ENOUGH_MEMORY, build_adversary, settle_adversarial
 from sda.audio.mel import LogMel
 from sda.config.schema import Adversarial, ModelName, TrainRunConfig
 from sda.errors import ConfigError
@@ -28,12 +28,12 @@ def plan():
 
 @pytest.mark.parametrize(("memory", "expected"), [(0, False), (ENOUGH_MEMORY - 1, False), (ENOUGH_MEMORY, True)])
 def test_auto_looks_at_the_gpu(plan, model, monkeypatch, memory, expected):
-    monkeypatch.setattr(second_phase, "count_memory", lambda device: memory)
+    monkeypatch.setattr(adversarial_phase, "count_memory", lambda device: memory)
     assert settle_adversarial(plan, model, CPU) is expected
 
 
 def test_there_is_none_unless_it_is_asked_for(plan, model, monkeypatch):
-    monkeypatch.setattr(second_phase, "count_memory", lambda device: ENOUGH_MEMORY)
+    monkeypatch.setattr(adversarial_phase, "count_memory", lambda device: ENOUGH_MEMORY)
     plan.config.model.adversarial = TrainRunConfig().model.adversarial
     assert settle_adversarial(plan, model, CPU) is False
 
@@ -52,13 +52,13 @@ def test_a_run_keeps_to_what_it_began_with(plan, model, began_with):
 
 
 def test_a_run_of_old_goes_on_without(plan, model, monkeypatch):
-    monkeypatch.setattr(second_phase, "count_memory", lambda device: ENOUGH_MEMORY)
+    monkeypatch.setattr(adversarial_phase, "count_memory", lambda device: ENOUGH_MEMORY)
     plan.checkpoint = SimpleNamespace(facts={})
     assert settle_adversarial(plan, model, CPU) is False
 
 
 def test_what_cannot_be_had_is_refused_and_auto_does_without(plan, model, monkeypatch):
-    monkeypatch.setattr(second_phase, "count_memory", lambda device: ENOUGH_MEMORY)
+    monkeypatch.setattr(adversarial_phase, "count_memory", lambda device: ENOUGH_MEMORY)
     mel_vae = MelVAE(32, 32, 8)
     assert settle_adversarial(plan, mel_vae, CPU) is False
     plan.config.model.adversarial = Adversarial.always

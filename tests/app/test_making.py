@@ -8,7 +8,7 @@ from sda.errors import ConfigError
 
 
 def test_lengths_as_in_the_corpus_need_a_run_that_knows_them():
-    voice = SimpleNamespace(prior=SimpleNamespace(names=[]))
-    order = Order(voice, [], GenerateConfig(run="last", duration_s=AUTO_LENGTH), 1.0)
+    synthesizer = SimpleNamespace(prior=SimpleNamespace(names=[]))
+    order = Order(synthesizer, [], GenerateConfig(run="last", duration_s=AUTO_LENGTH), 1.0)
     with pytest.raises(ConfigError, match="duration_s=4"):
         next(make(order))

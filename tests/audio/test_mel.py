@@ -50,7 +50,7 @@ def test_too_many_bands_are_refused_by_name():
 
 
 def test_a_forgotten_waveform_takes_no_memory():
-    heard = LogMel(16000, n_fft=512, hop_length=128, n_mels=32).hear(torch.randn(3, 4000))
+    heard = LogMel(16000, n_fft=512, hop_length=128, n_mels=32).extract(torch.randn(3, 4000))
     forgotten = heard.forget_waveform()
     assert forgotten.waveform.shape == (3, 0)
     assert forgotten.waveform.untyped_storage().nbytes() == 0

@@ -55,7 +55,7 @@ def test_of_what_is_cut_no_more_is_held_than_a_stretch_and_what_lies_around_it()
 @pytest.mark.parametrize("context", [0, 3])
 def test_a_sound_is_heard_in_stretches_as_it_is_heard_whole(features, n_samples, context):
     sound = torch.randn(n_samples)
-    whole = features.hear(sound[None])
+    whole = features.extract(sound[None])
     log_mel, level = [], []
     for heard, start in hear_stretches(_split(sound, 77, 300), features, 8, context):
         log_mel.append(heard.log_mel[:, :, start : start + 8])
@@ -70,7 +70,7 @@ def test_a_sound_shorter_than_half_a_frame_is_heard_as_it_is_heard_whole(feature
     sound = torch.linspace(-0.5, 0.5, n_samples)
     ((heard, start),) = hear_stretches([sound], features, 100, 2)
     assert start == 0
-    assert torch.equal(heard.log_mel, features.hear(sound[None]).log_mel)
+    assert torch.equal(heard.log_mel, features.extract(sound[None]).log_mel)
 
 
 def test_a_long_spectrogram_becomes_the_same_sound_in_stretches(features):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sda.data.split import Piece, SplitFile, split_files
+from sda.data.split import Segment, SplitFile, split_files
 from sda.errors import ConfigError, DataError
 
 
@@ -92,16 +92,16 @@ def test_one_recording_is_split_in_time_with_a_gap(seed, fraction):
     assert "only recording" in split.weakness
     (held_out,) = split.val
     assert held_out.end_s - held_out.start_s == pytest.approx(60 / round(1 / fraction))
-    for piece in split.train:
-        assert piece.end_s <= held_out.start_s - 2.0 or piece.start_s >= held_out.end_s + 2.0
-        assert piece.end_s - piece.start_s >= 2.0
+    for segment in split.train:
+        assert segment.end_s <= held_out.start_s - 2.0 or segment.start_s >= held_out.end_s + 2.0
+        assert segment.end_s - segment.start_s >= 2.0
     assert split.side_of("a.wav") == "both"
 
 
 def test_folds_of_one_recording_cover_it():
     file = {"a.wav": SplitFile("a", 60.0, -20.0)}
     blocks = [split_files(file, 0.5, folds=4, fold=fold).val[0] for fold in range(4)]
-    assert blocks == [Piece("a.wav", 15.0 * fold, 15.0 * (fold + 1)) for fold in range(4)]
+    assert blocks == [Segment("a.wav", 15.0 * fold, 15.0 * (fold + 1)) for fold in range(4)]
 
 
 def test_a_copy_of_a_recording_that_is_split_in_time_is_set_aside():
@@ -113,7 +113,7 @@ def test_a_copy_of_a_recording_that_is_split_in_time_is_set_aside():
     split = split_files(files, 0.3)
     assert split.set_aside == ("a trimmed.wav",)
     assert split.side_of("a trimmed.wav") == "aside"
-    assert Piece("b.wav") in split.train  # too short to be split itself
+    assert Segment("b.wav") in split.train  # too short to be split itself
     assert split.val_paths == ["a.wav"]
 
 

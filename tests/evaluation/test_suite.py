@@ -9,7 +9,13 @@ from sda.audio.augmentation import SPEED_RATIOS, change_speed
 from sda.evaluation.embedding import HandMadeEmbedding
 from sda.evaluation.findings import find_blame
 from sda.evaluation.sounds import Sound
-from sda.evaluation.suite import Material, assess_memorisation, assess_resemblance, assess_whole, choose_window_s
+from sda.evaluation.suite import (
+    EvaluationAudio,
+    assess_distribution,
+    assess_memorisation,
+    assess_whole,
+    choose_window_s,
+)
 from tests.conftest import RATE_HZ
 
 
@@ -23,7 +29,7 @@ def _read(folder):
 def test_one_shots_shorter_than_a_window_are_recognised_when_they_are_played_back(make_textures):
     shots = _read(make_textures("shots", 12, duration_s=0.5))
     louder = [Sound("louder", 2.0 * shot.waveform) for shot in shots[:4]]
-    found = assess_memorisation(Material(RATE_HZ, shots[:8], shots[8:], louder))
+    found = assess_memorisation(EvaluationAudio(RATE_HZ, shots[:8], shots[8:], louder))
     assert found.replay.rate.value == 1.0
     assert found.similarities["generated"].source.tolist() == [0, 1, 2, 3]
 
@@ -32,9 +38,9 @@ def test_training_sound_counts_as_unheard_only_against_other_recordings(make_tex
     sounds = _read(make_textures("textures", 6))
     takes = [*sounds[:3], *(Sound("take", sound.waveform.flip(0)) for sound in sounds[:3]), *sounds[:3]]
     groups = ["a", "b", "c"] * 3
-    apart = assess_memorisation(Material(RATE_HZ, takes, [], sounds[3:], groups))
+    apart = assess_memorisation(EvaluationAudio(RATE_HZ, takes, [], sounds[3:], groups))
     assert apart.similarities["unheard"].correlation.max() < 0.6
-    alone = assess_memorisation(Material(RATE_HZ, takes, sounds[5:], sounds[3:], ["a"] * 9))
+    alone = assess_memorisation(EvaluationAudio(RATE_HZ, takes, sounds[5:], sounds[3:], ["a"] * 9))
     assert alone.replay.n_null_files == 1, "nothing is new to its own recording"
 
 
@@ -42,10 +48,10 @@ def test_training_sound_counts_as_unheard_only_against_other_recordings(make_tex
 def test_where_nothing_can_be_heard_it_says_so(make_textures, level):
     sounds = _read(make_textures("textures", 6))
     quiet = [Sound(sound.name, level * sound.waveform) for sound in sounds]
-    found = assess_memorisation(Material(RATE_HZ, sounds, quiet, quiet))
+    found = assess_memorisation(EvaluationAudio(RATE_HZ, sounds, quiet, quiet))
     assert "near-silent" in found.replay.doubt
     if level:
-        assert "near-silent" in assess_memorisation(Material(RATE_HZ, quiet, quiet, quiet)).replay.doubt
+        assert "near-silent" in assess_memorisation(EvaluationAudio(RATE_HZ, quiet, quiet, quiet)).replay.doubt
 
 
 def test_places_stay_true_over_minutes_at_a_rate_that_no_hop_divides(make_textures):
@@ -53,7 +59,9 @@ def test_places_stay_true_over_minutes_at_a_rate_that_no_hop_divides(make_textur
     generator = torch.Generator().manual_seed(0)
     noise = 0.1 * torch.randn(130 * rate_hz, generator=generator)
     hidden = Sound("hidden", noise[100 * rate_hz : 102 * rate_hz])
-    found = assess_memorisation(Material(rate_hz, [Sound("long", noise), Sound("other", noise.flip(0))], [], [hidden]))
+    found = assess_memorisation(
+        EvaluationAudio(rate_hz, [Sound("long", noise), Sound("other", noise.flip(0))], [], [hidden])
+    )
     generated = found.similarities["generated"]
     assert generated.start_s.tolist() == pytest.approx([100.0, 100.5, 101.0], abs=0.011)
 
@@ -72,12 +80,12 @@ def _hits(n_hits, shortest_s=0.05, longest_s=0.2):
 
 def test_hits_are_recognised_as_themselves_and_not_as_others():
     hits = _hits(40)
-    material = Material(RATE_HZ, hits[:30], [], hits[:30])
-    assert 0.05 <= choose_window_s(material.train, material.generated, RATE_HZ) < 0.1
-    itself = assess_memorisation(material)
+    audio = EvaluationAudio(RATE_HZ, hits[:30], [], hits[:30])
+    assert 0.05 <= choose_window_s(audio.train, audio.generated, RATE_HZ) < 0.1
+    itself = assess_memorisation(audio)
     assert itself.replay.rate.value == 1.0
     assert itself.replay.n_null_windows >= 30
-    others = assess_memorisation(Material(RATE_HZ, hits[:30], [], hits[30:]))
+    others = assess_memorisation(EvaluationAudio(RATE_HZ, hits[:30], [], hits[30:]))
     assert others.replay.rate.value < 0.25
 
 
@@ -99,11 +107,11 @@ def test_rain_of_the_same_colour_is_no_replay_and_a_copy_is():
     showers = _showers(24)
     rainy = [*showers, *_showers(3)]
     twins = [Sound("twin", other.waveform.flip(0)) for other in showers[:6]]  # of the very same colour
-    found = assess_memorisation(Material(RATE_HZ, rainy[:24], [], twins))
+    found = assess_memorisation(EvaluationAudio(RATE_HZ, rainy[:24], [], twins))
     assert found.replay.rate.value == 0.0
     assert found.replay.rate.high > 0.05, "six sounds do not say that none could be one"
     assert found.replay.controls["copies"].rate == 1.0
-    assert assess_memorisation(Material(RATE_HZ, rainy[:24], [], rainy[24:])).replay.rate.value == 1.0
+    assert assess_memorisation(EvaluationAudio(RATE_HZ, rainy[:24], [], rainy[24:])).replay.rate.value == 1.0
 
 
 @pytest.mark.parametrize("speed", range(len(SPEED_RATIOS)))
@@ -113,7 +121,7 @@ def test_a_replay_at_another_speed_is_a_replay(make_textures, speed):
     n_samples = len(sounds[0].waveform) * n_out // n_in
     clips = torch.stack([sound.waveform for sound in sounds[:4]])
     replays = [Sound("replay", clip) for clip in change_speed(clips, np.full(4, speed), n_samples)]
-    found = assess_memorisation(Material(RATE_HZ, sounds[:8], sounds[8:], replays))
+    found = assess_memorisation(EvaluationAudio(RATE_HZ, sounds[:8], sounds[8:], replays))
     assert found.replay.rate.value >= 0.9
     assert found.similarities["generated"].source.tolist() == found.similarities["generated"].sound.tolist()
 
@@ -121,12 +129,12 @@ def test_a_replay_at_another_speed_is_a_replay(make_textures, speed):
 def test_where_nothing_moves_a_copy_cannot_be_told():
     time_s = torch.arange(2 * RATE_HZ) / RATE_HZ
     tones = [Sound(f"tone {n}", 0.1 * torch.sin(2 * torch.pi * (200 + 37 * n) * time_s)) for n in range(12)]
-    doubt = assess_memorisation(Material(RATE_HZ, tones, [], tones)).replay.doubt
+    doubt = assess_memorisation(EvaluationAudio(RATE_HZ, tones, [], tones)).replay.doubt
     assert "of plain copies of training sound would be noticed" in doubt
 
 
 def test_of_sounds_that_are_too_short_there_is_no_rate_and_a_reason():
-    found = assess_memorisation(Material(RATE_HZ, _hits(20), [], _hits(20, 0.01, 0.02)))
+    found = assess_memorisation(EvaluationAudio(RATE_HZ, _hits(20), [], _hits(20, 0.01, 0.02)))
     assert math.isnan(found.replay.rate.value)
     assert "too short" in found.replay.doubt
 
@@ -140,8 +148,8 @@ def test_most_sounds_decide_how_long_windows_are():
 
 
 def _look_at(train, held_out, generated, **more):
-    material = Material(RATE_HZ, train, held_out, generated, **more)
-    return assess_resemblance(material, HandMadeEmbedding(RATE_HZ))
+    audio = EvaluationAudio(RATE_HZ, train, held_out, generated, **more)
+    return assess_distribution(audio, HandMadeEmbedding(RATE_HZ))
 
 
 def _noises(n_sounds):
@@ -174,7 +182,7 @@ def test_the_floor_is_measured_on_as_many_windows_as_generated_sound(make_textur
 def test_what_is_too_quiet_to_be_compared_is_counted(make_textures):
     sounds = _read(make_textures("textures", 21))
     fresh = [sound._replace(waveform=1e-5 * sound.waveform) if n < 3 else sound for n, sound in enumerate(sounds[15:])]
-    form, silence = assess_whole(Material(RATE_HZ, sounds[:9], sounds[9:15], fresh))
+    form, silence = assess_whole(EvaluationAudio(RATE_HZ, sounds[:9], sounds[9:15], fresh))
     assert silence["generated"].windows_left_out == 0.5
     assert silence["generated"].near_silent_files.value == 0.5
     assert silence["generated"].silent_frames.value == pytest.approx(0.5, abs=0.05)
@@ -188,6 +196,6 @@ def test_form_is_that_of_sounds_with_the_silence_at_their_ends(make_textures):
               _read(make_textures("textures", 21))]  # fmt: skip
     padded = [sound._replace(waveform=torch.cat([sound.waveform, torch.zeros(RATE_HZ)])) for sound in sounds]
     whole = {"train": padded[:9], "held_out": padded[9:15], "generated": padded[15:]}
-    form, _ = assess_whole(Material(RATE_HZ, sounds[:9], sounds[9:15], sounds[15:], whole=whole))
+    form, _ = assess_whole(EvaluationAudio(RATE_HZ, sounds[:9], sounds[9:15], sounds[15:], whole=whole))
     assert form.are_shots
     assert form.traits["held_out"]["ends"].value == 1.0

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from sda.bootstrap import Estimate
-from sda.evaluation.distribution import Likeness, RebuiltLikeness
+from sda.evaluation.distribution import DistributionScores, RebuiltScores
 from sda.evaluation.findings import BLAME, Evidence, find_blame
 from sda.evaluation.form_comparison import Form, Silence
 from sda.evaluation.verdict import WITH_MODEL, WITHOUT_MODEL, judge
@@ -15,7 +15,7 @@ SOMETHING = Estimate(0.3, 0.2, 0.4)
 
 def _likeness(value=1.2, low=0.4, high=2.5, coverage=0.6, shortfall=NOTHING, **changes):
     ratio = Estimate(value, low, high)
-    return Likeness(
+    return DistributionScores(
         mmd2=SOMETHING, mmd2_train=NOTHING, ratio=ratio, density=0.8, coverage=coverage, density_train=1.0,
         coverage_train=0.7, coverage_shortfall=shortfall, excess=SOMETHING, n_windows=100, n_held_out_windows=100,
         n_held_out_files=12, **changes,
@@ -28,7 +28,7 @@ def _unlike(value=35.0, low=18.0, high=40.0):
 
 def _rebuilt(lost_rebuilding, lost_drawing):
     ratio = Estimate(8.4, 4.0, 12.0)
-    return _likeness(rebuilt=RebuiltLikeness(SOMETHING, ratio, 0.5, 0.5, lost_rebuilding, lost_drawing))
+    return _likeness(rebuilt=RebuiltScores(SOMETHING, ratio, 0.5, 0.5, lost_rebuilding, lost_drawing))
 
 
 def _form(excess):

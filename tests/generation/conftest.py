@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from sda.audio.mel import LogMel
-from sda.generation.mel_voice import MelVoice
-from sda.generation.spectral_voice import SpectralVoice
-from sda.generation.voice import TrainingSound
+from sda.generation.mel_synthesizer import MelSynthesizer
+from sda.generation.spectral_synthesizer import SpectralSynthesizer
+from sda.generation.synthesizer import TrainingSound
 from sda.models.mel_vae import MelVAE
 from sda.models.spectral_vae import SpectralVAE
 
@@ -25,27 +25,27 @@ def sound():
 
 
 @pytest.fixture(scope="module")
-def mel_voice(features, sound):
+def mel_synthesizer(features, sound):
     torch.manual_seed(0)
     model = MelVAE(32, features.n_frames(4000), 8)
-    training = [features.hear(sound.unfold(0, 4000, 4000))]
+    training = [features.extract(sound.unfold(0, 4000, 4000))]
     model.fit(training)
-    voice = MelVoice(model.eval(), features)
-    voice.fit([TrainingSound("sound", sound)])
-    return voice
+    synthesizer = MelSynthesizer(model.eval(), features)
+    synthesizer.fit([TrainingSound("sound", sound)])
+    return synthesizer
 
 
 @pytest.fixture(scope="module")
-def spectral_voice(features, sound):
+def spectral_synthesizer(features, sound):
     torch.manual_seed(0)
     model = SpectralVAE(features=features, latent_dim=8, channels=16, n_decoder_blocks=2)
-    training = [features.hear(sound.unfold(0, 4000, 4000))]
+    training = [features.extract(sound.unfold(0, 4000, 4000))]
     model.fit(training)
-    voice = SpectralVoice(model.eval(), features, stretch_points=16)
-    voice.fit([TrainingSound("first", sound[:RATE_HZ]), TrainingSound("second", sound[RATE_HZ:])])
-    return voice
+    synthesizer = SpectralSynthesizer(model.eval(), features, stretch_points=16)
+    synthesizer.fit([TrainingSound("first", sound[:RATE_HZ]), TrainingSound("second", sound[RATE_HZ:])])
+    return synthesizer
 
 
-@pytest.fixture(params=["mel_voice", "spectral_voice"])
-def voice(request):
+@pytest.fixture(params=["mel_synthesizer", "spectral_synthesizer"])
+def synthesizer(request):
     return request.getfixturevalue(request.param)

@@ -11,7 +11,7 @@ from sda.generation.modes import (
     loop_stretches,
     vary_stretches,
 )
-from sda.generation.voice import take_seed
+from sda.generation.synthesizer import take_seed
 from sda.models.priors.prior import join
 from tests.generation.conftest import RATE_HZ
 
@@ -20,25 +20,27 @@ def _make(stretches):
     return torch.cat(list(stretches))
 
 
-def test_what_comes_after_a_sound_begins_with_it(voice, sound):
+def test_what_comes_after_a_sound_begins_with_it(synthesizer, sound):
     given = sound[:20_000]
-    made = _make(continue_stretches(voice, given, 8000, seed=1, number=1))
-    n_given = len(given) // voice.hop_samples * voice.hop_samples
+    made = _make(continue_stretches(synthesizer, given, 8000, seed=1, number=1))
+    n_given = len(given) // synthesizer.hop_samples * synthesizer.hop_samples
     assert len(made) == n_given + 8000
     n_kept = n_given - round(JOIN_S * RATE_HZ)
     assert torch.equal(made[:n_kept], given[:n_kept])
     assert torch.isfinite(made).all()
-    other = _make(continue_stretches(voice, given, 8000, seed=1, number=2))
+    other = _make(continue_stretches(synthesizer, given, 8000, seed=1, number=2))
     assert not torch.equal(made[n_given:], other[n_given:])
-    assert torch.equal(made, _make(continue_stretches(voice, given, 8000, seed=1, number=1)))
+    assert torch.equal(made, _make(continue_stretches(synthesizer, given, 8000, seed=1, number=1)))
 
 
-def test_a_relative_of_no_strength_is_the_sound_itself(voice, sound):
-    path = voice.encode(sound)
-    itself = voice.render(path, len(sound), take_seed(1, 1))
-    made = _make(vary_stretches(voice, path, len(sound), 0.0, seed=1, number=1))
+def test_a_relative_of_no_strength_is_the_sound_itself(synthesizer, sound):
+    path = synthesizer.encode(sound)
+    itself = synthesizer.decode(path, len(sound), take_seed(1, 1))
+    made = _make(vary_stretches(synthesizer, path, len(sound), 0.0, seed=1, number=1))
     assert torch.equal(made, itself)
-    relatives = [join(voice.prior.vary(path, strength, 1, voice.manner)).path for strength in (0.0, 0.3, 1.0)]
+    relatives = [
+        join(synthesizer.prior.vary(path, strength, 1, synthesizer.manner)).path for strength in (0.0, 0.3, 1.0)
+    ]
     apart = [float((relative - path).square().mean()) for relative in relatives]
     assert apart == sorted(apart)
 
@@ -53,10 +55,10 @@ def test_a_blend_holds_both_and_its_loudness_is_whose_it_is_told():
 
 
 @pytest.mark.parametrize("n_samples", [4000, 20_000])
-def test_a_loop_goes_round_without_a_seam(voice, n_samples):
-    loop = _make(loop_stretches(voice, n_samples, seed=3, number=1))
-    assert len(loop) == count_loop_samples(voice, n_samples)
-    assert torch.equal(loop, _make(loop_stretches(voice, n_samples, seed=3, number=1)))
+def test_a_loop_goes_round_without_a_seam(synthesizer, n_samples):
+    loop = _make(loop_stretches(synthesizer, n_samples, seed=3, number=1))
+    assert len(loop) == count_loop_samples(synthesizer, n_samples)
+    assert torch.equal(loop, _make(loop_stretches(synthesizer, n_samples, seed=3, number=1)))
     twice = torch.cat([loop, loop])
     seam = len(loop)
     steps = twice.diff().abs()

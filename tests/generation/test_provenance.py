@@ -7,8 +7,8 @@ from sda.audio.mel import LogMel
 from sda.evaluation.search import PatchFeatures, find_nearest
 from sda.evaluation.sounds import Sound, list_windows
 from sda.generation.provenance import Provenance
-from sda.generation.spectral_voice import SpectralVoice
-from sda.generation.voice import TrainingSound, find_edges, note_sources
+from sda.generation.spectral_synthesizer import SpectralSynthesizer
+from sda.generation.synthesizer import TrainingSound, find_edges, note_sources
 from sda.models.priors.prior import Drawn, Manner, join
 from sda.models.spectral_vae import SpectralVAE
 
@@ -75,33 +75,33 @@ def recordings():
 
 
 @pytest.fixture(scope="module")
-def voice(recordings):
+def synthesizer(recordings):
     features = LogMel(RATE_HZ, n_fft=512, hop_length=128, n_mels=32)
     torch.manual_seed(0)
     model = SpectralVAE(features=features, latent_dim=20, channels=16, n_decoder_blocks=2)
-    model.fit([features.hear(sound.unfold(0, 8000, 8000)) for sound in recordings])
-    voice = SpectralVoice(model.eval(), features)
-    voice.fit([TrainingSound(f"{number}.wav", sound) for number, sound in enumerate(recordings)])
-    return voice
+    model.fit([features.extract(sound.unfold(0, 8000, 8000)) for sound in recordings])
+    synthesizer = SpectralSynthesizer(model.eval(), features)
+    synthesizer.fit([TrainingSound(f"{number}.wav", sound) for number, sound in enumerate(recordings)])
+    return synthesizer
 
 
-def test_the_replay_search_finds_what_provenance_says(voice, recordings):
+def test_the_replay_search_finds_what_provenance_says(synthesizer, recordings):
     """In sound that follows one recording at a time, the nearest training sound is the one that it was made of."""
-    voice.manner = Manner(novelty=0.0)
+    synthesizer.manner = Manner(novelty=0.0)
     training = [Sound(f"{number}.wav", sound) for number, sound in enumerate(recordings)]
     search = PatchFeatures(RATE_HZ).fit(training)
     found, told, places = [], [], []
     n_window = RATE_HZ // 2
     for seed in range(16):
-        stretches = list(voice.draw_stretches(voice.count_points(2 * RATE_HZ), seed))
+        stretches = list(synthesizer.sample_stretches(synthesizer.count_points(2 * RATE_HZ), seed))
         drawn = join(stretches)
-        sound = voice.render(torch.cat(list(note_sources(stretches)), dim=1), 2 * RATE_HZ)
+        sound = synthesizer.decode(torch.cat(list(note_sources(stretches)), dim=1), 2 * RATE_HZ)
         windows = list_windows([Sound("new", sound)], n_window, n_window)
         clips = torch.stack([sound[window.start : window.start + n_window] for window in windows])
         (matches,) = find_nearest([search.patches(clips)], training, search)
         for number, window in enumerate(windows):
-            first = window.start // voice.hop_samples
-            points = slice(first, first + n_window // voice.hop_samples)
+            first = window.start // synthesizer.hop_samples
+            points = slice(first, first + n_window // synthesizer.hop_samples)
             share = drawn.shares[points].mean(dim=0)
             if share.max() > 0.9:
                 source = int(share.argmax())
@@ -110,7 +110,7 @@ def test_the_replay_search_finds_what_provenance_says(voice, recordings):
                 offsets = drawn.places[points] - torch.arange(points.stop - points.start)
                 usual = int(offsets.mode().values)
                 if (offsets == usual).float().mean() > 0.6:  # most of it goes on as it does in the recording
-                    place_s = usual * voice.hop_samples / RATE_HZ
+                    place_s = usual * synthesizer.hop_samples / RATE_HZ
                     places.append(abs(float(matches.start_s[number, source]) - place_s))
     assert len(told) > 12
     agreed = [one == other for one, other in zip(found, told, strict=True)]

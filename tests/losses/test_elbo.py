@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from sda.losses.elbo import Elbo, gaussian_nll
-from sda.losses.objective import Errors, count_active_units, measure_batch
+from sda.losses.objective import LossComponents, count_active_units, measure_batch
 from sda.models.latents import Posterior, Reconstruction, kl_to_standard_normal
 from sda.models.standardise import Standardise
-from tests.conftest import as_heard
+from tests.conftest import as_features
 
 N_CELLS = 32 * 10
 NO_WAVEFORM = torch.zeros(0)
@@ -25,7 +25,7 @@ def _elbo(free_bits=0.0, energy_weight=0.0):
 
 
 def _measure(elbo, result):
-    return measure_batch(elbo, result, as_heard(result.target))
+    return measure_batch(elbo, result, as_features(result.target))
 
 
 def test_doubling_the_error_costs_the_logarithm_of_two():
@@ -107,7 +107,7 @@ def test_many_errors_are_scored_as_each_of_them():
     each = elbo.measure_each(result, NO_WAVEFORM)
     together = elbo.score(each).total(0.7)
     for number in range(5):
-        alone = elbo.score(Errors(*(values[number] for values in each))).total(0.7)
+        alone = elbo.score(LossComponents(*(values[number] for values in each))).total(0.7)
         torch.testing.assert_close(together[number], alone)
 
 

@@ -37,8 +37,8 @@ def test_a_waveform_padded_with_zeros_has_the_loss_of_the_unpadded_one_whatever_
     short = Reconstruction(sound, rebuilt[:, :N_SOUND], _posterior(n_latents), 4)
     long = Reconstruction(sound, rebuilt, _posterior(-(-FEATURES.n_frames(N_CHUNK) // 4)), 4)
     padded = torch.nn.functional.pad(sound, (0, N_CHUNK - N_SOUND))
-    heard = FEATURES.hear(padded, torch.tensor([[0, N_SOUND]] * 2))
-    alone = measure_batch(_spectral(), short, FEATURES.hear(sound))
+    heard = FEATURES.extract(padded, torch.tensor([[0, N_SOUND]] * 2))
+    alone = measure_batch(_spectral(), short, FEATURES.extract(sound))
     together = measure_batch(_spectral(), long, heard)
     for expected, found in zip(alone, together, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)
@@ -48,7 +48,7 @@ def test_a_waveform_padded_with_zeros_has_the_loss_of_the_unpadded_one_whatever_
 def test_a_spectrogram_padded_with_silence_has_the_loss_of_the_unpadded_one():
     elbo = Elbo(Standardise(32), 32 * N_FRAMES, free_bits=0.0, energy_weight=0.3)
     target, output = _noise(2, 32, N_FRAMES), _noise(2, 32, 200)
-    heard = FEATURES.hear(_noise(2, N_CHUNK), torch.tensor([[0, N_SOUND]] * 2))
+    heard = FEATURES.extract(_noise(2, N_CHUNK), torch.tensor([[0, N_SOUND]] * 2))
     n_behind = FEATURES.n_frames(N_CHUNK) - N_FRAMES
     posterior = Posterior(_noise(2, 8), _noise(2, 8))
     alone = elbo.measure_each(Reconstruction(target, output[..., :N_FRAMES], posterior), torch.zeros(0))
@@ -62,7 +62,7 @@ def test_a_spectrogram_padded_with_silence_has_the_loss_of_the_unpadded_one():
 
 def test_a_second_of_sound_weighs_the_same_however_it_is_cut_into_chunks():
     waveforms = _noise(3, N_CHUNK)
-    heard = FEATURES.hear(waveforms, torch.tensor([[0, N_CHUNK], [0, N_CHUNK // 4], [0, 127]]))
+    heard = FEATURES.extract(waveforms, torch.tensor([[0, N_CHUNK], [0, N_CHUNK // 4], [0, 127]]))
     assert heard.weight.tolist() == [126.0, 32.0, 1.0]
     result = Reconstruction(waveforms, 0.5 * waveforms, Posterior(_noise(3, 8), _noise(3, 8)))
     each = _spectral().measure_each(result, waveforms, heard.span)
@@ -75,7 +75,7 @@ def test_a_second_of_sound_weighs_the_same_however_it_is_cut_into_chunks():
 def test_what_lies_behind_the_sound_gets_no_gradient():
     sound = torch.nn.functional.pad(_noise(1, N_SOUND), (0, N_CHUNK - N_SOUND))
     output = _noise(1, N_CHUNK).clone().requires_grad_()
-    heard = FEATURES.hear(sound, torch.tensor([[0, N_SOUND]]))
+    heard = FEATURES.extract(sound, torch.tensor([[0, N_SOUND]]))
     result = Reconstruction(sound, output, Posterior(_noise(1, 8), _noise(1, 8)))
     _spectral().score(measure_batch(_spectral(), result, heard)).total().backward()
     assert (output.grad[:, N_SOUND:] == 0).all()

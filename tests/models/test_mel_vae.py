@@ -3,7 +3,7 @@ import torch
 
 from sda.models.latents import LOG_VARIANCE_BOUND
 from sda.models.mel_vae import MelVAE
-from tests.conftest import as_heard
+from tests.conftest import as_features
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def test_the_plans_size():
 @pytest.mark.parametrize("n_frames", [1, 20, 94, 188])
 def test_what_goes_in_comes_out(n_frames):
     model = MelVAE(n_mels=32, n_frames=n_frames, latent_dim=8)
-    result = model(as_heard(torch.randn(2, 32, n_frames)))
+    result = model(as_features(torch.randn(2, 32, n_frames)))
     assert result.output.shape == result.target.shape == (2, 32, n_frames)
     assert model.decode(result.posterior.mean).shape == (2, 32, n_frames)
 
@@ -28,14 +28,14 @@ def test_what_goes_in_comes_out(n_frames):
 def test_the_output_is_not_bounded(model):
     with torch.no_grad():
         model.decoder.stages[-2].bias.fill_(50.0)
-        assert model(as_heard(torch.zeros(1, 32, 20))).output.min() > 40
+        assert model(as_features(torch.zeros(1, 32, 20))).output.min() > 40
         model.decoder.stages[-2].bias.fill_(0.0)
 
 
 def test_every_parameter_learns(model):
     model.train()
     model.zero_grad()
-    result = model(as_heard(torch.randn(4, 32, 20)))
+    result = model(as_features(torch.randn(4, 32, 20)))
     posterior = result.posterior
     ((result.output - result.target).square().mean() + posterior.log_variance.square().mean()).backward()
     still = [name for name, parameter in model.named_parameters() if parameter.grad.abs().sum() == 0]
@@ -43,7 +43,7 @@ def test_every_parameter_learns(model):
 
 
 def test_training_draws_and_judging_does_not(model):
-    heard = as_heard(torch.randn(2, 32, 20))
+    heard = as_features(torch.randn(2, 32, 20))
     model.train()
     assert not torch.equal(model(heard).output, model(heard).output)
     model.eval()
@@ -55,14 +55,14 @@ def test_one_chunk_does_not_depend_on_the_others_in_its_batch(model):
     batch = torch.randn(5, 32, 20)
     with torch.no_grad():
         torch.testing.assert_close(
-            model(as_heard(batch)).output[2:3], model(as_heard(batch[2:3])).output, atol=1e-5, rtol=1e-4
+            model(as_features(batch)).output[2:3], model(as_features(batch[2:3])).output, atol=1e-5, rtol=1e-4
         )
 
 
 def test_the_log_variance_is_bounded_whatever_comes_in(model):
     model.eval()
     with torch.no_grad():
-        log_variance = model(as_heard(1e6 * torch.randn(3, 32, 20))).posterior.log_variance
+        log_variance = model(as_features(1e6 * torch.randn(3, 32, 20))).posterior.log_variance
     assert log_variance.abs().max() <= LOG_VARIANCE_BOUND
 
 

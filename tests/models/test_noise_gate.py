@@ -120,7 +120,7 @@ def test_the_deterministic_part_is_that_of_a_model_without_noise(features):
 
 def test_only_the_gate_learns_from_what_is_drawn(features):
     model = _build(features)
-    heard = features.hear(_noise(DRAWN_SHARE + 1, 4096))
+    heard = features.extract(_noise(DRAWN_SHARE + 1, 4096))
     model.fit([heard])
     result = model.train()(heard)
     assert result.draws.shape == (2, 2, result.output.shape[1])
@@ -130,7 +130,7 @@ def test_only_the_gate_learns_from_what_is_drawn(features):
 
 
 def test_without_noise_or_training_nothing_is_drawn(features):
-    heard = features.hear(_noise(2, 4096))
+    heard = features.extract(_noise(2, 4096))
     assert _build(features).eval()(heard).draws is None
     result = _build(features, noise=False).train()(heard)
     assert result.draws is None
@@ -141,9 +141,9 @@ def test_what_is_drawn_is_as_loud_as_its_latents_say(features):
     """Without any training, whose gate says half."""
     sounds = torch.cat([_noise(3, 16384), _tones(3, 16384)]) * torch.tensor([1.0, 0.3, 0.1] * 2)[:, None]
     model = _build(features).eval()
-    model.fit([features.hear(sounds)])
+    model.fit([features.extract(sounds)])
     with torch.no_grad():
-        latents = model.encode(features.hear(sounds)).mean
+        latents = model.encode(features.extract(sounds)).mean
         drawn = model.decode(latents, torch.randn(6, model.count_noise(latents.shape[2])))[:, : sounds.shape[1]]
     error_db = 10 * (drawn.square().mean(dim=1) / sounds.square().mean(dim=1)).log10()
     assert error_db.abs().max() < 0.3
@@ -153,7 +153,7 @@ def test_what_is_drawn_is_as_loud_as_its_latents_say(features):
 def _train(features, sounds, n_steps=120):
     """Share of the power that is noise, once the gate alone has learned."""
     model = _build(features, noise=True)
-    heard = features.hear(sounds)
+    heard = features.extract(sounds)
     model.fit([heard])
     model.eval().requires_grad_(False)
     model.noise_gate.requires_grad_(True)
@@ -181,7 +181,7 @@ def test_a_tone_is_found_to_be_none(features):
 
 def test_bfloat16_draws_are_float32_and_finite(features):
     model = _build(features).train()
-    heard = features.hear(_noise(2, 4096))
+    heard = features.extract(_noise(2, 4096))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         result = model(heard)
     assert result.draws.dtype == torch.float32

@@ -8,7 +8,7 @@ import torch
 
 from sda.evaluation.assessment import assess_folders
 from sda.evaluation.sounds import Sound
-from sda.evaluation.suite import Material
+from sda.evaluation.suite import EvaluationAudio
 from sda.report.evaluation_lines import format_values
 from sda.report.evaluation_report import write_assessment
 from sda.report.evaluation_sources import NEUTRAL, PALETTE, draw_sources
@@ -77,8 +77,10 @@ def test_what_is_heard_least_has_no_colour_of_its_own():
 @pytest.fixture(scope="module")
 def assessment():
     sounds = [Sound(f"{hz}.wav", torch.from_numpy(tone(hz, 2.0, RATE_HZ)).float()) for hz in (220, 330, 440, 550)]
-    material = Material(RATE_HZ, train=sounds[:2], held_out=sounds[2:3], generated=sounds[2:], train_groups=["a", "b"])
-    return assess_folders(material, material, seed=0)
+    audio = EvaluationAudio(
+        RATE_HZ, train=sounds[:2], held_out=sounds[2:3], generated=sounds[2:], train_groups=["a", "b"]
+    )
+    return assess_folders(audio, audio, seed=0)
 
 
 def test_page_values_and_a_file_of_its_own_say_what_sounds_are_made_of(assessment, tmp_path):

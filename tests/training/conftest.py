@@ -12,7 +12,7 @@ import torch
 
 from sda.audio.augmentation import Augmentation
 from sda.audio.masking import SpectrogramMask
-from sda.audio.mel import Heard, LogMel
+from sda.audio.mel import AudioFeatures, LogMel
 from sda.losses.elbo import Elbo
 from sda.losses.objective import Objective
 from sda.losses.spectral import SpectralObjective
@@ -24,25 +24,26 @@ from sda.training.dataset import create_data_loaders
 from sda.training.device import place
 from sda.training.fixed_chunks import number_files
 from sda.training.loader import TrainLoader
-from sda.training.loop import Request, train
+from sda.training.loop import Request, Trainer
 from sda.training.metrics import Event
 from sda.training.optimizer import build_optimizer
 from sda.training.state import TrainState
+from sda.training.validation import ValidationChunks
 from tests.conftest import RATE_HZ
 
 
 @dataclass
 class Miniature:
-    """Everything `train` takes; `run` calls it and collects the events."""
+    """Everything that is trained with; `run` calls it and collects the events."""
 
     config: TrainingConfig
     features: LogMel
     model: Autoencoder
     state: TrainState
     train_loader: TrainLoader
-    probe: list[Heard]
-    held_out: list[Heard]
-    probe_blocks: list[int]
+    train_eval: list[AudioFeatures]
+    held_out: list[AudioFeatures]
+    train_eval_blocks: list[int]
     held_out_blocks: list[int]
     events: list[Event] = field(default_factory=list)
     ask: Callable[[], Request] = lambda: Request.NOTHING
@@ -55,22 +56,21 @@ class Miniature:
         return SpectralObjective(sample_rate_hz=RATE_HZ, weights=weights, kl_weight=0.1, free_bits=0.1)
 
     def run(self, stop_after: float = math.inf, block_steps: int = 1) -> bool:
-        return train(
+        trainer = Trainer(
             self.state,
             features=self.features,
-            mask=SpectrogramMask(time_probability=0.5, band_probability=0.5),
+            masking=SpectrogramMask(time_probability=0.5, band_probability=0.5),
             objective=self.objective,
             train_loader=self.train_loader,
-            probe=self.probe,
-            probe_blocks=self.probe_blocks,
-            held_out=self.held_out,
-            held_out_blocks=self.held_out_blocks,
+            train_eval=ValidationChunks(self.train_eval, self.train_eval_blocks, seed=1),
+            held_out=ValidationChunks(self.held_out, self.held_out_blocks, seed=0),
             config=self.config,
             device=torch.device("cpu"),
             autocast=None,
-            emit=self.events.append,
-            ask=lambda: Request.STOP if self.state.progress.step >= stop_after else self.ask(),
             block_steps=block_steps,
+        )
+        return trainer.train(
+            self.events.append, lambda: Request.STOP if self.state.progress.step >= stop_after else self.ask()
         )
 
     def of(self, kind: type) -> list:
@@ -105,10 +105,10 @@ def make_miniature(make_sounds):
             soundfile.write(path, np.append(sound, np.zeros(round(silence_s * RATE_HZ))), RATE_HZ)
         loader, val_loader = create_data_loaders(files, config, Augmentation(), sample_rate=RATE_HZ, seed=seed)
         chunks, unseen = loader.dataset, val_loader.dataset
-        training = [features.hear(*chunks.grid_chunks([index])) for index in chunks.visited]
+        training = [features.extract(*chunks.grid_chunks([index])) for index in chunks.visited]
         model.fit(training)
         state = TrainState(model, build_optimizer(model, config.learning_rate, config.regularization.weight_decay))
-        held_out = [features.hear(*unseen.grid_chunks([index])) for index in unseen.visited]
+        held_out = [features.extract(*unseen.grid_chunks([index])) for index in unseen.visited]
         blocks = [number_files(dataset, dataset.visited) for dataset in (chunks, unseen)]
         return Miniature(config, features, model, state, loader, training, held_out, *blocks)
 

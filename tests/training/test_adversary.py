@@ -6,11 +6,12 @@ import torch
 
 from sda.models.discriminator import SpectralDiscriminators
 from sda.models.latents import Posterior, Reconstruction
-from sda.training import loop
+from sda.training.adaptive_augmentation import AdaptiveAugmentation, AugmentationState
 from sda.training.adversary import OBSERVED_STEPS, AdversarialWeights, Adversary
-from sda.training.discriminator_guard import DiscriminatorGuard, GuardState
+from sda.training.epoch import note_best
 from sda.training.metrics import EpochMetrics, SecondPhaseStarted, StepMetrics
 from sda.training.state import ADVERSARY_PREFIX, MODEL_PREFIX
+from sda.training.validation import ValidationChunks, validate
 from tests.conftest import RATE_HZ, as_waveforms
 
 ENCODER = ("listen", "encoder", "shorten", "latent_encoder", "to_posterior", "analysis")
@@ -119,11 +120,11 @@ def test_weighed_in_parts_the_discriminators_learn_the_same(noise):
     learned, totals = [], []
     for parts in ([4], [1, 3], [2, 2]):
         adversary = _build(weights=weights)
-        adversary.guard_state = GuardState(strength=0.5)
-        adversary.begin(7, 4)
+        adversary.augmentation_state = AugmentationState(strength=0.5)
+        step = adversary.begin(7, 4)
         pairs = zip(noise.split(parts), output.split(parts), strict=True)
-        totals.append(sum(len(one) / 4 * adversary.weigh(_result(other), one).item() for one, other in pairs))
-        loss = adversary.learn(1e-3, 1.0)
+        totals.append(sum(len(one) / 4 * step.generator_loss(_result(other), one).item() for one, other in pairs))
+        loss = step.update(1e-3, 1.0)
         learned.append([loss, *adversary.discriminators.state_dict().values()])
     assert totals == pytest.approx([totals[0]] * 3, rel=1e-5)
     for others in learned[1:]:
@@ -133,16 +134,16 @@ def test_weighed_in_parts_the_discriminators_learn_the_same(noise):
 
 def test_a_step_that_is_tried_again_is_the_same_step(noise, monkeypatch):
     adversary, once = _build(), _build()
-    adversary.begin(3, 4)
-    adversary.weigh(_result(noise.flip(0)[:2]), noise[:2])
+    step = adversary.begin(3, 4)
+    step.generator_loss(_result(noise.flip(0)[:2]), noise[:2])
     with monkeypatch.context() as memory:
         memory.setattr("sda.training.adversary.feature_matching_loss", _run_out_of_memory)
         with pytest.raises(torch.OutOfMemoryError):
-            adversary.weigh(_result(noise.flip(0)[2:]), noise[2:])
+            step.generator_loss(_result(noise.flip(0)[2:]), noise[2:])
     for one in (adversary, once):
-        one.begin(3, 4)
-        one.weigh(_result(noise.flip(0)), noise)
-        one.learn(1e-3, 1.0)
+        step = one.begin(3, 4)
+        step.generator_loss(_result(noise.flip(0)), noise)
+        step.update(1e-3, 1.0)
     for a, b in zip(adversary.discriminators.parameters(), once.discriminators.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -153,18 +154,18 @@ def _run_out_of_memory(*_):
 
 def test_held_out_sound_is_listened_to_in_parts_no_larger_than_the_steps(noise, monkeypatch):
     adversary, lengths = _build(), []
-    adversary.begin(OBSERVED_STEPS, 4)
+    step = adversary.begin(OBSERVED_STEPS, 4)
     for part in noise.split([1, 2, 1]):
-        adversary.weigh(_result(part.flip(0)), part)
+        step.generator_loss(_result(part.flip(0)), part)
     forward = adversary.discriminators.forward
     monkeypatch.setattr(adversary.discriminators, "forward", lambda part: lengths.append(len(part)) or forward(part))
-    adversary.observe(OBSERVED_STEPS, [as_waveforms(noise.roll(7, dims=1))])
+    adversary.observe(step, OBSERVED_STEPS, [as_waveforms(noise.roll(7, dims=1))])
     assert lengths == [2, 2]
     whole = _build()
-    whole.begin(OBSERVED_STEPS, 4)
-    whole.weigh(_result(noise), noise)
-    whole.observe(OBSERVED_STEPS, [as_waveforms(noise.roll(7, dims=1))])
-    assert whole.guard_state.held_out == pytest.approx(adversary.guard_state.held_out, abs=1e-5)
+    step = whole.begin(OBSERVED_STEPS, 4)
+    step.generator_loss(_result(noise), noise)
+    whole.observe(step, OBSERVED_STEPS, [as_waveforms(noise.roll(7, dims=1))])
+    assert whole.augmentation_state.held_out == pytest.approx(adversary.augmentation_state.held_out, abs=1e-5)
 
 
 def test_an_epoch_that_ends_where_the_second_phase_begins_is_none_of_it(make_duel):
@@ -198,10 +199,9 @@ def test_gains_of_weight_normalisation_do_not_decay():
 
 def test_silence_gives_finite_gradients_on_both_sides():
     adversary = _build()
-    adversary.guard_state = GuardState(strength=1.0)
+    adversary.augmentation_state = AugmentationState(strength=1.0)
     output = torch.zeros(4, 4000, requires_grad=True)
-    adversary.begin(0, 4)
-    adversary.weigh(_result(output), torch.zeros(4, 4000)).backward()
+    adversary.begin(0, 4).generator_loss(_result(output), torch.zeros(4, 4000)).backward()
     assert output.grad.isfinite().all()
     assert all(parameter.grad.isfinite().all() for parameter in adversary.discriminators.parameters())
 
@@ -209,9 +209,9 @@ def test_silence_gives_finite_gradients_on_both_sides():
 def test_what_is_not_finite_leaves_the_discriminators_as_they_were(noise):
     adversary = _build()
     before = [parameter.clone() for parameter in adversary.discriminators.parameters()]
-    adversary.begin(0, 4)
-    adversary.weigh(_result(noise * float("nan")), noise)
-    assert adversary.learn(1e-3, 1.0).isnan()
+    step = adversary.begin(0, 4)
+    step.generator_loss(_result(noise * float("nan")), noise)
+    assert step.update(1e-3, 1.0).isnan()
     for old, new in zip(before, adversary.discriminators.parameters(), strict=True):
         assert torch.equal(old, new)
 
@@ -219,16 +219,16 @@ def test_what_is_not_finite_leaves_the_discriminators_as_they_were(noise):
 @pytest.mark.parametrize(("held_out_is", "rises"), [("like training", False), ("like generated", True)])
 def test_disguises_grow_where_held_out_sound_is_taken_for_generated(noise, held_out_is, rises):
     """The discriminators are taught that loud is real; what they have not heard is loud, or is not."""
-    adversary = _build(guard=DiscriminatorGuard(ramp_items=640, smoothing_items=64))
+    adversary = _build(adaptive=AdaptiveAugmentation(ramp_items=640, smoothing_items=64))
     generated = 0.01 * noise
     unheard = noise.roll(999, dims=1) if held_out_is == "like training" else generated.roll(999, dims=1)
     held_out = [as_waveforms(unheard)]
     for step in range(1, 12 * OBSERVED_STEPS + 1):
-        adversary.begin(step, 4)
-        adversary.weigh(_result(generated), noise)
-        adversary.learn(3e-3, 1.0)
-        adversary.observe(step, held_out)
-    state = adversary.guard_state
+        taken = adversary.begin(step, 4)
+        taken.generator_loss(_result(generated), noise)
+        taken.update(3e-3, 1.0)
+        adversary.observe(taken, step, held_out)
+    state = adversary.augmentation_state
     assert state.train - state.generated > 0.5, "they have learned it"
     assert (state.strength > 0.2) is rises
     assert adversary.lecam.n_steps == 12
@@ -249,12 +249,10 @@ def test_what_is_not_an_adversarys_is_refused():
 def test_in_the_second_phase_the_newest_epoch_is_the_best_unless_it_costs_too_much(make_duel, loss, is_best):
     run = make_duel()
     run.run(stop_after=1)
-    judgement = loop.judge(
-        run.state.average, run.objective, loop.JudgedChunks(run.held_out, run.held_out_blocks, seed=0)
-    )
+    result = validate(run.state.average, run.objective, ValidationChunks(run.held_out, run.held_out_blocks, seed=0))
     progress = run.state.progress
-    progress.best_val_loss, progress.best_replicates, progress.epoch = 1.0, [1.0] * len(judgement.replicates), 3
-    judgement = replace(judgement, loss=loss, replicates=0 * judgement.replicates + loss)
-    assert loop._note_best(progress, judgement, 1.0, is_second_phase=True) is is_best
+    progress.best_val_loss, progress.best_replicates, progress.epoch = 1.0, [1.0] * len(result.replicates), 3
+    result = replace(result, loss=loss, replicates=0 * result.replicates + loss)
+    assert note_best(progress, result, 1.0, is_second_phase=True) is is_best
     assert progress.best_epoch == (3 if is_best else 0)
     assert progress.best_val_loss == min(1.0, loss)

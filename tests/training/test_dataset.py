@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from sda.audio.augmentation import Augmentation
-from sda.data.split import Piece, Split
+from sda.data.split import Segment, Split
 from sda.errors import DataError
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import AudioTrainingDataset, create_data_loaders
@@ -174,10 +174,10 @@ def test_workers_change_nothing(make_sounds):
 
 def test_a_piece_of_a_file_is_never_left(ramps):
     rate = RATE_HZ
-    piece = Piece(str(ramps[2]), start_s=600 / rate, end_s=2300 / rate)
+    segment = Segment(str(ramps[2]), start_s=600 / rate, end_s=2300 / rate)
     pipeline = Augmentation(probability=1.0, gain_db=0, polarity_probability=0, tilt_probability=0, phase_probability=0)
     for augment in (None, pipeline):
-        dataset = _dataset([piece], extra_visits=200, augmentation_pipeline=augment)
+        dataset = _dataset([segment], extra_visits=200, augmentation_pipeline=augment)
         assert [chunk.start for chunk in dataset.chunks] == [600, 1600]
         extra = range(dataset.n_chunks, len(dataset))  # never padded: the piece is longer than what is read
         # The resampling filter rings where the sound is cut.
@@ -285,7 +285,7 @@ def test_silence_behind_the_sounds_changes_nothing(tmp_path):
             sound = np.append(0.1 * rng.standard_normal(9000 + 500 * index), np.zeros(n_silent))
             soundfile.write(tmp_path / folder / f"{'abcdef'[index]}.wav", sound, RATE_HZ, subtype="FLOAT")
         files = sorted((tmp_path / folder).iterdir())
-        split = Split(tuple(Piece(str(file)) for file in files[:4]), tuple(Piece(str(file)) for file in files[4:]))
+        split = Split(tuple(Segment(str(file)) for file in files[:4]), tuple(Segment(str(file)) for file in files[4:]))
         train, _ = create_data_loaders(files, _config(), Augmentation(), sample_rate=RATE_HZ, split=split)
         loaders.append(train)
     for plain, followed in zip(loaders[0].deal(1), loaders[1].deal(1), strict=True):
@@ -306,6 +306,6 @@ def test_what_a_resampler_rings_with_is_no_chunk_of_sound(tmp_path):
 
 
 def test_a_piece_of_silence_alone_is_visited_as_it_is(hits):
-    dataset = _dataset([Piece(str(hits[3]), 5000 / RATE_HZ, 7500 / RATE_HZ)])
+    dataset = _dataset([Segment(str(hits[3]), 5000 / RATE_HZ, 7500 / RATE_HZ)])
     assert dataset.visited == [0, 1, 2]
     assert dataset.judged == [0]

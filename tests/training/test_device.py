@@ -7,7 +7,7 @@ from sda.models.mel_vae import MelVAE
 from sda.training.device import choose_device, compile_network, count_block_steps, fork_generators, place
 from sda.training.optimizer import build_optimizer
 from sda.training.step import read_back, take_step
-from tests.conftest import as_heard
+from tests.conftest import as_features
 
 CPU = torch.device("cpu")
 
@@ -27,7 +27,7 @@ def test_a_device_that_is_not_there_is_refused(name, message):
 def test_a_network_in_another_layout_computes_the_same():
     torch.manual_seed(0)
     model = MelVAE(32, 30, latent_dim=4, dropout=0.0).eval()
-    heard = as_heard(torch.randn(3, 32, 30))
+    heard = as_features(torch.randn(3, 32, 30))
     before = model(heard).output
     placed = place(model, CPU)
     kernels = [parameter for parameter in placed.parameters() if parameter.dim() == 4]
@@ -52,7 +52,7 @@ def test_draws_inside_a_fork_leave_no_trace():
 def test_a_compiled_network_computes_the_same_and_learns():
     torch.manual_seed(0)
     model = MelVAE(32, 30, latent_dim=4, dropout=0.0)
-    heard = as_heard(torch.randn(3, 32, 30))
+    heard = as_features(torch.randn(3, 32, 30))
     before = model.eval()(heard).output.detach()
     compile_network(model, CPU, heard)
     torch.testing.assert_close(model.eval()(heard).output, before, atol=1e-4, rtol=1e-4)
@@ -73,4 +73,4 @@ def test_a_machine_that_cannot_compile_is_told_what_to_do(monkeypatch):
 
     monkeypatch.setattr(model, "compile", lambda mode: setattr(model, "_compiled_call_impl", refuse))
     with pytest.raises(ConfigError, match=r"training\.compile=true .*\(Failed to find C\+\+ compiler\).*compile=false"):
-        compile_network(model, CPU, as_heard(torch.randn(2, 32, 30)))
+        compile_network(model, CPU, as_features(torch.randn(2, 32, 30)))

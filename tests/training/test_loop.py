@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from sda.audio.mel import Heard
+from sda.audio.mel import AudioFeatures
 from sda.errors import DivergedError
 from sda.training import loop
 from sda.training.config import RegularizationConfig
-from sda.training.judgement import JudgedChunks, judge
 from sda.training.loop import Request
 from sda.training.metrics import (
     EpochMetrics,
@@ -22,7 +21,8 @@ from sda.training.metrics import (
 )
 from sda.training.overfitting import compute_overfitting_gap
 from sda.training.state import Progress
-from tests.training.test_judgement import judge_errors
+from sda.training.validation import ValidationChunks, validate
+from tests.training.test_validation import judge_errors
 
 
 def test_a_run_tells_every_step_and_epoch_and_its_end(make_miniature):
@@ -50,7 +50,7 @@ def test_it_learns(make_miniature):
 
 def test_the_gap_compares_like_with_like(make_miniature):
     run = make_miniature()
-    run.held_out, run.held_out_blocks = run.probe, run.probe_blocks  # the same sound on both sides
+    run.held_out, run.held_out_blocks = run.train_eval, run.train_eval_blocks  # the same sound on both sides
     run.run()
     assert {event.overfitting_gap for event in run.of(EpochMetrics)} == {0.0}
     epoch = run.of(EpochMetrics)[-1]
@@ -61,9 +61,9 @@ def test_judging_does_not_depend_on_the_batching_and_disturbs_no_generator(make_
     run = make_miniature()
     objective = run.objective
     before = torch.get_rng_state()
-    whole = Heard(*(torch.cat(values) for values in zip(*run.probe, strict=True)))
-    together = judge(run.model, objective, JudgedChunks([whole], run.probe_blocks, seed=0))
-    apart = judge(run.model, objective, JudgedChunks(run.probe, run.probe_blocks, seed=0))
+    whole = AudioFeatures(*(torch.cat(values) for values in zip(*run.train_eval, strict=True)))
+    together = validate(run.model, objective, ValidationChunks([whole], run.train_eval_blocks, seed=0))
+    apart = validate(run.model, objective, ValidationChunks(run.train_eval, run.train_eval_blocks, seed=0))
     assert together.loss == pytest.approx(apart.loss, abs=1e-5)
     assert together.kl_divergence == pytest.approx(apart.kl_divergence, rel=1e-5)
     assert together.replicates == pytest.approx(apart.replicates, abs=1e-5)
@@ -241,14 +241,14 @@ def test_a_run_taken_up_where_it_stopped_is_the_run_that_never_stopped(make_mini
 
 def _script_held_out(run, monkeypatch, errors_by_epoch):
     """Have every epoch of a run judged by errors made to measure, one a held-out file."""
-    judge_training, n_files = loop.judge, len(errors_by_epoch[0])
+    judge_training, n_files = loop.validate, len(errors_by_epoch[0])
 
     def judging(model, objective, chunks):
-        if chunks.batches is run.probe:
+        if chunks.batches is run.train_eval:
             return judge_training(model, objective, chunks)
         return judge_errors(errors_by_epoch[run.state.progress.step // len(run.train_loader) - 1], range(n_files))
 
-    monkeypatch.setattr(loop, "judge", judging)
+    monkeypatch.setattr(loop, "validate", judging)
 
 
 LUCK = 0.06 * np.resize([1.0, -1.0], 10)
@@ -315,7 +315,7 @@ def test_a_continued_run_knows_what_the_best_epoch_was_like(make_miniature, monk
 
 def test_a_gap_that_few_files_cannot_tell_is_no_overfitting_and_not_warned_of(make_miniature, monkeypatch):
     run = make_miniature(max_epochs=1, kl_warmup_fraction=0.0)
-    training = judge(run.model, run.objective, JudgedChunks(run.probe, run.probe_blocks, seed=1))
+    training = validate(run.model, run.objective, ValidationChunks(run.train_eval, run.train_eval_blocks, seed=1))
     run.config.learning_rate = 1e-12
     _script_held_out(run, monkeypatch, [np.exp(training.loss + 0.4) * np.array([0.3, 0.4, 1.9, 0.3])])
     run.run()
@@ -342,7 +342,7 @@ def test_during_the_warm_up_it_is_too_early_for_a_verdict(make_miniature):
 
 def test_all_that_is_told_of_a_single_held_out_chunk_is_finite(make_miniature):
     run = make_miniature(max_epochs=4, kl_warmup_fraction=0.0)
-    run.held_out, run.held_out_blocks = [Heard(*(values[:1] for values in run.held_out[0]))], [0]
+    run.held_out, run.held_out_blocks = [AudioFeatures(*(values[:1] for values in run.held_out[0]))], [0]
     run.run()
     epochs = run.of(EpochMetrics)
     json.dumps([event_to_dict(event) for event in run.events], allow_nan=False)

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from sda.losses.elbo import Elbo
-from sda.losses.objective import Errors, count_active_units, measure_batch
+from sda.losses.objective import LossComponents, count_active_units, measure_batch
 from sda.models.latents import Posterior, Reconstruction
 from sda.models.mel_vae import MelVAE
 from sda.models.standardise import Standardise
-from sda.training.judgement import JudgedChunks, enclose_gap, is_better, judge
 from sda.training.overfitting import compute_overfitting_gap, judge_gap
-from tests.conftest import as_heard
+from sda.training.validation import ValidationChunks, enclose_gap, is_better, validate
+from tests.conftest import as_features
 
 
 class Echo(nn.Module):
@@ -28,10 +28,10 @@ class Echo(nn.Module):
 def judge_errors(errors, blocks, seed=0):
     """The judgement of chunks with these errors, one a chunk."""
     log_mels = [torch.as_tensor(errors, dtype=torch.float32)[:, None, None].expand(-1, 4, 3)]
-    return judge(
+    return validate(
         Echo(),
         Elbo(Standardise(4), 12, 0.0, 0.0),
-        JudgedChunks([as_heard(log_mel) for log_mel in log_mels], blocks, seed=seed),
+        ValidationChunks([as_features(log_mel) for log_mel in log_mels], blocks, seed=seed),
     )
 
 
@@ -53,11 +53,13 @@ def _average_over_batches(model, objective, log_mels):
     model.eval()
     with torch.no_grad():
         measured = [
-            (len(heard.log_mel), measure_batch(objective, model(heard), heard)) for heard in map(as_heard, log_mels)
+            (len(heard.log_mel), measure_batch(objective, model(heard), heard)) for heard in map(as_features, log_mels)
         ]
     n_chunks = sum(n for n, _ in measured)
-    means = [sum(n * errors[field] for n, errors in measured) / n_chunks for field in range(len(Errors._fields))]
-    return objective.score(Errors(*means)), Errors(*means)
+    means = [
+        sum(n * errors[field] for n, errors in measured) / n_chunks for field in range(len(LossComponents._fields))
+    ]
+    return objective.score(LossComponents(*means)), LossComponents(*means)
 
 
 @pytest.mark.parametrize("blocks", [[0, 0, 0, 1, 1, 2, 2], [5] * 7, list(range(7))])
@@ -67,21 +69,23 @@ def test_files_do_not_change_the_loss(blocks):
     objective = Elbo(model.standardise, 32 * 30, 0.5, 0.2)
     log_mels = [torch.randn(n, 32, 30) for n in (4, 2, 1)]
     terms, errors = _average_over_batches(model, objective, log_mels)
-    judgement = judge(model, objective, JudgedChunks([as_heard(log_mel) for log_mel in log_mels], blocks, seed=0))
-    assert judgement.loss == pytest.approx(terms.total().item(), rel=1e-6)
-    assert judgement.recon == pytest.approx(terms.recon.item(), rel=1e-6)
-    assert judgement.kl == pytest.approx(terms.kl.item(), rel=1e-6)
-    assert judgement.kl_divergence == pytest.approx(errors.kl_by_dimension.sum().item(), rel=1e-6)
-    assert judgement.active_units == count_active_units(errors)
+    result = validate(
+        model, objective, ValidationChunks([as_features(log_mel) for log_mel in log_mels], blocks, seed=0)
+    )
+    assert result.loss == pytest.approx(terms.total().item(), rel=1e-6)
+    assert result.recon == pytest.approx(terms.recon.item(), rel=1e-6)
+    assert result.kl == pytest.approx(terms.kl.item(), rel=1e-6)
+    assert result.kl_divergence == pytest.approx(errors.kl_by_dimension.sum().item(), rel=1e-6)
+    assert result.active_units == count_active_units(errors)
 
 
 def test_a_replicate_is_the_loss_of_the_files_that_were_drawn():
-    judgement = judge_errors([1.0, 1.0, 3.0], [7, 7, 4])
+    result = judge_errors([1.0, 1.0, 3.0], [7, 7, 4])
     possible = [0.5 * math.log(mean + 1e-4) for mean in (1.0, 11 / 3, 9.0)]  # one file twice, both, the other twice
-    found = sorted(set(judgement.replicates.round(9).tolist()))
+    found = sorted(set(result.replicates.round(9).tolist()))
     assert found == pytest.approx(possible, abs=1e-6)
-    assert judgement.loss == pytest.approx(possible[1], abs=1e-6)
-    assert judgement.n_blocks == 2
+    assert result.loss == pytest.approx(possible[1], abs=1e-6)
+    assert result.n_blocks == 2
 
 
 def test_free_bits_hold_in_every_replicate():
@@ -93,12 +97,14 @@ def test_free_bits_hold_in_every_replicate():
             return super().forward(heard)._replace(posterior=Posterior(mean, torch.zeros_like(mean)))
 
     log_mels = [torch.tensor([0.5, 4.0])[:, None, None].expand(-1, 4, 3)]
-    judgement = judge(Telling(), objective, JudgedChunks([as_heard(log_mel) for log_mel in log_mels], [0, 1], seed=0))
+    result = validate(
+        Telling(), objective, ValidationChunks([as_features(log_mel) for log_mel in log_mels], [0, 1], seed=0)
+    )
     expected = []
     for errors in ([0.5, 0.5], [0.5, 4.0], [4.0, 4.0]):
         kl = max(0.5, float(np.mean(np.square(errors))) / 2) + 0.5
         expected.append(0.5 * math.log(np.mean(np.square(errors)) + 1e-4) + kl / 12)
-    assert sorted(set(judgement.replicates.round(9).tolist())) == pytest.approx(expected, abs=1e-6)
+    assert sorted(set(result.replicates.round(9).tolist())) == pytest.approx(expected, abs=1e-6)
 
 
 def test_sides_alike_have_a_gap_of_zero_inside_nearly_every_interval():
@@ -164,7 +170,7 @@ def test_both_sides_are_drawn_apart():
 @pytest.mark.parametrize("blocks", [[], [0, 0, 0]])
 def test_every_chunk_has_a_file(blocks):
     with pytest.raises(ValueError, match="as many blocks as chunks, and at least one"):
-        JudgedChunks([as_heard(log_mel) for log_mel in [torch.zeros(len(blocks) // 2, 4, 3)]], blocks, seed=0)
+        ValidationChunks([as_features(log_mel) for log_mel in [torch.zeros(len(blocks) // 2, 4, 3)]], blocks, seed=0)
 
 
 def test_a_small_improvement_in_every_file_counts_and_a_larger_one_by_luck_does_not():

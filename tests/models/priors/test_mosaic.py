@@ -17,7 +17,7 @@ def walk(n_latents, seed):
 
 
 def one_shot(length, seed):
-    """An event with silence around it, as a voice hears it: two latents before it, four behind it."""
+    """An event with silence around it, as a synthesizer encodes it: two latents before it, four behind it."""
     latents = torch.full((D, length + 6), SILENCE)
     latents[:, 2 : 2 + length] = walk(length, seed) + 2.0
     return Recording(f"{seed}.wav", latents, lead=2, tail=4, start=-2)
