@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from sda.durable import write_text
+from sda.measures import OF_RUN
 from sda.report.comparison_lines import describe_ranking, write_csv
 from sda.runs.comparison import Comparison, compare_runs, list_sweep_runs
 
@@ -26,10 +27,8 @@ PRESETS = ("conservative", "balanced", "aggressive")
 SEEDS = (0, 1, 2)
 COLOURS = {"conservative": "#2f6f8f", "balanced": "#b57900", "aggressive": "#b0307c"}
 MEASURES = {
-    "log_mel_l1_db": ("log-mel L1, dB", 1.0, 2),
-    "mr_stft": ("MR-STFT", 1.0, 3),
-    "overfitting_gap": ("gap, %", 100.0, 0),
-    "memorisation.replay_rate": ("replays, %", 100.0, 0),
+    key: (OF_RUN[key].title, OF_RUN[key].factor, OF_RUN[key].digits)
+    for key in ("log_mel_l1_db", "mr_stft", "overfitting_gap", "memorisation.replay_rate")
 }
 """Titles, factors and digits of the figures that are shown."""
 

@@ -4,14 +4,10 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
-COLUMNS = {
-    "log_mel_l1_db": ("log-mel, dB", 2),
-    "mr_stft": ("MR-STFT", 3),
-    "spectral_convergence": ("convergence", 3),
-    "loudness_error_db": ("loudness, dB", 2),
-    "zimtohrli": ("Zimtohrli", 4),
-}
-"""Held-out measures that are shown, each with its title and digits; lower is better."""
+from sda.measures import RECONSTRUCTION
+
+COLUMNS = ("log_mel_l1_db", "mr_stft", "spectral_convergence", "loudness_error_db", "zimtohrli")
+"""Held-out measures that are shown; lower is better."""
 CEILING, KNOWS_NOTHING = "ceiling", "mean_mel"
 OTHERS = {CEILING: "mel → Griffin-Lim, no model", KNOWS_NOTHING: "mean mel of the training set"}
 EMBEDDING = "aisfx"
@@ -23,7 +19,15 @@ def draw_table(results: Sequence[dict[str, Any]]) -> list[str]:
     Args:
         results: as `run.py` writes them, of any number of folders, variants and seeds.
     """
-    titles = ["sounds", "variant", "CPU-min", "steps", *(title for title, _ in COLUMNS.values()), "MMD ratio", "gap, %"]
+    titles = [
+        "sounds",
+        "variant",
+        "CPU-min",
+        "steps",
+        *(RECONSTRUCTION[key].title for key in COLUMNS),
+        "MMD ratio",
+        "gap, %",
+    ]
     lines = [_row(titles), _row(["---"] * len(titles))]
     for data in dict.fromkeys(result["data"] for result in results):
         here = [result for result in results if result["data"] == data]
@@ -39,7 +43,7 @@ def draw_table(results: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _list_measures(runs: Sequence[dict[str, Any]], source: str) -> list[str]:
-    return [_spell([run["held_out"][source][name] for run in runs], digits) for name, (_, digits) in COLUMNS.items()]
+    return [_spell([run["held_out"][source][key] for run in runs], RECONSTRUCTION[key].digits) for key in COLUMNS]
 
 
 def _spell(values: Sequence[float | None], digits: int) -> str:

@@ -10,6 +10,7 @@ from sda.data.corpus import Corpus
 from sda.errors import CheckpointError
 from sda.evaluation.assessment import Effort, assess_model
 from sda.evaluation.trained_model import Reconstruction, reconstruct
+from sda.measures import AT_END
 from sda.report.advice import Standing
 from sda.report.evaluation_report import write_assessment
 from sda.report.evaluation_values import PAGE, describe_evaluation, describe_subject
@@ -20,7 +21,6 @@ from sda.training.checkpoint import open_best
 from sda.training.metrics import Event, ReconstructionScored, Warned
 
 SMALL_N_GENERATED = 16
-SCORED = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
 
 
 class _Stopped(Exception):
@@ -110,14 +110,14 @@ def _describe_reconstruction(reconstruction: Reconstruction, epoch: int) -> list
             source=source,
             n_clips=reconstruction.n_clips["held_out"],
             by_file=_list_by_file(reconstruction) if source == "model" else {},
-            **{name: measures[name].value for name in SCORED},
+            measures={name: measures[name].value for name in AT_END},
         )
         for source, measures in reconstruction.held_out.items()
     ]
 
 
 def _list_by_file(reconstruction: Reconstruction) -> dict[str, dict[str, float]]:
-    kept = ("n_clips", *SCORED)
+    kept = ("n_clips", *AT_END)
     return {path: {name: measures[name] for name in kept} for path, measures in reconstruction.by_file.items()}
 
 

@@ -292,8 +292,7 @@ def _record_end(
             "active_units": judged.active_units,
             "verdict": describe_verdict(history, plan.split.weakness),
         }
-    names = ("log_mel_l1_db", "mr_stft", "loudness_error_db", "n_clips")
-    values["reconstruction"] = {score.source: {name: getattr(score, name) for name in names} for score in scores}
+    values["reconstruction"] = {score.source: score.measures | {"n_clips": score.n_clips} for score in scores}
     values["held_out_by_file"] = next((score.by_file for score in scores if score.source == "model"), {})
     if evaluated is not None:
         values["evaluation"] = {"label": evaluated.label, **evaluated.figures}

@@ -11,6 +11,7 @@ from omegaconf import MISSING
 
 from sda.config_field import check_settings, setting
 from sda.errors import ConfigError
+from sda.measures import AT_END, OF_TRAINING
 from sda.training.config import Preset, RegularizationConfig, TrainingConfig
 
 
@@ -382,8 +383,8 @@ def _check_length(key: str, value: float | str) -> None:
 
 
 _OBJECTIVES = (
-    "log_mel_l1_db, mr_stft or loudness_error_db of held-out sound, best_val_loss, overfitting_gap, or a key of "
-    "evaluation.json such as memorisation.replay_rate"
+    f"{', '.join(AT_END)} (of held-out sound), {', '.join(OF_TRAINING)}, or a key of evaluation.json such as "
+    "memorisation.replay_rate"
 )
 
 

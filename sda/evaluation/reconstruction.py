@@ -204,7 +204,11 @@ def has_zimtohrli() -> bool:
 
 
 def list_measures(features: LogMel, edge_hz: float = math.inf) -> dict[str, Measure]:
-    """Every measure that can be taken at the features' sample rate, by name, for sounds that end at an edge."""
+    """Every measure that can be taken at the features' sample rate, by its key in the registry.
+
+    Args:
+        edge_hz: where the sounds end.
+    """
     rate_hz = features.sample_rate_hz
     edge_hz = min(edge_hz, rate_hz / 2)
     measures: dict[str, Measure] = {

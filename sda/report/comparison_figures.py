@@ -13,7 +13,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from sda.runs.comparison import Column, ComparedRun, Comparison, read_history
+from sda.measures import Measure
+from sda.runs.comparison import ComparedRun, Comparison, read_history
 from sda.stored import to_figure
 
 DPI = 130
@@ -73,7 +74,7 @@ def draw_axis(comparison: Comparison, key: str) -> bytes:
     axes.set_xticks(range(len(values)), values)
     axes.set_xlim(-0.5, len(values) - 0.5)
     axes.set_xlabel(key)
-    axes.set_ylabel(comparison.column.title)
+    axes.set_ylabel(comparison.measure.title)
     if 1 < len(others) <= MOST_NAMED:
         axes.legend(fontsize=8, frameon=False)
     _caption(
@@ -101,9 +102,9 @@ def draw_parallel_coordinates(comparison: Comparison) -> bytes:
             axes.annotate(value, (place, height), xytext=(5, 2), textcoords="offset points", fontsize=8)
     axes.axvline(len(keys), color="#777", lw=0.8)
     for share in (0.0, 0.5, 1.0):
-        text = _spell(low + share * span, comparison.column)
+        text = _spell(low + share * span, comparison.measure)
         axes.annotate(text, (len(keys), share), xytext=(5, -3), textcoords="offset points", fontsize=8)
-    axes.set_xticks(range(len(keys) + 1), [*(key.rpartition(".")[2] for key in keys), comparison.column.title])
+    axes.set_xticks(range(len(keys) + 1), [*(key.rpartition(".")[2] for key in keys), comparison.measure.title])
     axes.set_xlim(-0.1, len(keys) + 0.35)
     axes.set_ylim(-0.06, 1.08)
     axes.set_yticks([])
@@ -169,11 +170,11 @@ def _caption(axes: Axes, words: str) -> None:
 
 
 def _score(run: ComparedRun, comparison: Comparison) -> float:
-    return comparison.column.factor * run.figures[comparison.objective]
+    return comparison.measure.factor * run.figures[comparison.objective]
 
 
-def _spell(value: float, column: Column) -> str:
-    return f"{value:.{column.digits}f}"
+def _spell(value: float, measure: Measure) -> str:
+    return f"{value:.{measure.digits}f}"
 
 
 def _name_others(run: ComparedRun, key: str) -> str:

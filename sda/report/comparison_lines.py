@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from sda.callbacks.console import format_duration
 from sda.evaluation.comparison import Difference, Standing
+from sda.measures import Measure, describe
 from sda.printable import make_printable
-from sda.runs.comparison import COLUMNS, Column, ComparedRun, Comparison
+from sda.runs.comparison import COMPARED, ComparedRun, Comparison
 
 MOST_DIFFERENCES = 8
 HEAD_OF_SETTINGS = ("setting", "runs", "score (95 %)", "± over runs", "best in")
@@ -19,7 +20,7 @@ _BEGIN_FORMULAS = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDT
 
 def format_comparison(comparison: Comparison) -> list[str]:
     """Both tables, and how sure it is which setting is best."""
-    lines = [comparison.title, f"  ranked by {comparison.column.title} of held-out sound; lower is better", ""]
+    lines = [comparison.title, f"  ranked by {comparison.measure.title} of held-out sound; lower is better", ""]
     if comparison.ranking is not None:
         lines += _align([HEAD_OF_SETTINGS, *tabulate_settings(comparison)])
         lines += ["", *describe_ranking(comparison)]
@@ -30,12 +31,12 @@ def format_comparison(comparison: Comparison) -> list[str]:
 def tabulate_settings(comparison: Comparison) -> list[list[str]]:
     """A row for each setting, best first."""
     assert comparison.ranking is not None
-    return [_describe_standing(standing, comparison.column) for standing in comparison.ranking.standings]
+    return [_describe_standing(standing, comparison.measure) for standing in comparison.ranking.standings]
 
 
 def head_runs(comparison: Comparison) -> list[str]:
     """Titles of `tabulate_runs`."""
-    columns = [column.title for column in _list_columns(comparison).values()]
+    columns = [measure.title for measure in _list_measures(comparison).values()]
     return ["run", "setting", "repetition", *columns, "evaluation", "best epoch", "time", "status"]
 
 
@@ -61,17 +62,17 @@ def describe_ranking(comparison: Comparison) -> list[str]:
 
 def describe_difference(difference: Difference, comparison: Comparison) -> str:
     """Such as "preset=balanced is better than preset=conservative by 0.12 ± 0.05 dB on 3 seeds and 15 files"."""
-    column, gain = comparison.column, difference.gain
-    amount = _write(gain.value, column)
+    measure, gain = comparison.measure, difference.gain
+    amount = _write(gain.value, measure)
     on = f"on {_count(difference.n_repetitions, 'repetition')} and {_count(difference.n_files, 'held-out file')}"
     if difference.n_repetitions == 0:
         on = "on different held-out files"
     if math.isnan(gain.low):
         return f"{difference.better} is lower than {difference.other} by {amount} {on}: too little to tell"
     if not difference.is_clear:
-        low, high = _write(gain.low, column), _write(gain.high, column)
+        low, high = _write(gain.low, measure), _write(gain.high, measure)
         return f"{difference.better} or {difference.other}: cannot tell; {amount} ({low} to {high}) {on}"
-    margin = _write(difference.margin, column)
+    margin = _write(difference.margin, measure)
     return f"{difference.better} is better than {difference.other} by {amount} ± {margin} {on}"
 
 
@@ -83,7 +84,7 @@ def write_csv(comparison: Comparison) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     repetitions = list(dict.fromkeys(key for run in comparison.runs for key in run.repetition))
-    columns = list(_list_columns(comparison))
+    columns = list(_list_measures(comparison))
     facts = ["evaluation", "best_epoch", "elapsed_s", "status", "run"]
     writer.writerow([_guard(cell) for cell in (*comparison.axes, *repetitions, *columns, *facts)])
     for run in comparison.runs:
@@ -97,33 +98,32 @@ def write_csv(comparison: Comparison) -> str:
 
 def write_note(comparison: Comparison) -> str:
     """The comparison as Markdown, for MLflow's description of a sweep."""
-    lines = [f"Ranked by **{comparison.column.title}** of held-out sound; lower is better.", ""]
+    lines = [f"Ranked by **{comparison.measure.title}** of held-out sound; lower is better.", ""]
     if comparison.ranking is not None:
         lines += _draw_markdown(HEAD_OF_SETTINGS, tabulate_settings(comparison))
         lines += ["", *(f"- {line}" for line in describe_ranking(comparison))]
     return "\n".join([*lines, *(f"- {note}" for note in comparison.notes)])
 
 
-def _list_columns(comparison: Comparison) -> dict[str, Column]:
+def _list_measures(comparison: Comparison) -> dict[str, Measure]:
     """The objective first, then the figures that any of the runs has."""
-    columns = {comparison.objective: comparison.column, **COLUMNS}
     return {
-        name: column
-        for name, column in columns.items()
+        name: describe(name)
+        for name in dict.fromkeys((comparison.objective, *COMPARED))
         if name == comparison.objective or any(not math.isnan(run.figures[name]) for run in comparison.runs)
     }
 
 
-def _describe_standing(standing: Standing, column: Column) -> list[str]:
-    score = _write(standing.score.value, column)
+def _describe_standing(standing: Standing, measure: Measure) -> list[str]:
+    score = _write(standing.score.value, measure)
     if not math.isnan(standing.score.low):
-        score += f" ({_write(standing.score.low, column)} to {_write(standing.score.high, column)})"
-    spread, chance = _write(standing.spread, column), f"{standing.chance_best:.0%}"
+        score += f" ({_write(standing.score.low, measure)} to {_write(standing.score.high, measure)})"
+    spread, chance = _write(standing.spread, measure), f"{standing.chance_best:.0%}"
     return [standing.setting, str(standing.n_repetitions), score, spread, chance]
 
 
 def _describe_run(run: ComparedRun, comparison: Comparison) -> list[str]:
-    figures = [_write(run.figures[name], column) for name, column in _list_columns(comparison).items()]
+    figures = [_write(run.figures[name], measure) for name, measure in _list_measures(comparison).items()]
     epoch, lasted = str(run.best_epoch or ""), format_duration(run.elapsed_s)
     return [run.name, run.setting_words, run.repetition_words, *figures, run.label, epoch, lasted, run.status]
 
@@ -148,8 +148,8 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _write(value: float, column: Column) -> str:
-    return "" if math.isnan(value) else f"{column.factor * value:.{column.digits}f}"
+def _write(value: float, measure: Measure) -> str:
+    return "" if math.isnan(value) else measure.write(value)
 
 
 def _count(number: int, what: str) -> str:

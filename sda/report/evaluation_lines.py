@@ -7,8 +7,9 @@ from sda.bootstrap import Estimate
 from sda.evaluation.form import TRAITS
 from sda.evaluation.memorisation import WINDOW_S
 from sda.evaluation.names import EMBEDDINGS
+from sda.measures import RECONSTRUCTION
 from sda.report.advice import format_advice
-from sda.report.evaluation_words import FORM_KINDS, MEASURES, Wording, tell_drawn_again
+from sda.report.evaluation_words import FORM_KINDS, tell_drawn_again
 
 
 def format_values(values: dict[str, Any]) -> list[str]:
@@ -100,9 +101,9 @@ def _format_reconstruction(values: dict[str, Any] | None) -> list[str]:
     lines = [f"{title:<42}" + "".join(f"{name:>24}" for name in columns)]
     for key in columns["held-out, model"]:
         if not key.endswith("_interval"):
-            measure = MEASURES.get(key, Wording(key, key, ""))
+            measure = RECONSTRUCTION[key]
             cells = "".join(f"{_format_cell(column, key, measure.digits):>24}" for column in columns.values())
-            lines.append(f"    {measure.term:<38}{cells}")
+            lines.append(f"    {measure.title:<38}{cells}")
     if edge_hz:
         lines.append(f"    spectra are judged up to {edge_hz / 1000:.3g} kHz, where these sounds end")
     return lines

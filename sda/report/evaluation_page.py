@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sda.evaluation.form import TRAITS
 from sda.evaluation.names import EMBEDDINGS
 from sda.evaluation.verdict import LEAST_SKILL, MOST_OVERFIT, MOST_UNLIKE
+from sda.measures import RECONSTRUCTION
 from sda.printable import make_printable
 from sda.report.evaluation_figures import (
     COUNT,
@@ -27,7 +28,7 @@ from sda.report.evaluation_figures import (
     to_percent,
 )
 from sda.report.evaluation_sources import draw_sources
-from sda.report.evaluation_words import FORM_KINDS, MEASURES, SILENT_KINDS, Wording, tell_drawn_again
+from sda.report.evaluation_words import FORM_KINDS, SILENT_KINDS, tell_drawn_again
 from sda.report.page import render_page
 
 
@@ -318,8 +319,8 @@ def _list_measures(reconstruction: dict[str, Any]) -> list[tuple[str, str, list[
     columns = [column for column in columns if column]
     names = dict.fromkeys(name for column in columns for name in column if not name.endswith("_interval"))
     rows = []
-    for name in sorted(names, key=lambda name: list(MEASURES).index(name) if name in MEASURES else len(MEASURES)):
-        measure = MEASURES.get(name, Wording(name, name, ""))
+    for name in sorted(names, key=lambda name: list(RECONSTRUCTION).index(name)):
+        measure = RECONSTRUCTION[name]
         figures = [show_figure(column, name, Scale(digits=measure.digits)) for column in columns]
         rows.append((measure.words, measure.hint, figures))
     return rows

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sda.callbacks.console import describe_gap, format_duration
+from sda.measures import AT_END, RECONSTRUCTION
 from sda.printable import make_lines_printable
 from sda.report.advice import (
     Standing,
@@ -187,12 +188,12 @@ def format_scores(scores: list[ReconstructionScored]) -> list[str]:
     if not scores:
         return []
     title = f"held-out sound, reconstructed ({scores[0].n_clips} chunks)"
-    rows = [f"  {title:<42} log-mel L1   MR-STFT   loudness error"]
-    return rows + [
-        f"    {SOURCE_NAMES[score.source]:<40} {score.log_mel_l1_db:7.2f} dB  {score.mr_stft:8.3f}  "
-        f"{score.loudness_error_db:11.2f} dB"
-        for score in scores
-    ]
+    measures = {key: RECONSTRUCTION[key] for key in AT_END}
+    rows = [f"  {title:<42}" + "".join(f"{measure.title:>20}" for measure in measures.values())]
+    for score in scores:
+        cells = "".join(f"{measure.write(score.measures[key]):>20}" for key, measure in measures.items())
+        rows.append(f"    {SOURCE_NAMES[score.source]:<40}{cells}")
+    return rows
 
 
 def find_best(history: MetricsHistory) -> EpochMetrics | None:

@@ -3,16 +3,16 @@
 import math
 from urllib.parse import quote
 
+from sda.measures import AT_END
 from sda.report.comparison_lines import write_note
 from sda.report.comparison_report import Written
 from sda.runs.comparison import Comparison
-from sda.runs.objective import OF_RECONSTRUCTION
 from sda.tracking.delivery_state import LOCAL_UI, TrackingSettings
 from sda.tracking.mlflow_mapping import DeliveryState
 from sda.tracking.sweep_parent import SweepNews
 
 METRICS = {
-    **{name: f"heldout.model/{name}" for name in OF_RECONSTRUCTION},
+    **{name: f"heldout.model/{name}" for name in AT_END},
     "best_val_loss": "final/best_val_loss",
     "overfitting_gap": "epoch/overfitting_gap",
 }

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sda.runs.objective import OF_RECONSTRUCTION, read_objective
+from sda.runs.objective import read_objective
 from sda.runs.folder import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides, read_summary
 from sda.runs.sweep_folder import name_setting
 from sda.config.plain import format_plain
 from sda.errors import CheckpointError, DamagedError
 from sda.evaluation.comparison import Ranking, Trial, rank
+from sda.measures import AT_END, OF_RUN, Measure, describe
 from sda.printable import make_printable
 from sda.stored import pass_over, read_stored, take_shape, to_figure
 from sda.training.metrics import EpochMetrics, MetricsHistory
@@ -23,22 +24,7 @@ _OF_NO_INTEREST = ("hydra.", "hydra/", "sweep.", "tracking", "verbose", "evaluat
 """Overrides that tell no two runs apart in what they learned."""
 
 
-@dataclass(frozen=True)
-class Column:
-    """A figure of a run, as tables show it."""
-
-    title: str
-    digits: int
-    factor: float = 1.0
-
-
-COLUMNS = {
-    "log_mel_l1_db": Column("log-mel L1, dB", 2),
-    "mr_stft": Column("MR-STFT", 3),
-    "loudness_error_db": Column("loudness error, dB", 2),
-    "overfitting_gap": Column("gap, %", 0, 100.0),
-    "memorisation.replay_rate": Column("replays, %", 0, 100.0),
-}
+COMPARED = (*AT_END, *(key for key, measure in OF_RUN.items() if measure.compared))
 """Figures that tables show of every run beside the objective."""
 
 
@@ -55,7 +41,7 @@ class ComparedRun:
     """Its seed, and its fold where there are folds."""
     status: str
     figures: dict[str, float]
-    """The objective and `COLUMNS`; not a number where one was not measured."""
+    """The objective and `COMPARED`; not a number where one was not measured."""
     errors: dict[str, tuple[float, float]]
     """The objective and its weight by held-out file; one entry where only the whole is known, none where nothing is."""
     weakness: str
@@ -98,9 +84,9 @@ class Comparison:
         return [run for run in self.runs if run.errors]
 
     @property
-    def column(self) -> Column:
-        """How the objective is written."""
-        return COLUMNS.get(self.objective, Column(self.objective, 3))
+    def measure(self) -> Measure:
+        """How the objective is called and written."""
+        return describe(self.objective)
 
     @property
     def axes_words(self) -> str:
@@ -211,7 +197,7 @@ def _describe(run_dir: Path, setting: dict[str, str], config: dict[str, Any], ob
     if config.get("data", {}).get("folds"):
         repetition["data.fold"] = make_printable(str(config["data"].get("fold")))
     is_finished = summary["status"] == "finished"
-    figures = {name: read_objective(run_dir, name) for name in dict.fromkeys((objective, *COLUMNS))}
+    figures = {name: read_objective(run_dir, name) for name in dict.fromkeys((objective, *COMPARED))}
     return ComparedRun(
         run_dir=run_dir,
         name="/".join(run_dir.parts[-2:]),
@@ -233,7 +219,7 @@ def _list_errors(summary: dict[str, Any], objective: str, value: float) -> dict[
     if math.isnan(value):
         return {}
     by_file = summary.get("held_out_by_file", {})
-    if objective in OF_RECONSTRUCTION and by_file:
+    if objective in AT_END and by_file:
         found = {
             path: (to_figure(measures.get(objective)), to_figure(measures.get("n_clips")))
             for path, measures in by_file.items()

@@ -4,14 +4,11 @@ from pathlib import Path
 
 from sda.runs.folder import read_summary
 from sda.errors import ConfigError
+from sda.measures import AT_END, OF_TRAINING, describe
 from sda.stored import to_figure
 
 SECTIONS = ("reconstruction", "distribution", "form", "silence", "memorisation", "provenance", "latents")
 """Parts of `evaluation.json` that hold figures."""
-
-OF_RECONSTRUCTION = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
-"""Measured on held-out sound at the end of every training."""
-OF_TRAINING = ("best_val_loss", "overfitting_gap")
 
 
 def check_objective(name: str, at_end: str) -> None:
@@ -23,14 +20,19 @@ def check_objective(name: str, at_end: str) -> None:
     Raises:
         ConfigError: with the names that there are.
     """
-    if name in OF_RECONSTRUCTION or name in OF_TRAINING:
+    if name in AT_END or name in OF_TRAINING:
         return
     if name.partition(".")[0] not in SECTIONS or "." not in name:
-        names = ", ".join((*OF_RECONSTRUCTION, *OF_TRAINING))
+        names = ", ".join((*AT_END, *OF_TRAINING))
         sections = ", ".join(f"{section}.…" for section in SECTIONS)
         raise ConfigError(
             f"sweep.objective={name} is unknown: use {names}, or a key of evaluation.json ({sections}), such as "
             "memorisation.replay_rate."
+        )
+    if describe(name).better == "higher":
+        raise ConfigError(
+            f"sweep.objective={name} is better the higher it is, and runs are ranked by what is lower: use another, "
+            "such as distribution.hand_made.coverage_shortfall for coverage."
         )
     if at_end == "none":
         raise ConfigError(
@@ -41,7 +43,7 @@ def check_objective(name: str, at_end: str) -> None:
 def read_objective(run_dir: Path, name: str) -> float:
     """What a finished run came to; not a number where it was not measured."""
     summary = read_summary(run_dir)
-    if name in OF_RECONSTRUCTION:
+    if name in AT_END:
         value = summary.get("reconstruction", {}).get("model", {}).get(name)
     elif name in OF_TRAINING:
         value = summary.get(name)

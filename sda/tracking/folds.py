@@ -8,9 +8,8 @@ from typing import Any, TypedDict
 
 from sda.config.plain import read_yaml
 from sda.errors import DamagedError
+from sda.measures import AT_END
 from sda.stored import RunSummary, pass_over, read_stored, to_figure
-
-RECONSTRUCTION = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def _list_scores(summary: RunSummary) -> dict[str, float]:
     """The numbers worth comparing over folds; a run whose warm-up was not over has no best loss."""
     model = summary.get("reconstruction", {}).get("model", {})
     scores = {"best_val_loss": summary.get("best_val_loss"), "overfitting_gap": summary.get("overfitting_gap")}
-    scores |= {name: model.get(name) for name in RECONSTRUCTION}
+    scores |= {name: model.get(name) for name in AT_END}
     figures = {name: to_figure(value) for name, value in scores.items()}
     return {name: value for name, value in figures.items() if not math.isnan(value)}
 

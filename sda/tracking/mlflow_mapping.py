@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sda.measures import AT_END, OF_EVALUATION, RECONSTRUCTION
+
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "killed": "KILLED"}
 
 STEP_METRICS = (
@@ -38,24 +40,19 @@ EPOCH_METRICS = (
     "discriminator_overfitting",
 )
 FINAL_METRICS = ("total_time_s", "final_train_loss", "final_val_loss", "best_val_loss", "best_epoch")
+NOTED = {
+    **{
+        f"reconstruction.held_out.model.{key}": (f"{one.title} (held-out sound)", one)
+        for key, one in RECONSTRUCTION.items()
+        if one.noted
+    },
+    **{key: (one.words, one) for key, one in OF_EVALUATION.items() if one.noted},
+}
+"""Figures of an evaluation that a run's description names, by their key in `evaluation.json`."""
 NOTE = "mlflow.note.content"
 """Tag that MLflow shows as a run's description."""
-NOTED = {
-    "reconstruction.held_out.model.log_mel_l1_db": ("log-mel L1 of held-out sound, dB", 1.0, 2),
-    "reconstruction.held_out.model.mr_stft": ("MR-STFT of held-out sound", 1.0, 3),
-    "reconstruction.error_ratio": ("held-out over training error", 1.0, 2),
-    "memorisation.replay_rate": ("generated seconds that replay training sound, %", 100.0, 0),
-    "distribution.hand_made.ratio": ("distance of generated over training sound, timbre and movement", 1.0, 2),
-    "distribution.hand_made.ratio_rebuilt": ("the same of training sound through the model", 1.0, 2),
-    "distribution.aisfx.ratio": ("distance of generated over training sound, sound-effect network", 1.0, 2),
-    "distribution.aisfx.ratio_rebuilt": ("the same of training sound through the model", 1.0, 2),
-    "form.distance": ("form of generated sounds, spreads away from real sound", 1.0, 2),
-    "silence.generated.near_silent_files": ("generated files that are near-silent, %", 100.0, 0),
-}
-"""Figures of an evaluation that a run's description names: words, factor and digits."""
 EVALUATION = "evaluation"
 """Folder among a run's artifacts that older journals name no other than."""
-RECONSTRUCTION_METRICS = ("log_mel_l1_db", "mr_stft", "loudness_error_db")
 
 
 class MetricPoint(NamedTuple):
@@ -127,7 +124,8 @@ def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivere
         folder = f"previews/{Path(values['audio_path']).parent.name}"
         batch.artifacts += [(path, folder) for path in (values["audio_path"], values["picture_path"]) if path]
     elif kind == "ReconstructionScored":
-        points = _metrics(f"heldout.{values['source']}", RECONSTRUCTION_METRICS, values, values["epoch"])
+        told = values.get("measures", values)  # in the journal of an older run, each stands for itself
+        points = _metrics(f"heldout.{values['source']}", AT_END, told | {"time": values["time"]}, values["epoch"])
         _add_once(points, batch, state, delivered)
     elif kind == "Evaluated":
         points = _metrics("evaluation", values["figures"], values | values["figures"], values["epoch"])
@@ -162,9 +160,7 @@ def write_note(evaluated: dict[str, Any]) -> str:
     lines = [f"**{evaluated['label']}** (epoch {evaluated['epoch']}, {evaluated['suite']} suite)", ""]
     if evaluated.get("headline"):
         lines += [evaluated["headline"], ""]
-    for name, (words, factor, digits) in NOTED.items():
-        if figures.get(name) is not None:
-            lines.append(f"- {words}: {factor * figures[name]:.{digits}f}")
+    lines += [f"- {words}: {measure.write(figures[key])}" for key, (words, measure) in NOTED.items() if key in figures]
     if evaluated.get("advice"):
         lines.append(f"- try next: {evaluated['advice']}")
     if evaluated.get("command"):

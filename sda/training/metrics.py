@@ -195,9 +195,8 @@ class ReconstructionScored:
     source: str
     """`model`, `drawn` (the model's sound with its noise, where it has some), `mean_mel` (the average training
     spectrogram) or `ceiling` (mel and back without a model)."""
-    log_mel_l1_db: float
-    mr_stft: float
-    loudness_error_db: float
+    measures: dict[str, float]
+    """By the key that the registry of measures gives them."""
     n_clips: int
     by_file: dict[str, dict[str, float]] = field(default_factory=dict)
     """The same for each held-out file by its path, means over its `n_clips`, so that runs can be compared in pairs."""

@@ -82,7 +82,7 @@ def test_everything_in_the_journal_reaches_the_store(store, tmp_path):
     audio = run_dir / "previews" / "epoch_0001" / "sample_1.wav"
     audio.parent.mkdir(parents=True)
     audio.write_bytes(b"RIFF")
-    score = ReconstructionScored(4, "model", 5.0, 1.5, 3.0, 8)
+    score = ReconstructionScored(4, "model", {"log_mel_l1_db": 5.0, "mr_stft": 1.5, "loudness_error_db": 3.0}, 8)
     _write(
         run_dir, started(), *(step(n) for n in range(1, 301)), epoch(1), epoch(2), PreviewEvent(1, str(audio), 48000),
         Warned("overfitting", "told"), score, complete(), RunEnded("finished", 4, 8),
@@ -238,7 +238,7 @@ def test_an_address_means_the_same_from_every_folder(tmp_path, monkeypatch):
 def _end(store, tmp_path):
     """A run whose end was delivered, but that died before it could be noted as finished."""
     run_dir = _make_run(tmp_path, store)
-    score = ReconstructionScored(1, "model", 5.0, 1.5, 3.0, 8)
+    score = ReconstructionScored(1, "model", {"log_mel_l1_db": 5.0, "mr_stft": 1.5, "loudness_error_db": 3.0}, 8)
     _write(run_dir, started(), step(1), epoch(1), complete(1), score)
     return run_dir, score
 
