@@ -1,6 +1,7 @@
 """A configuration field that documents and guards itself: meaning, unit and range stand beside the default."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import Enum
 from typing import Any
@@ -41,6 +42,24 @@ class Range:
         return " and ".join(f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None)
 
 
+@dataclass(frozen=True)
+class Traits:
+    """What is to be known of a key beside its value; what a section says holds for all keys in it."""
+
+    resumable: bool = False
+    """Whether it may be given with `resume`: it changes how long and where a run goes on, not what it learns."""
+    decides: bool = True
+    """Whether two runs that differ in it are two jobs of a sweep."""
+    compared: bool = True
+    """Whether it tells runs apart in what they learned."""
+    is_path: bool = False
+    """Whether its value is always a path, a pattern or a plain name, never a Hydra expression."""
+    is_place: bool = False
+    """Whether it says where things are sent or kept, which only the command line may."""
+    only_for: str = ""
+    """The one model that knows it; empty for all."""
+
+
 def setting(
     default: Any,
     help: str,
@@ -50,12 +69,18 @@ def setting(
     at_most: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    **traits: Any,
 ) -> Any:
-    """A dataclass field with its help text, unit and allowed range.
+    """A dataclass field with its help text, unit, allowed range and traits.
 
     A default that is a class or a list is made anew for every instance.
+
+    Args:
+        traits: fields of `Traits` that differ from its defaults.
     """
-    metadata = {"help": help, "unit": unit, "range": Range(at_least, at_most, above, below)}
+    known = Traits(**traits)
+    words = f"{known.only_for}: {help}" if known.only_for and help else help
+    metadata = {"help": words, "unit": unit, "range": Range(at_least, at_most, above, below), "traits": traits}
     if isinstance(default, type):
         return field(default_factory=default, metadata=metadata)
     if isinstance(default, list):
@@ -84,6 +109,28 @@ def check_settings(section: Any, prefix: str) -> None:
             raise ConfigError(f"{key}={value} is out of range: allowed is {allowed}{unit}. {item.metadata['help']}")
 
 
+def list_traits(schema: Any, prefix: str = "", inherited: Mapping[str, Any] | None = None) -> dict[str, Traits]:
+    """The traits of every key of a schema, sections among them, in the order in which they are written.
+
+    Args:
+        inherited: traits of the section that the schema stands in.
+    """
+    found: dict[str, Traits] = {}
+    for item in fields(schema):
+        traits = {**(inherited or {}), **item.metadata.get("traits", {})}
+        found[f"{prefix}{item.name}"] = Traits(**traits)
+        nested = _find_section(item)
+        if nested is not None:
+            found |= list_traits(nested, f"{prefix}{item.name}.", traits)
+    return found
+
+
+def _find_section(item: "Field[Any]") -> Any:
+    """The dataclass that a field is a section of; nothing where it is a value."""
+    nested: Any = item.default_factory
+    return nested if isinstance(nested, type) and is_dataclass(nested) else None
+
+
 def describe_settings(schema: Any, prefix: str = "") -> list[tuple[str, str, str]]:
     """Every key below a section as `(key, default, "help [unit, range]")`, in the order they are written.
 
@@ -92,8 +139,8 @@ def describe_settings(schema: Any, prefix: str = "") -> list[tuple[str, str, str
     rows: list[tuple[str, str, str]] = []
     for item in fields(schema):
         key = f"{prefix}{item.name}"
-        nested: Any = item.default_factory
-        if isinstance(nested, type) and is_dataclass(nested):
+        nested = _find_section(item)
+        if nested is not None:
             rows += describe_settings(nested, f"{key}.")
         elif "help" in item.metadata:
             rows.append((key, _show_default(item), _describe(item)))

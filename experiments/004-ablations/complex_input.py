@@ -11,7 +11,8 @@ from sda.app import builders
 from sda.app.builders import SIZES
 from sda.app.command_line import train
 from sda.audio.mel import AudioFeatures, LogMel
-from sda.config.schema import ModelName, TrainRunConfig
+from sda.config.model import ModelName
+from sda.config.schema import TrainRunConfig
 from sda.models.discriminator import COMPRESSION, LINEAR_POWER
 from sda.models.latents import Posterior
 from sda.models.spectral_vae import SpectralVAE
@@ -55,6 +56,7 @@ def _construct(config: TrainRunConfig, features: LogMel) -> ComplexListener:
 
 
 if __name__ == "__main__":
-    builders.MODELS[ModelName.spectral_vae] = _construct
+    row = builders.NETWORKS[ModelName.spectral_vae]
+    builders.NETWORKS[ModelName.spectral_vae] = row._replace(build=_construct)
     AudioFeatures.forget_waveform = lambda self: self  # type: ignore[method-assign]
     train()

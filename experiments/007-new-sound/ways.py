@@ -9,7 +9,7 @@ import torch
 from learned import Learned
 
 from sda.app.builders import list_training_sounds
-from sda.config.schema import AUTO_LENGTH
+from sda.config.verbs import AUTO_LENGTH
 from sda.evaluation.sounds import Sound
 from sda.evaluation.specimens import Specimens, draw_specimens
 from sda.evaluation.trained_model import Subject

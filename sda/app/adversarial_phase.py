@@ -2,11 +2,11 @@
 
 import torch
 
-from sda.config.schema import Adversarial, TrainRunConfig
+from sda.config.model import Adversarial
+from sda.config.schema import TrainRunConfig
 from sda.errors import ConfigError
 from sda.models.autoencoder import Autoencoder
 from sda.models.discriminator import SpectralDiscriminators
-from sda.models.spectral_vae import SpectralVAE
 from sda.runs.plan import Plan
 from sda.training.adversary import AdversarialWeights, Adversary
 from sda.training.device import count_memory, place
@@ -32,7 +32,7 @@ def settle_adversarial(plan: Plan, model: Autoencoder, device: torch.device) -> 
 
 
 def build_adversary(
-    config: TrainRunConfig, model: SpectralVAE, device: torch.device, autocast: torch.dtype | None
+    config: TrainRunConfig, model: Autoencoder, device: torch.device, autocast: torch.dtype | None
 ) -> Adversary:
     """Discriminators that listen at the model's own resolution and two finer ones, untrained."""
     phase = config.model.second_phase
@@ -55,7 +55,7 @@ def _list_resolutions(config: TrainRunConfig) -> list[int]:
 
 def _find_problem(config: TrainRunConfig, model: Autoencoder) -> str:
     """Why there can be no second phase; empty where there can."""
-    if not isinstance(model, SpectralVAE):
+    if not model.writes_waveforms:
         return f"model={config.model.name.value} writes no waveform; use model=spectral_vae"
     if config.chunk_samples <= config.audio.n_fft // 2:
         return "chunks are shorter than half of audio.n_fft; raise training.chunk_duration_s"

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +14,8 @@ from sda.audio.augmentation import Augmentation
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.audio.span import find_sound
-from sda.config.schema import ModelName, ModelSize, PriorName, TrainRunConfig
+from sda.config.model import ModelName, ModelSize, PriorName
+from sda.config.schema import TrainRunConfig
 from sda.data.corpus import Corpus
 from sda.data.split import Split
 from sda.evaluation.trained_model import TrainedModel
@@ -55,7 +58,7 @@ def build_features(config: TrainRunConfig, device: torch.device) -> LogMel:
 
 def build_model(config: TrainRunConfig, features: LogMel, device: torch.device) -> Autoencoder:
     """The network, whole from the start, on its device."""
-    return place(MODELS[config.model.name](config, features), device)
+    return place(NETWORKS[config.model.name].build(config, features), device)
 
 
 def check_fit(config: TrainRunConfig, features: LogMel, checkpoint: Checkpoint) -> None:
@@ -65,7 +68,7 @@ def check_fit(config: TrainRunConfig, features: LogMel, checkpoint: Checkpoint) 
         CheckpointError: it holds another one.
     """
     with torch.device("meta"):  # where some ways to make a tensor import torch's compiler, which takes seconds
-        expected = list_tensors(MODELS[config.model.name](config, features))
+        expected = list_tensors(NETWORKS[config.model.name].build(config, features))
     checkpoint.check_tensors(expected)
 
 
@@ -90,34 +93,42 @@ def _construct_spectral_vae(config: TrainRunConfig, features: LogMel) -> Spectra
     )
 
 
-MODELS: dict[ModelName, Callable[[TrainRunConfig, LogMel], Autoencoder]] = {
-    ModelName.mel_vae: _construct_mel_vae,
-    ModelName.spectral_vae: _construct_spectral_vae,
+def _construct_elbo(config: TrainRunConfig, model: MelVAE) -> Elbo:
+    return Elbo(
+        model.standardise,
+        n_cells=config.audio.n_mels * model.n_frames,
+        free_bits=config.training.free_bits,
+        energy_weight=config.model.energy_weight,
+    )
+
+
+def _construct_spectral_objective(config: TrainRunConfig, model: SpectralVAE) -> SpectralObjective:
+    return SpectralObjective(
+        sample_rate_hz=config.audio.sample_rate_hz,
+        weights=asdict(config.model.losses),
+        kl_weight=config.model.kl_weight,
+        free_bits=config.training.free_bits,
+    )
+
+
+class Network(NamedTuple):
+    """What is built of a choice of `model.name`; objective and synthesizer are given what was built."""
+
+    build: Callable[[TrainRunConfig, LogMel], Autoencoder]
+    objective: Callable[[TrainRunConfig, Any], Objective]
+    synthesizer: Callable[[Any, LogMel, Prior], Synthesizer]
+
+
+NETWORKS = {
+    ModelName.mel_vae: Network(_construct_mel_vae, _construct_elbo, MelSynthesizer),
+    ModelName.spectral_vae: Network(_construct_spectral_vae, _construct_spectral_objective, SpectralSynthesizer),
 }
-"""Networks by the name that `model.name` gives them."""
+"""A row for each model; what choosing it sets stands in `sda/config/model.py`."""
 
 
 def build_objective(config: TrainRunConfig, model: Autoencoder) -> Objective:
     """What the network is trained to lower."""
-    if isinstance(model, MelVAE):
-        return Elbo(
-            model.standardise,
-            n_cells=config.audio.n_mels * model.n_frames,
-            free_bits=config.training.free_bits,
-            energy_weight=config.model.energy_weight,
-        )
-    losses = config.model.losses
-    return SpectralObjective(
-        sample_rate_hz=config.audio.sample_rate_hz,
-        weights={
-            "mel": losses.mel,
-            "convergence": losses.convergence,
-            "log_magnitude": losses.log_magnitude,
-            "waveform": losses.waveform,
-        },
-        kl_weight=config.model.kl_weight,
-        free_bits=config.training.free_bits,
-    )
+    return NETWORKS[config.model.name].objective(config, model)
 
 
 PRIORS: dict[PriorName, type[Prior]] = {PriorName.mosaic: Mosaic, PriorName.density: Density}
@@ -135,12 +146,7 @@ def build_prior(config: TrainRunConfig, name: PriorName | None = None) -> Prior:
 
 def build_synthesizer(config: TrainRunConfig, model: Autoencoder, features: LogMel, prior: Prior) -> Synthesizer:
     """The network put to use."""
-    synthesizer: Synthesizer
-    if isinstance(model, MelVAE):
-        synthesizer = MelSynthesizer(model, features, prior)
-    else:
-        assert isinstance(model, SpectralVAE)
-        synthesizer = SpectralSynthesizer(model, features, prior)
+    synthesizer = NETWORKS[config.model.name].synthesizer(model, features, prior)
     synthesizer.manner = choose_manner(config, synthesizer)
     return synthesizer
 

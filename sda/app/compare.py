@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sda.callbacks.console import format_duration
-from sda.config.schema import CompareConfig
+from sda.config.verbs import CompareConfig
 from sda.report.comparison_lines import format_comparison
 from sda.report.comparison_report import PAGE, write_comparison
 from sda.report.run_summary import print_lines

@@ -16,11 +16,13 @@ from hydra.core.config_store import ConfigStore
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from sda.config.schema import TrainRunConfig
+from sda.config_field import list_traits
 from sda.errors import ConfigError
 
 _OF_THIS_COMPOSITION = ("overrides", "runtime", "job.override_dirname")
 """Keys below `hydra` that say how a configuration was composed; the first is looked at by itself."""
-_PLACES = ("tracking.uri", "data.cache_dir")
+_PLACES = tuple(key for key, traits in list_traits(TrainRunConfig).items() if traits.is_place)
 """Keys that say where things are sent or kept: the command line's, or a file's that was chosen by name for that."""
 
 

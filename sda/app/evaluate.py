@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sda.app.builders import build_trained_model
 from sda.app.loading import TrainedRun, open_run
-from sda.config.schema import EvaluateConfig
+from sda.config.verbs import EvaluateConfig
 from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
 from sda.data.groups import AUTO, group_files

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from sda.app.builders import build_trained_model
 from sda.app.restoring import load_model, load_prior
 from sda.app.session import Session
-from sda.config.schema import EvaluateConfig, Suite
+from sda.config.running import Suite
+from sda.config.verbs import EvaluateConfig
 from sda.data.corpus import Corpus
 from sda.errors import CheckpointError
 from sda.evaluation.assessment import Effort, assess_model

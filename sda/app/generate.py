@@ -10,7 +10,8 @@ from rich.progress import track
 from sda.app.builders import choose_manner
 from sda.app.loading import TrainedRun, open_run
 from sda.app.making import NEED_TWO, NEEDS_NONE, ONE_A_SOURCE, Order, make
-from sda.config.schema import AUTO_LENGTH, GenerateConfig, GenerateMode, TrainRunConfig
+from sda.config.schema import TrainRunConfig
+from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
 from sda.data.corpus import to_amplitude
 from sda.data.scan import GENERATED_RECORD
 from sda.data.split import split_from_facts

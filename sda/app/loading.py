@@ -8,8 +8,10 @@ import torch
 from sda.app.builders import build_features, build_model, build_synthesizer, check_fit
 from sda.app.restoring import load_model, load_prior
 from sda.audio.mel import LogMel
+from sda.config.data import DataConfig
 from sda.config.plain import compose_plain
-from sda.config.schema import DataConfig, TrainRunConfig, WhichCheckpoint
+from sda.config.schema import TrainRunConfig
+from sda.config.verbs import WhichCheckpoint
 from sda.generation.synthesizer import Synthesizer
 from sda.runs.folder import CHECKPOINTS, find_run
 from sda.runs.plan import to_schema

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sda.audio.io import read_mono
-from sda.config.schema import AUTO_LENGTH, GenerateConfig, GenerateMode
+from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
 from sda.errors import ConfigError, DataError
 from sda.generation.modes import (
     Loudness,

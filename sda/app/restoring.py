@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from sda.app.builders import build_prior
-from sda.config.schema import PriorName, TrainRunConfig
+from sda.config.model import PriorName
+from sda.config.schema import TrainRunConfig
 from sda.errors import CheckpointError
 from sda.models.autoencoder import Autoencoder
 from sda.models.priors.prior import Prior

@@ -26,7 +26,6 @@ from sda.data.corpus import to_amplitude
 from sda.errors import CheckpointError, DivergedError, TrainingError
 from sda.generation.previews import PreviewRenderer
 from sda.generation.synthesizer import Synthesizer, TrainingSound
-from sda.models.spectral_vae import SpectralVAE
 from sda.runs.folder import CHECKPOINTS, PREVIEWS
 from sda.runs.plan import Plan
 from sda.runs.versions import describe_changes, list_versions
@@ -210,7 +209,6 @@ def build_session(plan: Plan) -> Session:
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
     precision, adversary = _settle_precision(plan, device), None
     if settle_adversarial(plan, model, device):
-        assert isinstance(model, SpectralVAE), "settle_adversarial sees to it"
         adversary = build_adversary(config, model, device, AUTOCAST[precision])
     state = TrainState(model, optimizer, adversary=adversary)
     training = config.training

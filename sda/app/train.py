@@ -18,7 +18,7 @@ from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
 from sda.callbacks.preview import PreviewCallback
 from sda.config.plain import format_plain
-from sda.config.schema import TrackingBackend
+from sda.config.running import TrackingBackend
 from sda.durable import write_json, write_text
 from sda.errors import DivergedError
 from sda.report.run_summary import Outcome, describe_verdict, find_best, print_lines, print_outcome, print_plan

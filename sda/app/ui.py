@@ -3,7 +3,7 @@
 import os
 import sys
 
-from sda.config.schema import TrackingConfig
+from sda.config.running import TrackingConfig
 from sda.tracking.delivery_state import resolve_uri
 
 VIEW = "#/experiments?workflowType=machine_learning"

@@ -4,24 +4,17 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from sda.config.schema import ScanConfig
+from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
+from sda.config_field import list_traits
+
 PATH_KEYS = frozenset(
-    {
-        "cache_dir",
-        "data.cache_dir",
-        "data.group_by",
-        "data.root",
-        "generated",
-        "held_out",
-        "output",
-        "reference",
-        "resume",
-        "run",
-        "runs",
-        "source",
-        "sweep",
-    }
+    key
+    for schema in (ScanConfig, EvaluateConfig, GenerateConfig, CompareConfig)
+    for key, traits in list_traits(schema).items()
+    if traits.is_path
 )
-"""Keys whose value is always a path, a pattern or a plain name, never a Hydra expression."""
+"""Keys of any verb whose value is always a path, a pattern or a plain name, never a Hydra expression."""
 
 AUTOMATIC_BATCH = "training.batch_size=auto"
 """Leaves the batch size to the data and to memory, as leaving it out does."""

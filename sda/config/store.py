@@ -11,17 +11,11 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
-from sda.config.schema import (
-    MODELS,
-    CompareConfig,
-    DataConfig,
-    EvaluateConfig,
-    GenerateConfig,
-    ScanConfig,
-    TrackingBackend,
-    TrackingConfig,
-    TrainRunConfig,
-)
+from sda.config.data import DataConfig
+from sda.config.model import MODELS
+from sda.config.running import TrackingBackend, TrackingConfig
+from sda.config.schema import ScanConfig, TrainRunConfig
+from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
 from sda.config_field import describe_settings
 from sda.training.config import PRESETS, Preset, RegularizationConfig, TrainingConfig
 
@@ -43,7 +37,7 @@ def register_configs() -> None:
     for preset in PRESETS.values():
         store.store(group="preset", name=preset.name, node=preset)
     for name, model in MODELS.items():
-        store.store(group="model", name=name.name, node=model)
+        store.store(group="model", name=name.name, node=model.config)
     for backend in TrackingBackend:
         store.store(group="tracking", name=backend.name, node=TrackingConfig(backend=backend))
     for verb, schema in _SCHEMAS.items():

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from sda.config.schema import AUTO_LENGTH
+from sda.config.verbs import AUTO_LENGTH
 from sda.evaluation.sounds import Sound
 from sda.generation.sampling import draw_new_sound
 from sda.generation.synthesizer import Synthesizer

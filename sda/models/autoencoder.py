@@ -5,6 +5,7 @@ Letters in the shapes: `B` batch, `M` mel bands, `F` frames.
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -19,6 +20,8 @@ class Autoencoder(nn.Module):
     latent_dim: int
     """Dimensions of a latent."""
     standardise: Standardise
+    writes_waveforms: ClassVar[bool] = False
+    """Whether what comes out is sound, which discriminators can listen to."""
 
     @abstractmethod
     def fit(self, training: Sequence[AudioFeatures], varied: Iterable[AudioFeatures] = ()) -> None:
@@ -31,6 +34,14 @@ class Autoencoder(nn.Module):
     @abstractmethod
     def encode(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Posterior:
         """The posterior of every item; `mask` is true where a cell is not to be heard, `[B, M, F]`."""
+
+    def freeze_encoder(self) -> None:
+        """From here on, only the decoder learns.
+
+        Raises:
+            NotImplementedError: it is of no use to this network.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is not trained against discriminators")
 
     @abstractmethod
     def forward(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Reconstruction:

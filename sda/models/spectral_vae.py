@@ -120,6 +120,8 @@ class SpectralVAE(Autoencoder):
         ConfigError: the frames overlap in a way that the phases do not allow, or there are too few dimensions.
     """
 
+    writes_waveforms = True
+
     def __init__(
         self,
         *,

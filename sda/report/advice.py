@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sda.config.arguments import quote_value
-from sda.config.schema import PriorName, TrainRunConfig
+from sda.config.model import PriorName
+from sda.config.schema import TrainRunConfig
 from sda.training.config import OverfittingPreset
 
 N_FOLDS = 4

@@ -11,6 +11,8 @@ from sda.runs.objective import read_objective
 from sda.runs.folder import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides, read_summary
 from sda.runs.sweep_folder import name_setting
 from sda.config.plain import format_plain
+from sda.config.schema import TrainRunConfig
+from sda.config_field import list_traits
 from sda.errors import CheckpointError, DamagedError
 from sda.evaluation.comparison import Ranking, Trial, rank
 from sda.measures import AT_END, OF_RUN, Measure, describe
@@ -20,8 +22,8 @@ from sda.training.metrics import EpochMetrics, MetricsHistory
 
 REPEATED = ("seed", "data.fold")
 """Axes along which a setting is repeated: they decide what is held out, not how it is trained."""
-_OF_NO_INTEREST = ("hydra.", "hydra/", "sweep.", "tracking", "verbose", "evaluation.", "preview.")
-"""Overrides that tell no two runs apart in what they learned."""
+_NOT_COMPARED = {key for key, traits in list_traits(TrainRunConfig).items() if not traits.compared}
+"""Keys that tell no two runs apart in what they learned."""
 
 
 COMPARED = (*AT_END, *(key for key, measure in OF_RUN.items() if measure.compared))
@@ -155,7 +157,7 @@ def find_axes(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, s
         pairs = zip(configs, overrides, strict=True)
         found = list(dict.fromkeys(_value_of(key, config, given) for config, given in pairs))
         values = sorted(found, key=lambda value: _order(value)[:2])  # words stay in the order of the runs
-        if len(values) > 1 and not key.startswith(_OF_NO_INTEREST):
+        if len(values) > 1 and key not in _NOT_COMPARED and not key.startswith(("hydra.", "hydra/")):
             axes[key] = values
     return axes
 

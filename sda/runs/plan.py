@@ -13,9 +13,11 @@ from sda.runs.continuation import open_continuation
 from sda.runs.folder import SWEEP, find_other_content, find_run, is_begun, read_overrides, read_summary
 from sda.runs.prepare_data import find_notices, survey_folder
 from sda.tracking.delivery_state import resolve_uri
+from sda.config.model import refuse_keys_of_others
 from sda.config.plain import compose_plain, escape
 from sda.config.provenance import Choice, explain_choices
 from sda.config.schema import TrainRunConfig
+from sda.config_field import list_traits
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups
 from sda.data.scan import Scan, count_between
@@ -27,28 +29,11 @@ from sda.seal import is_own
 from sda.training.checkpoint import Checkpoint
 from sda.training.config import SHORTEST_CHUNK_S
 
-RESUMABLE_KEYS = (
-    "training.max_epochs",
-    "training.checkpoint_interval",
-    "training.preview_interval",
-    "training.preview_interval_short",
-    "training.max_checkpoints",
-    "training.max_rollbacks",
-    "checkpoint.every_minutes",
-    "training.early_stopping",
-    "training.early_stopping_patience",
-    "training.device",
-    "training.compile",
-    "training.num_workers",
-    "tracking.close_timeout_s",
-    "data.root",
-    "data.cache_dir",
-    "data.cache_max_gb",
-    "verbose",
-)
+_TRAITS = list_traits(TrainRunConfig)
+RESUMABLE_KEYS = tuple(key for key, traits in _TRAITS.items() if traits.resumable)
 """Keys that may be given with `resume`: they change how long and where a run goes on, not what it learns."""
 
-_PLACES_OF_A_TAKEOVER = ("tracking", "tracking.backend", "tracking.uri", "tracking.experiment")
+_KEYS_OF_TRACKING = tuple(key for key in _TRAITS if key.split(".")[0] == "tracking" and key not in RESUMABLE_KEYS)
 """Keys that may be given beside those where another installation's run goes on here."""
 
 
@@ -119,6 +104,7 @@ def foresee_run(
         OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
     OmegaConf.update(composed, "tracking.uri", resolve_uri(composed.tracking.uri))
     config = to_schema(composed)
+    refuse_keys_of_others(config.model)
     keep_out_of(config.data.root, _list_places(run_dir, config.tracking.uri))
     scan, groups, split = survey_folder(config)
     choices = explain_choices(composed, given_keys, preset_choice)
@@ -185,7 +171,7 @@ def plan_resume(
             "from the one before it, or copy the run elsewhere and continue it from there as another's."
         )
     refused = sorted(
-        key for key in overrides if key not in RESUMABLE_KEYS and not (is_takeover and key in _PLACES_OF_A_TAKEOVER)
+        key for key in overrides if key not in RESUMABLE_KEYS and not (is_takeover and key in _KEYS_OF_TRACKING)
     )
     if refused:
         raise ConfigError(
@@ -262,7 +248,7 @@ def _take_places(
     for key in ("backend", "experiment", "close_timeout_s"):
         OmegaConf.update(composed, f"tracking.{key}", escape(yours.tracking[key]))
     OmegaConf.update(composed, "tracking.uri", escape(uri))
-    for key in _PLACES_OF_A_TAKEOVER:
+    for key in _KEYS_OF_TRACKING:
         overrides.pop(key, None)  # composed with all the rest of them
     keep_out_of(root, _list_places(here, uri))
     return here

@@ -15,7 +15,8 @@ from typing import Any, TypedDict
 from filelock import FileLock
 
 from sda.runs.continuation import can_go_on
-from sda.runs.plan import RESUMABLE_KEYS
+from sda.config.schema import TrainRunConfig
+from sda.config_field import list_traits
 from sda.runs.folder import (
     IDENTITY,
     LOCK,
@@ -44,15 +45,8 @@ SWEEP_LOCK = ".sweep.lock"
 BEGUN = "begun"
 """Outcome of a job whose end was not noted: its process ended without a word."""
 
-_DECIDES_RESULTS = {
-    "training.max_epochs",
-    "training.max_rollbacks",
-    "training.early_stopping",
-    "training.early_stopping_patience",
-}
-_NO_MATTER = {"resume", "sweep.resume", "sweep.objective"} | (set(RESUMABLE_KEYS) - _DECIDES_RESULTS)
+_NO_MATTER = {key for key, traits in list_traits(TrainRunConfig).items() if not traits.decides}
 """Keys in which two runs may differ and still be the same job."""
-_SECTIONS_THAT_DO_NOT_MATTER = ("tracking.", "data.cache_")
 _UNQUOTED = str.maketrans("", "", "'\"\\")
 _OF_THE_LAUNCH = ("-m", "--multirun", "sweep.resume=", "hydra.sweep.dir=", "hydra/launcher=", "hydra.launcher.")
 """Arguments that say where and beside what jobs run, not which."""
@@ -266,7 +260,7 @@ def identify(resolved: dict[str, Any], fingerprint: str) -> str:
     decisive = {
         key: value
         for key, value in flatten(resolved).items()
-        if key not in _NO_MATTER and not key.startswith(_SECTIONS_THAT_DO_NOT_MATTER)
+        if key not in _NO_MATTER
     }
     return hashlib.sha256(json.dumps([decisive, fingerprint], sort_keys=True).encode()).hexdigest()
 

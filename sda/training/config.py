@@ -133,7 +133,7 @@ class TrainingConfig:
         unit="chunks",
         at_least=1,
     )
-    max_epochs: int = setting(200, "Epochs to train.", unit="epochs", at_least=1)
+    max_epochs: int = setting(200, "Epochs to train.", unit="epochs", at_least=1, resumable=True)
     learning_rate: float = setting(1e-3, "AdamW's step size at its peak; it falls to zero along a cosine.", above=0)
     kl_warmup_fraction: float = setting(
         0.3,
@@ -154,16 +154,31 @@ class TrainingConfig:
         at_least=SHORTEST_CHUNK_S,
         at_most=30,
     )
-    checkpoint_interval: int = setting(10, "Epochs between checkpoints.", unit="epochs", at_least=1)
-    preview_interval: int = setting(5, "Epochs between previews in a long run.", unit="epochs", at_least=1)
-    preview_interval_short: int = setting(
-        2, "Epochs between previews in a run of fewer than 50 epochs.", unit="epochs", at_least=1
+    checkpoint_interval: int = setting(
+        10, "Epochs between checkpoints.", unit="epochs", at_least=1, resumable=True, decides=False
     )
-    max_checkpoints: int = setting(3, "Recent checkpoints kept, beside the best.", unit="checkpoints", at_least=1)
+    preview_interval: int = setting(
+        5, "Epochs between previews in a long run.", unit="epochs", at_least=1, resumable=True, decides=False
+    )
+    preview_interval_short: int = setting(
+        2,
+        "Epochs between previews in a run of fewer than 50 epochs.",
+        unit="epochs",
+        at_least=1,
+        resumable=True,
+        decides=False,
+    )
+    max_checkpoints: int = setting(
+        3, "Recent checkpoints kept, beside the best.", unit="checkpoints", at_least=1, resumable=True, decides=False
+    )
     preset: OverfittingPreset = setting(OverfittingPreset.BALANCED, "Which guard against overfitting was chosen.")
     regularization: RegularizationConfig = setting(RegularizationConfig, "The section of that name.")
-    device: str = setting("auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.")
-    num_workers: int = setting(0, "Processes that read chunks; 0 reads in the training process.", at_least=0)
+    device: str = setting(
+        "auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.", resumable=True, decides=False
+    )
+    num_workers: int = setting(
+        0, "Processes that read chunks; 0 reads in the training process.", at_least=0, resumable=True, decides=False
+    )
     precision: Precision = setting(
         Precision.auto,
         "float32 is exact; auto takes bfloat16 on CUDA devices of compute capability 8.0 and more, else float32.",
@@ -176,13 +191,19 @@ class TrainingConfig:
         below=1,
     )
     compile: bool = setting(
-        False, "Compile the network: tens of seconds at the start for a few per cent on a CPU; CUDA graphs on a GPU."
+        False,
+        "Compile the network: tens of seconds at the start for a few per cent on a CPU; CUDA graphs on a GPU.",
+        resumable=True,
+        decides=False,
     )
     early_stopping: bool = setting(
         False,
         "Stop when the held-out loss fell by noise at most for early_stopping_patience epochs after the KL warm-up.",
+        resumable=True,
     )
-    early_stopping_patience: int = setting(20, "Epochs without improvement that early stopping waits.", at_least=1)
+    early_stopping_patience: int = setting(
+        20, "Epochs without improvement that early stopping waits.", at_least=1, resumable=True
+    )
     max_skipped_steps: int = setting(
         20,
         "Steps in a row whose loss or gradient is not finite before the run goes back to its last checkpoint.",
@@ -193,6 +214,7 @@ class TrainingConfig:
         2,
         "Times a run goes back to its last checkpoint, each time with half the learning rate, before it gives up.",
         at_least=0,
+        resumable=True,
     )
 
     def __post_init__(self) -> None:

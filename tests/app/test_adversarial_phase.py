@@ -6,7 +6,8 @@ import torch
 from sda.app import adversarial_phase
 from sda.app.adversarial_phase import ENOUGH_MEMORY, build_adversary, settle_adversarial
 from sda.audio.mel import LogMel
-from sda.config.schema import Adversarial, ModelName, TrainRunConfig
+from sda.config.model import Adversarial, ModelName
+from sda.config.schema import TrainRunConfig
 from sda.errors import ConfigError
 from sda.models.mel_vae import MelVAE
 from sda.models.spectral_vae import SpectralVAE

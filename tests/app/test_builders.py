@@ -9,7 +9,8 @@ import sys, torch
 from sda.app.builders import check_fit
 from sda.runs.plan import to_schema
 from sda.audio.mel import LogMel
-from sda.config.schema import ModelName, TrainRunConfig
+from sda.config.model import ModelName
+from sda.config.schema import TrainRunConfig
 from types import SimpleNamespace
 for name in ModelName:
     config = TrainRunConfig()

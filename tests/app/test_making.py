@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from sda.app.making import Order, make
-from sda.config.schema import AUTO_LENGTH, GenerateConfig
+from sda.config.verbs import AUTO_LENGTH, GenerateConfig
 from sda.errors import ConfigError
 
 

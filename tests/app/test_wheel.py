@@ -18,7 +18,7 @@ def test_an_installed_wheel_composes(tmp_path, make_sounds):
     installed = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
-        shipped = {"sda/py.typed", "sda/conf/train.yaml", "sda/conf/scan.yaml", "sda/app/templates/scan.html.j2"}
+        shipped = {"sda/py.typed", "sda/conf/train.yaml", "sda/conf/scan.yaml", "sda/report/templates/scan.html.j2"}
         assert shipped <= set(archive.namelist())
         (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         assert "\nName: sda-audio\n" in archive.read(metadata).decode()

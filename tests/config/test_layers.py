@@ -12,8 +12,9 @@ from sda.app.command_line import CONFIG_DIR
 from sda.config.arguments import prepare_arguments
 from sda.config.provenance import PRESET_KEYS, explain_choices
 from sda.config.resolvers import register_resolvers
-from sda.config.schema import EvaluateConfig, GenerateConfig, TrainRunConfig
+from sda.config.schema import TrainRunConfig
 from sda.config.store import prefer_own_choices
+from sda.config.verbs import EvaluateConfig, GenerateConfig
 from sda.config_field import describe_settings
 from sda.errors import ConfigError
 from sda.runs.prepare_data import scan_once

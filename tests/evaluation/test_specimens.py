@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sda.config.schema import AUTO_LENGTH
+from sda.config.verbs import AUTO_LENGTH
 from sda.evaluation.specimens import LONGEST_S, MOST_TIMES, are_whole, draw_specimens
 from sda.models.priors.prior import Drawn
 

@@ -6,7 +6,7 @@ import torch
 from sda.app.builders import SIZES
 from sda.audio.mel import LogMel
 from sda.audio.span import find_sound, take_span
-from sda.config.schema import ModelSize
+from sda.config.model import ModelSize
 from sda.errors import ConfigError
 from sda.losses.objective import describe_posterior, measure_batch
 from sda.losses.spectral import SpectralObjective

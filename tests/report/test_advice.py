@@ -7,7 +7,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sda.config.arguments import prepare_arguments
-from sda.config.schema import ModelName, PriorName, TrainRunConfig
+from sda.config.model import ModelName, PriorName
+from sda.config.schema import TrainRunConfig
 from sda.evaluation.verdict import WITH_MODEL
 from sda.report.advice import Standing, name_generation, suggest_command
 from sda.report.evaluation_lines import format_advice

@@ -1,0 +1,186 @@
+"""Configuration of the verbs that start from trained runs: evaluate, compare and generate."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from omegaconf import MISSING
+
+from sda.config.running import OBJECTIVES
+from sda.config_field import check_settings, setting
+from sda.errors import ConfigError
+
+
+class WhichCheckpoint(Enum):
+    """The state of a run that is evaluated."""
+
+    best = "best"
+    last = "last"
+
+
+def _check_length(key: str, value: float | str) -> None:
+    if isinstance(value, str) and value != AUTO_LENGTH:
+        raise ConfigError(f"{key}={value} is not allowed: give seconds, such as 4, or {AUTO_LENGTH}.")
+
+
+AUTO_LENGTH = "auto"
+"""Stands for lengths as in the corpus."""
+
+
+@dataclass
+class EvaluateConfig:
+    """Everything `evaluate.py` can be told."""
+
+    run: str = setting(
+        "", "The run: its folder, its MLflow run id, or `last`; several, with commas, side by side.", is_path=True
+    )
+    reference: str = setting(
+        "", "Without a run: folder of real sound that generated sound is compared with.", is_path=True
+    )
+    generated: str = setting("", "Without a run: folder of generated sound.", is_path=True)
+    held_out: str = setting("", "Without a run: folder of real sound that the generator never heard.", is_path=True)
+    output: str = setting(
+        "",
+        "Folder for evaluation.json and report.html, new or empty; empty for a new one in the run's: `evaluation`, "
+        "`evaluation-2` …, or evaluations/<time>.",
+        is_path=True,
+    )
+    checkpoint: WhichCheckpoint = setting(WhichCheckpoint.best, "The state of the run that is evaluated.")
+    max_clips: int = setting(
+        64, "Held-out chunks turned back into sound and compared, spread over the files.", unit="chunks", at_least=1
+    )
+    n_generated: int = setting(48, "Sounds generated to be judged.", unit="sounds", at_least=1)
+    generated_s: int | float | str = setting(
+        AUTO_LENGTH,
+        "Length of each; auto: lengths as in the corpus, up to 10 s, and of short sounds more of them.",
+        unit="s",
+        at_least=1,
+        at_most=60,
+    )
+    sample_rate_hz: int = setting(
+        48000, "Without a run: everything is resampled to this rate.", unit="Hz", at_least=8000, at_most=192000
+    )
+    cache_dir: str = setting(
+        "",
+        "Without a run: where decoded sound is kept; empty for $SDA_CACHE_DIR or the system's folder for caches.",
+        is_path=True,
+    )
+    seed: int = setting(0, "Decides what is generated and which files are drawn for the intervals.", at_least=0)
+    device: str = setting("auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.")
+
+    def __post_init__(self) -> None:
+        check_settings(self, "")
+        _check_length("generated_s", self.generated_s)
+
+
+@dataclass
+class CompareConfig:
+    """Everything `compare.py` can be told."""
+
+    runs: str = setting("", "Runs, with commas: folders, MLflow run ids, or `last`.", is_path=True)
+    sweep: str = setting(
+        "", "All runs of a sweep: its folder, the MLflow id of its parent run, or `last`.", is_path=True
+    )
+    objective: str = setting(
+        "log_mel_l1_db",
+        f"What runs are ranked by: {OBJECTIVES}; lower is better.",
+    )
+    output: str = setting(
+        "",
+        "Folder for comparison.html and comparison.csv, new or empty; empty for the sweep's, or comparisons/<time>.",
+        is_path=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self, "")
+
+
+GenerateMode = Enum(
+    "GenerateMode",
+    {
+        "sample": "sample",
+        "continue": "continue",
+        "vary": "vary",
+        "blend": "blend",
+        "loop": "loop",
+        "reconstruct": "reconstruct",
+        "interpolate": "interpolate",
+    },
+)
+"""What is made of a run; not a class, as one of the modes is called as Python's `continue` is."""
+
+
+class BlendLoudness(Enum):
+    """Whose loudness a blend of two sounds has."""
+
+    mix = "mix"
+    first = "first"
+    second = "second"
+
+
+LONGEST_S = 3600.0
+
+
+@dataclass
+class GenerateConfig:
+    """Everything `generate.py` can be told."""
+
+    run: str = setting(MISSING, "The run: its folder, its MLflow run id, or `last`.", is_path=True)
+    mode: GenerateMode = setting(
+        GenerateMode.sample,
+        "sample draws new sounds, loop such as go round without a seam; continue goes on from the end of a given "
+        "sound; vary makes relatives of one; blend holds two at once; reconstruct sends given sounds through the "
+        "model; interpolate goes from one to the next.",
+    )
+    n: int = setting(8, "Sounds to write; reconstruct writes at most one for each source.", unit="files", at_least=1)
+    duration_s: int | float | str = setting(
+        4.0,
+        "Length of each, of continue what is added; vary, blend and reconstruct take no more than so much of each "
+        "source. auto, with sample: lengths as in the corpus.",
+        unit="s",
+        above=0,
+        at_most=LONGEST_S,
+    )
+    seed: int = setting(0, "The same seed gives the same sounds.", at_least=0)
+    novelty: float | None = setting(
+        None,
+        "sample: how new, from 0, one recording at a time, to 1, four others that move it in every moment; the run's "
+        "prior.novelty if not given.",
+        at_least=0,
+        at_most=1,
+    )
+    memory_s: float | None = setting(
+        None,
+        "sample: over how long a time what comes fits what was; the run's prior.memory_s if not given.",
+        unit="s",
+        at_least=0.1,
+        at_most=10,
+    )
+    temperature: float | None = setting(
+        None, "sample: scales what is left to chance; the run's prior.temperature if not given.", at_least=0, at_most=2
+    )
+    strength: float = setting(
+        0.5, "vary: 0 is the given sound as the model rebuilds it, 1 a new one.", at_least=0, at_most=1
+    )
+    share: float = setting(0.5, "blend: of the second sound.", at_least=0, at_most=1)
+    loudness: BlendLoudness = setting(
+        BlendLoudness.mix, "blend: whose loudness it has; first and second are for spectral_vae."
+    )
+    noise: bool = setting(
+        True, "Draw what the model takes for noise, by the seed; without it, the deterministic part alone is written."
+    )
+    source: str = setting(
+        "",
+        "For all modes but sample and loop: a sound file, or a folder of them; empty for what the run held out.",
+        is_path=True,
+    )
+    output: str = setting(
+        "",
+        "Folder for the sounds, new or empty; empty for a new one in the run's: generated/<mode>_seed_<seed>, …-2 …",
+        is_path=True,
+    )
+    checkpoint: WhichCheckpoint = setting(WhichCheckpoint.best, "The state of the run that is used.")
+    device: str = setting("auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.")
+
+    def __post_init__(self) -> None:
+        check_settings(self, "")
+        _check_length("duration_s", self.duration_s)
