@@ -7,6 +7,7 @@ file, and before anything is written into it, or it is read as a whole, all of i
 import errno
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,3 +106,16 @@ def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
                 yield entry
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
+
+
+def list_named(folder: Path, *patterns: re.Pattern[str]) -> list[Path]:
+    """Files of a folder that bear such names; links are not followed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                Path(entry.path)
+                for entry in entries
+                if entry.is_file(follow_symlinks=False) and any(pattern.fullmatch(entry.name) for pattern in patterns)
+            ]
+    except FileNotFoundError:
+        return []

@@ -94,7 +94,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(folder / "mlflow.lock"):
         if not database.exists():
             database.parent.mkdir()
-            code = "import sys, pathlib, sda.tracking.delivery as t; t.create_store(pathlib.Path(sys.argv[1]))"
+            code = "import sys, pathlib, sda.tracking.store as t; t.create_store(pathlib.Path(sys.argv[1]))"
             subprocess.run([sys.executable, "-c", code, str(database)], check=True, capture_output=True)
     return database
 

@@ -12,7 +12,7 @@ from sda.report.run_summary import format_scores
 from sda.runs.objective import check_objective
 from sda.tracking import mlflow_mapping
 from sda.tracking.mlflow_mapping import Batch, Delivered, DeliveryState, collect
-from sda.training.metrics import ReconstructionScored, event_to_dict
+from sda.training.events import ReconstructionScored, event_to_dict
 
 
 def test_every_function_has_a_row_and_every_row_a_function():

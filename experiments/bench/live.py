@@ -13,17 +13,18 @@ from rich.console import Console
 
 from experiments.bench.timing import synchronize
 from experiments.bench.trial import Trial
-from sda.app.command_line import CONFIG_DIR
+from sda.app.hydra_call import CONFIG_DIR
 from sda.app.session import Session, build_session
 from sda.app.train import Emitter, flatten
 from sda.callbacks.console import ConsoleCallback
 from sda.config.arguments import quote_value
 from sda.runs.plan import Plan, plan_run
-from sda.tracking.delivery import DELIVERY_INTERVAL_S, MlflowTracking
+from sda.tracking.delivery import DELIVERY_INTERVAL_S
 from sda.tracking.delivery_state import TrackingSettings, is_delivered
 from sda.tracking.journal import Journal
+from sda.tracking.mlflow_callback import MlflowTracking
+from sda.training.events import Event, RunEnded, StepMetrics
 from sda.training.loop import Request
-from sda.training.metrics import Event, RunEnded, StepMetrics
 
 LEAD_IN_S = 1.25 * DELIVERY_INTERVAL_S
 """Steps taken before any are timed: MLflow's thread is then as far behind as it always is in a long run."""

@@ -15,9 +15,10 @@ from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
 from sda.data.groups import AUTO, group_files
 from sda.data.scan import scan_folder
-from sda.evaluation.distribution import DistributionScores, Sample, compare, find_shortage
+from sda.evaluation.distribution import DistributionScores, compare, find_shortage
 from sda.evaluation.embedding import standardise
 from sda.evaluation.findings import Evidence
+from sda.evaluation.mmd import Sample
 from sda.evaluation.sounds import Sound, trim
 from sda.evaluation.suite import EvaluationAudio, assess_whole, embed, list_embeddings
 from sda.evaluation.verdict import find_case

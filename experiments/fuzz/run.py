@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.fuzz.mutations import RATE_HZ, make_seeds, mutate
-from sda.audio.io import expected_samples
+from sda.audio.resampling import expected_samples
 from sda.data.cache import SoundCache
 from sda.data.scan import scan_file
 

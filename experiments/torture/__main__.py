@@ -72,7 +72,7 @@ def _name_kind(accident: str) -> str:
 
 def _make_database(folder: Path) -> Path:
     """An MLflow store to be copied, which takes seconds to make."""
-    from sda.tracking.delivery import create_store
+    from sda.tracking.store import create_store
 
     database = folder / "empty.db"
     create_store(database)

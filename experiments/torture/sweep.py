@@ -30,8 +30,8 @@ from experiments.torture.trial import N_EPOCHS, SETTINGS
 from sda.config.arguments import quote_value
 from sda.runs.folder import CHECKPOINTS, IDENTITY, SUMMARY
 from sda.runs.sweep_folder import read_job_ends, read_session
-from sda.tracking.delivery import create_store
 from sda.tracking.journal import JOURNAL, read_journal
+from sda.tracking.store import create_store
 from sda.training.checkpoint import list_checkpoints
 
 N_FILES = 6

@@ -1,53 +1,34 @@
 """The verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
 
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any
 
-import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from sda.app.composition import guard_composition
-from sda.app.explanation import explain_choice, explain_composition, find_cause
+from sda.app.explanation import explain_choice, find_cause
+from sda.app.hydra_call import EXIT_ERROR, Refused, RunStart, SweepStart, call_hydra, fail, report_errors
 from sda.app.sweep_end import Sweep
 from sda.app.sweep_job import Job, run_job, share_threads
 from sda.config.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
-from sda.config.resolvers import register_resolvers
-from sda.config.store import prefer_own_choices, register_configs
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
 from sda.runs.claim import Claim, remove_unused
 from sda.runs.folder import find_run
 from sda.runs.objective import check_objective
-from sda.runs.plan import Plan, keep_out_of, list_keys, plan_resume, plan_run
-from sda.runs.prepare_data import scan_once
+from sda.runs.plan import Plan, keep_out_of, list_keys, plan_run
+from sda.runs.resume import plan_resume
 from sda.runs.sweep_folder import find_sweep_to_resume
 from sda.seal import is_own
 
-register_resolvers(scan_once)
-register_configs()
-
-_HERE = Path(__file__).resolve()
-CONFIG_DIR = next(path for path in (_HERE.parents[1] / "conf", _HERE.parents[2] / "conf") if path.is_dir())
-"""Compositions: the copy inside an installed package, or `conf/` of a checkout."""
-
-guard_composition(CONFIG_DIR)
-
-EXIT_ERROR = 1
 _MULTIRUN = {"-m", "--multirun"}
-_NEEDED_GROUPS = ("preset", "model", "tracking")
-"""Groups of which one is always chosen."""
 
 
 def scan() -> None:
@@ -57,31 +38,31 @@ def scan() -> None:
     def run() -> None:
         if _MULTIRUN & set(arguments):
             raise ConfigError("scan.py looks at one configuration at a time: leave out -m.")
-        _call_hydra("scan", _scan_task, arguments)
+        call_hydra("scan", _scan_task, arguments)
 
-    _report_errors(run)
+    report_errors(run)
 
 
 def train() -> None:
     """Entry point of `train.py` and `sda-train`."""
     arguments = prepare_arguments(sys.argv[1:])
     is_sweep = bool(_MULTIRUN & set(arguments)) or find_value(arguments, "hydra.mode") == RunMode.MULTIRUN.name
-    _report_errors(lambda: _train_many(arguments) if is_sweep else _train_one(arguments))
+    report_errors(lambda: _train_many(arguments) if is_sweep else _train_one(arguments))
 
 
 def evaluate() -> None:
     """Entry point of `evaluate.py` and `sda-evaluate`."""
-    _report_errors(lambda: _call_hydra("evaluate", _evaluate_task, prepare_arguments(sys.argv[1:])))
+    report_errors(lambda: call_hydra("evaluate", _evaluate_task, prepare_arguments(sys.argv[1:])))
 
 
 def generate() -> None:
     """Entry point of `generate.py` and `sda-generate`."""
-    _report_errors(lambda: _call_hydra("generate", _generate_task, prepare_arguments(sys.argv[1:])))
+    report_errors(lambda: call_hydra("generate", _generate_task, prepare_arguments(sys.argv[1:])))
 
 
 def compare() -> None:
     """Entry point of `compare.py` and `sda-compare`."""
-    _report_errors(lambda: _call_hydra("compare", _compare_task, prepare_arguments(sys.argv[1:])))
+    report_errors(lambda: call_hydra("compare", _compare_task, prepare_arguments(sys.argv[1:])))
 
 
 def _train_one(arguments: list[str]) -> None:
@@ -104,8 +85,8 @@ def _train_one(arguments: list[str]) -> None:
 
     RunStart.begin = begin
     try:
-        _call_hydra("train", _train_task, arguments)
-    except _Refused as refusal:
+        call_hydra("train", _train_task, arguments)
+    except Refused as refusal:
         raise refusal.reason from None
     finally:
         if claim is not None:
@@ -140,8 +121,8 @@ def _train_many(arguments: list[str]) -> None:
     SweepStart.begin = begin
     n_failed = 0
     try:
-        _call_hydra("train", _train_task, arguments)
-    except _Refused as refusal:
+        call_hydra("train", _train_task, arguments)
+    except Refused as refusal:
         raise refusal.reason from None
     finally:
         if sweep is not None:
@@ -194,42 +175,6 @@ def _asks_to_resume(arguments: list[str]) -> bool:
     return (find_value(arguments, "sweep.resume") or "").lower() == "true"
 
 
-class _Refused(BaseException):
-    """Carries an error past Hydra, which makes a warning of any exception of a callback."""
-
-    def __init__(self, reason: Exception):
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-class RunStart(Callback):
-    """Claims a run's folder; Hydra makes it, as `conf/train.yaml` says."""
-
-    begin: ClassVar[Callable[[DictConfig], None] | None] = None
-
-    def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Before Hydra makes the folder."""
-        _begin(RunStart.begin, config)
-
-
-class SweepStart(Callback):
-    """Tells, in the sweep's own process alone, where the sweep lies; Hydra makes it, as `conf/train.yaml` says."""
-
-    begin: ClassVar[Callable[[DictConfig], None] | None] = None
-
-    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Before the first job."""
-        _begin(SweepStart.begin, config)
-
-
-def _begin(begin: Callable[[DictConfig], None] | None, config: DictConfig) -> None:
-    if begin is not None:
-        try:
-            begin(config)
-        except (SdaError, OSError) as error:
-            raise _Refused(error) from error
-
-
 def _scan_task(composed: DictConfig) -> None:
     from sda.app.scan import scan_for_training
 
@@ -237,7 +182,7 @@ def _scan_task(composed: DictConfig) -> None:
         preset_choice = HydraConfig.get().runtime.choices["preset"]
         scan_for_training(composed, _list_given(), preset_choice, Console())
     except SdaError as error:
-        _fail(find_cause(error))  # here, or Hydra would say that the job failed
+        fail(find_cause(error))  # here, or Hydra would say that the job failed
 
 
 def _train_task(composed: DictConfig) -> float | None:
@@ -252,7 +197,7 @@ def _train_task(composed: DictConfig) -> float | None:
         layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
         exit_code = run_training(plan, Console(stderr=False), layers)
     except SdaError as error:
-        _fail(find_cause(error))
+        fail(find_cause(error))
     if exit_code:
         sys.exit(exit_code)
     return None
@@ -336,54 +281,3 @@ def _to_object(config: DictConfig) -> Any:
     if missing:
         raise ConfigError(f"{', '.join(sorted(missing))} is not set. Give the run: run=last, or its folder.")
     return OmegaConf.to_object(config)
-
-
-_REFUSED_FLAGS = ("--experimental-rerun",)
-"""Flags of Hydra's that read a pickle, which could run anything."""
-
-
-def _call_hydra(config_name: str, task: Callable[[DictConfig], Any], arguments: list[str]) -> None:
-    """Let Hydra compose and run, with errors coming back as exceptions."""
-    for argument in arguments:
-        if argument.startswith(_REFUSED_FLAGS):
-            raise ConfigError(
-                f"{argument} is not supported: it reads a pickle. A run goes on with train.py resume=RUN."
-            )
-    for group in _NEEDED_GROUPS:
-        if find_value(arguments, group) in ("null", ""):
-            raise ConfigError(f"{group}={find_value(arguments, group)} is none: leave {group} out, or name one.")
-    sys.argv[1:] = arguments
-    prefer_own_choices(CONFIG_DIR)
-    wants_traceback = "HYDRA_FULL_ERROR" in os.environ
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own words and exits
-    try:
-        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(task)()
-    finally:
-        if not wants_traceback:
-            del os.environ["HYDRA_FULL_ERROR"]
-
-
-def _report_errors(run: Callable[[], None]) -> None:
-    """Run a verb; errors a user can mend end in a message and exit code 1, all others in a traceback."""
-    try:
-        run()
-    except SdaError as error:
-        _fail(find_cause(error))
-    except OverrideParseException as error:
-        reason = str(error.message).splitlines()[0]
-        _fail(f"{error.override} is not understood ({reason}). Quote a value with special signs: \"key='any text'\"")
-    except (HydraException, OmegaConfBaseException) as error:
-        if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
-            _fail(explain_choice(error.missing_cfg_file, error.options))
-        _fail(explain_composition(error))
-    except OSError as error:
-        _fail(
-            f"{error.filename or 'a file'}: {error.strerror or error}. Is the folder writable, and the disk not full?"
-        )
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _fail(message: str) -> NoReturn:
-    print(f"error: {make_lines_printable(message)}", file=sys.stderr)
-    sys.exit(EXIT_ERROR)

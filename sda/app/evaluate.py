@@ -16,7 +16,8 @@ from sda.config.verbs import EvaluateConfig
 from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
 from sda.data.groups import AUTO, group_files
-from sda.data.scan import Scan, scan_file
+from sda.data.scan import scan_file
+from sda.data.scanned import Scan
 from sda.data.split import split_from_facts, split_scan
 from sda.errors import DamagedError, DataError
 from sda.evaluation.assessment import Effort, Stage, assess_folders, assess_model

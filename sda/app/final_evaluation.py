@@ -19,7 +19,7 @@ from sda.runs.folder import read_overrides
 from sda.runs.outputs import EVALUATION, claim_next
 from sda.runs.prepare_data import build_cache
 from sda.training.checkpoint import open_best
-from sda.training.metrics import Event, ReconstructionScored, Warned
+from sda.training.events import Event, ReconstructionScored, Warned
 
 SMALL_N_GENERATED = 16
 

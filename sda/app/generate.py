@@ -13,8 +13,8 @@ from sda.app.making import NEED_TWO, NEEDS_NONE, ONE_A_SOURCE, Order, make
 from sda.config.schema import TrainRunConfig
 from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
 from sda.data.corpus import to_amplitude
-from sda.data.scan import GENERATED_RECORD
 from sda.data.split import split_from_facts
+from sda.data.walk import GENERATED_RECORD
 from sda.errors import ConfigError, DataError
 from sda.report.run_summary import print_lines
 from sda.runs.generated_folder import Call
@@ -31,7 +31,7 @@ from sda.runs.outputs import (
 from sda.runs.prepare_data import build_cache, scan_given
 from sda.runs.versions import list_versions
 from sda.training.checkpoint import TENSORS, hash_file
-from sda.training.metrics import Generated
+from sda.training.events import Generated
 
 MOST_TOLD = 16
 """Sounds that MLflow gets; all lie in the call's folder."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
+from sda.training.events import CheckpointSaved, Event
 from sda.training.loop import Request
-from sda.training.metrics import CheckpointSaved, Event
 
 SAVE_SIGNAL = getattr(signal, "SIGUSR1", None)
 """Asks for a checkpoint; Windows has no such signal."""

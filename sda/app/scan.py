@@ -10,7 +10,7 @@ from rich.console import Console
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups, group_files
-from sda.data.scan import Scan
+from sda.data.scanned import Scan
 from sda.durable import write_text
 from sda.errors import ConfigError, SdaError
 from sda.report.file_table import list_copies, list_files, list_left_out, list_near
@@ -121,8 +121,8 @@ def _estimate(config: TrainRunConfig, report: FolderReport) -> str:
     if report.estimate is None:
         return ""
     with Console(stderr=True).status("taking a few training steps"):
+        from sda.app.arithmetic import AUTOCAST, settle_precision
         from sda.app.pace import measure_step
-        from sda.app.precision import AUTOCAST, settle_precision
         from sda.training.device import choose_device
 
         device = choose_device(config.training.device)

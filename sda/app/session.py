@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sda.app.adversarial_phase import build_adversary, settle_adversarial
+from sda.app.arithmetic import AUTOCAST, settle_precision
 from sda.app.builders import (
     build_features,
     build_loaders,
@@ -20,7 +21,6 @@ from sda.app.builders import (
     check_fit,
     list_training_sounds,
 )
-from sda.app.precision import AUTOCAST, settle_precision
 from sda.app.restoring import load_state, restore
 from sda.data.corpus import to_amplitude
 from sda.errors import CheckpointError, DivergedError, TrainingError
@@ -40,9 +40,9 @@ from sda.training.checkpoint_writer import (
 from sda.training.config import Precision
 from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
+from sda.training.events import RolledBack, RunStarted
 from sda.training.fixed_chunks import compute_fixed_chunks, extract_varied
 from sda.training.loop import Trainer
-from sda.training.metrics import RolledBack, RunStarted
 from sda.training.optimizer import build_optimizer
 from sda.training.state import TrainState
 

@@ -15,15 +15,15 @@ from sda.errors import OrphanedError, SdaError
 from sda.report.run_summary import print_lines
 from sda.runs.folder import CONSOLE, LOCK, read_summary
 from sda.runs.objective import read_objective
-from sda.runs.plan import Plan, plan_resume
+from sda.runs.plan import Plan
+from sda.runs.resume import plan_resume
 from sda.runs.sweep_claim import IsOrphaned, at_work, claim_job, hold_when_free, watch_sweep
+from sda.runs.sweep_command import list_swept, name_setting
 from sda.runs.sweep_folder import (
     BEGUN,
     JobEnd,
     find_free_place,
     identify,
-    list_swept,
-    name_setting,
     note_job,
     place_job,
     read_command,

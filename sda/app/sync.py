@@ -12,7 +12,7 @@ from sda.stored import pass_over
 from sda.tracking.delivery import deliver_in_time
 from sda.tracking.delivery_state import is_delivered, is_tracked, link_to_run, read_state
 from sda.tracking.journal import JOURNAL, Journal
-from sda.training.metrics import RunEnded
+from sda.training.events import RunEnded
 
 
 def sync_runs() -> list[str]:

@@ -11,10 +11,11 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from sda.audio.chunks import Form, is_form, read_form
+from sda.audio.chunks import is_form, read_form
 from sda.audio.decoder_words import no_decoder_words
 from sda.audio.flac import cut_flacs
 from sda.audio.foreign import describe_foreign, is_text, name_content, name_wav_format
+from sda.audio.form import Form
 from sda.audio.mpeg import list_mpeg_sounds, needs_counting, read_mpeg_header
 from sda.audio.ogg import list_streams
 from sda.audio.tags import find_start

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sda.training.metrics import (
+from sda.training.events import (
     CheckpointSaved,
     EpochMetrics,
     Event,

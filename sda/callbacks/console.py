@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from sda.printable import make_lines_printable
-from sda.training.metrics import (
+from sda.training.events import (
     CheckpointSaved,
     EpochMetrics,
     Event,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from sda.training.metrics import (
+from sda.training.events import (
     EpochMetrics,
     Event,
     MetricsCallback,

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sda.training.config import choose_preset
+from sda.training.presets import choose_preset
 
 PRESET_KEYS = (
     "regularization.dropout",

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from omegaconf import OmegaConf
 
 from sda.config.machine import count_gpus, measure_machine, share_cores
-from sda.training.config import PRESETS, choose_batch_size, choose_preset, choose_val_fraction
+from sda.training.presets import PRESETS, choose_batch_size, choose_preset, choose_val_fraction
 
 
 class FolderSize(Protocol):

@@ -6,7 +6,8 @@ from sda.config.data import AudioConfig, AugmentationConfig, DataConfig
 from sda.config.model import ModelConfig, PriorConfig
 from sda.config.running import CheckpointConfig, EvaluationConfig, PreviewConfig, SweepConfig, TrackingConfig
 from sda.config_field import check_settings, setting
-from sda.training.config import Preset, RegularizationConfig, TrainingConfig
+from sda.training.config import RegularizationConfig, TrainingConfig
+from sda.training.presets import Preset
 
 
 @dataclass

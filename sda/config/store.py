@@ -17,7 +17,8 @@ from sda.config.running import TrackingBackend, TrackingConfig
 from sda.config.schema import ScanConfig, TrainRunConfig
 from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
 from sda.config_field import describe_settings
-from sda.training.config import PRESETS, Preset, RegularizationConfig, TrainingConfig
+from sda.training.config import RegularizationConfig, TrainingConfig
+from sda.training.presets import PRESETS, Preset
 
 Section = TypeVar("Section")
 

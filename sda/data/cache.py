@@ -27,7 +27,9 @@ import platformdirs
 from numpy.typing import NDArray
 
 from sda.audio.io import FloatArray
+from sda.data.signature import checksum, read_signature
 from sda.errors import CacheError
+from sda.plain_files import list_named
 
 VERSION = 4
 """Counts changes of how files are decoded, measured or stored; older entries are not used any more."""
@@ -38,10 +40,7 @@ DEFAULT_MAX_GB = 50.0
 ABANDONED_AFTER_S = 86400.0
 """Temporary files older than this belong to no living process."""
 
-CLOCK_TICK_NS = 20_000_000
-"""File systems stamp changes by a clock of up to 10 ms; two changes within this may bear one stamp."""
 
-_CHECKED_AT_ONCE = 1 << 22
 _NOTES = re.compile(r"[0-9a-f]{64}-[0-9]+-v[0-9]+\.json")
 """Names of what is noted of waveforms, each of which lies beside its own as `.f32`."""
 _SAMPLES = re.compile(r"[0-9a-f]{64}-[0-9]+-v[0-9]+\.f32")
@@ -85,7 +84,7 @@ class SoundCache:
         place = self._record(path)
         try:
             record = json.loads(place.read_text(encoding="utf-8"))
-            if record["path"] != path or record["signature"] != _sign(Path(path)):
+            if record["path"] != path or record["signature"] != read_signature(Path(path)):
                 return None
             data = place.with_suffix(".bits").read_bytes()
             if zlib.crc32(data) != record["crc32"]:
@@ -138,9 +137,9 @@ class SoundCache:
         notes = place.with_suffix(".json")
         try:
             values = json.loads(notes.read_text(encoding="utf-8"))
-            signature = _sign(place)
+            signature = read_signature(place)
             if signature != values["signature"]:
-                if signature[0] != 4 * values["n_samples"] or _checksum(place) != values["crc32"]:
+                if signature[0] != 4 * values["n_samples"] or checksum(place) != values["crc32"]:
                     return None
                 self._write(notes, json.dumps({**values, "signature": signature}).encode())
             os.utime(notes)  # used now; the waveform's own times are its signature
@@ -159,13 +158,13 @@ class SoundCache:
         """
         kept_names = {self._waveform(key).name for key in keep}
         entries = []
-        for notes in _list_named(self._waveforms, _NOTES):
+        for notes in list_named(self._waveforms, _NOTES):
             place = notes.with_suffix(".f32")
             try:
                 entries.append((notes.stat().st_mtime, place.stat().st_size, place))
             except OSError:
                 notes.unlink(missing_ok=True)
-        for draft in (path for folder in (self._waveforms, self._records) for path in _list_named(folder, _DRAFTS)):
+        for draft in (path for folder in (self._waveforms, self._records) for path in list_named(folder, _DRAFTS)):
             if time.time() - draft.stat().st_mtime > ABANDONED_AFTER_S:
                 draft.unlink(missing_ok=True)
         excess = sum(size for _, size, _ in entries) - self.max_gb * 1e9
@@ -182,7 +181,7 @@ class SoundCache:
     def clear(self) -> None:
         """Remove everything that is cached, whatever its rate."""
         for folder in (self._waveforms, self._records):
-            for path in _list_named(folder, _NOTES, _SAMPLES, _RECORDS, _DRAFTS):
+            for path in list_named(folder, _NOTES, _SAMPLES, _RECORDS, _DRAFTS):
                 path.unlink(missing_ok=True)
             with suppress(OSError):  # there is something else in it, or no such folder
                 folder.rmdir()
@@ -283,7 +282,7 @@ class WaveformWriter:
         try:
             self._file.close()
             self._draft.replace(place)
-            values = {"n_samples": self._n_samples, "crc32": self._crc32, "signature": _sign(place)}
+            values = {"n_samples": self._n_samples, "crc32": self._crc32, "signature": read_signature(place)}
         except OSError as error:
             self.close()
             raise self._cache._refuse(error) from error
@@ -293,41 +292,3 @@ class WaveformWriter:
         """Leave nothing behind of what was not kept."""
         self._file.close()
         self._draft.unlink(missing_ok=True)
-
-
-def _list_named(folder: Path, *patterns: re.Pattern[str]) -> list[Path]:
-    """Files of a folder that bear such names; links are not followed."""
-    try:
-        with os.scandir(folder) as entries:
-            return [
-                Path(entry.path)
-                for entry in entries
-                if entry.is_file(follow_symlinks=False) and any(pattern.fullmatch(entry.name) for pattern in patterns)
-            ]
-    except FileNotFoundError:
-        return []
-
-
-def sign_file(path: str | os.PathLike[str]) -> list[int]:
-    """What changes when a file's content does: size, times of change in ns, and inode.
-
-    Empty where there is no file, or it changed so recently that another change might leave the same signature.
-    """
-    try:
-        signature = _sign(Path(path))
-    except OSError:
-        return []
-    return signature if time.time_ns() - max(signature[1:3]) > CLOCK_TICK_NS else []
-
-
-def _sign(path: Path) -> list[int]:
-    facts = path.stat()
-    return [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino]
-
-
-def _checksum(path: Path) -> int:
-    crc32 = 0
-    with path.open("rb") as file:
-        while data := file.read(_CHECKED_AT_ONCE):
-            crc32 = zlib.crc32(data, crc32)
-    return crc32

@@ -15,7 +15,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sda.audio.io import FloatArray, Resampler
+from sda.audio.io import FloatArray
+from sda.audio.resampling import Resampler
 
 RATE_HZ = 8000
 """Rate at which sound is fingerprinted."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from sda.audio.io import FloatArray
 from sda.data.cache import SoundCache
 from sda.data.duplicates import NearDuplicate, ReadSound, find_near_duplicates
-from sda.data.scan import Scan
+from sda.data.scanned import Scan
 from sda.errors import ConfigError
 
 TAKES = "takes"

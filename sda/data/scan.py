@@ -1,134 +1,30 @@
 """What is in a folder, and what of it is usable: every file is decoded, and bad ones are left out by name."""
 
 import hashlib
-import math
 import os
-import stat
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from sda.audio.io import (
-    SUPPORTED_SUFFIXES,
-    AudioMetadata,
-    FloatArray,
-    Resampler,
-    explain_failure,
-    get_metadata,
-    read_blocks,
-)
+from sda.audio.io import SUPPORTED_SUFFIXES, AudioMetadata, FloatArray, explain_failure, get_metadata, read_blocks
 from sda.audio.length import find_loss
 from sda.audio.mono import MOST_LOST_DB, ChannelSurvey, Mix, Mixer
-from sda.data.cache import SoundCache, sign_file
+from sda.audio.resampling import Resampler
+from sda.data.cache import SoundCache
 from sda.data.extent import Extent
 from sda.data.fingerprint import NO_FINGERPRINT, Fingerprint, Fingerprinter
 from sda.data.measure import Measured, Meter
+from sda.data.scanned import Scan, ScannedFile
+from sda.data.signature import sign_file
+from sda.data.walk import walk
 from sda.errors import CacheError, DataError
 from sda.places import lies_in
-from sda.printable import make_printable
-
-RUN_FOLDER_MARK = ".hydra"
-"""A folder that holds this is a run's own output and never data."""
-
-TRACKING_FOLDERS = frozenset({"mlruns", "mlartifacts"})
-"""Folders that MLflow fills with copies of a run's sounds."""
-
-GENERATED_RECORD = "generated.json"
-EVALUATION_RECORD = "evaluation.json"
-EVALUATION_PAGE = "report.html"
-OWN_OUTPUT = ((GENERATED_RECORD,), (EVALUATION_RECORD, EVALUATION_PAGE))
-"""Files by which a folder says that a call of sda made it, and that nothing in it is data."""
-
-LEARNED_DBFS = -20.0
-"""Level of a corpus where it sounds, as it is learned and judged: every floor below which nothing counts lies as far
-below a quiet recording as below a loud one."""
 
 Progress = Callable[[int, int], None]
 """`(files looked at, files in all)`, called from several threads."""
-
-
-@dataclass(frozen=True)
-class ScannedFile:
-    """One entry of the folder, usable or quarantined."""
-
-    path: str
-    """Absolute path."""
-    reason: str = ""
-    """Why it is left out; empty for a usable file."""
-    sha256: str = ""
-    """Hash of the decoded samples: equal for the same sound in two lossless formats."""
-    measured: Measured = field(default_factory=Measured)
-
-    @property
-    def usable(self) -> bool:
-        """Whether the file can be trained on."""
-        return not self.reason
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds; 0 where the file could not be read."""
-        return self.measured.duration_s
-
-
-@dataclass(frozen=True)
-class Scan:
-    """A folder's files in the order of their paths."""
-
-    root: str
-    files: tuple[ScannedFile, ...]
-    acoustic: dict[str, Fingerprint] = field(default_factory=dict, repr=False, compare=False)
-    """Acoustic fingerprint of every usable file, by path."""
-
-    @property
-    def usable(self) -> list[ScannedFile]:
-        """The files to train on."""
-        return [file for file in self.files if file.usable]
-
-    @property
-    def quarantined(self) -> list[ScannedFile]:
-        """The files left out, each with its reason."""
-        return [file for file in self.files if not file.usable]
-
-    @property
-    def file_count(self) -> int:
-        """Number of usable files."""
-        return len(self.usable)
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over the decoded sounds of all usable files, whatever their names."""
-        return hashlib.sha256("\n".join(sorted(file.sha256 for file in self.usable)).encode()).hexdigest()
-
-    @property
-    def gain_db(self) -> float:
-        """By how much all usable sounds together are turned up, or down, to come to `LEARNED_DBFS`; 0 without any."""
-        sounding = [(file.duration_s * (1.0 - file.measured.quiet_fraction), file.measured) for file in self.usable]
-        power = sum(seconds * 10 ** (measured.level_dbfs / 10) for seconds, measured in sounding)
-        total_s = sum(seconds for seconds, _ in sounding)
-        return round(LEARNED_DBFS - 10 * math.log10(power / total_s), 2) if power > 0 and total_s > 0 else 0.0
-
-    def count_chunks(self, chunk_duration_s: float) -> int:
-        """Chunks in all usable files from the first sound to the last, cut ones counted whole."""
-        return sum(
-            count_between(file.measured.sound_start_s, file.measured.sound_end_s, chunk_duration_s)
-            for file in self.usable
-        )
-
-
-def count_between(start_s: float, end_s: float, chunk_duration_s: float, origin_s: float = 0.0) -> int:
-    """Chunks of a grid with a piece of `start_s` to `end_s` in them.
-
-    Args:
-        origin_s: where the grid begins.
-
-    >>> count_between(0.0, 2.5, 1.0), count_between(1.2, 1.4, 1.0), count_between(0.9, 1.1, 1.0)
-    (3, 1, 2)
-    """
-    start, end = ((place - origin_s) / chunk_duration_s for place in (start_s, end_s))
-    return max(1, math.ceil(end - 1e-9) - math.floor(start + 1e-9))
 
 
 def scan_folder(
@@ -161,7 +57,7 @@ def scan_folder(
     store = SoundCache() if cache is None else cache
     if any(lies_in(place, folder) for place in store.folders):
         raise DataError(f"data.cache_dir={store.folder} lies inside data.root, which is never written to.")
-    entries = list(_walk(folder, with_generated))
+    entries = list(walk(folder, with_generated))
     files: list[ScannedFile] = []
     acoustic: dict[str, Fingerprint] = {}
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -302,69 +198,3 @@ def _find_fault(measured: Measured, min_duration_s: float, silence_dbfs: float, 
             return f"constant voltage (DC) of {measured.offset:+.2g} without any sound; check how it was recorded"
         return f"silent: it never exceeds {silence_dbfs:g} dBFS (data.silence_dbfs)"
     return ""
-
-
-def _walk(folder: Path, with_generated: bool) -> Iterator[ScannedFile]:
-    """Every file below a folder in a fixed order; those that need not be decoded already have a reason."""
-    seen = {os.path.realpath(folder)}
-    unlisted: list[OSError] = []
-    for current, folders, names in os.walk(folder, onerror=unlisted.append, followlinks=True):
-        here = Path(current)
-        kept = []
-        for name in sorted(folders):
-            inner = here / name
-            target = os.path.realpath(inner)
-            if name.startswith("."):
-                yield ScannedFile(_printable(inner), reason="hidden folder")
-            elif _is_run(inner) or name in TRACKING_FOLDERS:
-                yield ScannedFile(_printable(inner), reason="inside a run folder: output of sda, not data")
-            elif not with_generated and (record := _find_record(inner)):
-                reason = f"holds {record}: output of sda, not data; take that file away if it is"
-                yield ScannedFile(_printable(inner), reason=reason)
-            elif target not in seen:
-                seen.add(target)
-                kept.append(name)
-        folders[:] = kept
-        for name in sorted(names):
-            yield ScannedFile(_printable(here / name), reason=_refuse_unread(here / name))
-    for error in unlisted:
-        yield ScannedFile(_printable(Path(error.filename)), reason=explain_failure(error))
-
-
-def _is_run(folder: Path) -> bool:
-    """Whether a folder is a run's own output."""
-    try:
-        return (folder / RUN_FOLDER_MARK).is_dir()
-    except OSError:  # it may not be looked into; listing it says so
-        return False
-
-
-def _find_record(folder: Path) -> str:
-    """The file by which a folder says that a call of sda made it; empty where there is none."""
-    try:
-        return next((names[0] for names in OWN_OUTPUT if all((folder / name).is_file() for name in names)), "")
-    except OSError:  # it may not be looked into; listing it says so
-        return ""
-
-
-def _refuse_unread(path: Path) -> str:
-    """The reason to leave a file out without opening it; empty when it is worth decoding."""
-    if path.name.startswith("."):
-        return "hidden file"
-    if _printable(path) != str(path):
-        return "its name is not valid UTF-8; rename it"
-    try:
-        facts = path.stat()
-    except OSError as error:  # forbidden, gone meanwhile, or a link in a circle
-        nowhere = isinstance(error, FileNotFoundError) and path.is_symlink()
-        return "unreadable: a link that leads nowhere" if nowhere else explain_failure(error)
-    if not stat.S_ISREG(facts.st_mode):
-        return "unreadable: not a regular file"
-    if path.suffix.lower() not in SUPPORTED_SUFFIXES:
-        return f"unsupported format {make_printable(path.suffix) or 'without a suffix'}; convert it to WAV or FLAC"
-    return "" if facts.st_size else "empty: the file has no bytes"
-
-
-def _printable(path: Path) -> str:
-    """The path as text that can be written anywhere; a name that is no UTF-8 gets a sign in place of what is not."""
-    return os.fsencode(path).decode("utf-8", "replace")

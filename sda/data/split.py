@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sda.data.fingerprint import Fingerprint, bits_of, count_frames, is_audible
 from sda.data.groups import FEWEST_GROUPS, Groups
-from sda.data.scan import Scan, ScannedFile
+from sda.data.scanned import Scan, ScannedFile
 from sda.errors import ConfigError, DataError
 
 N_DRAWS = 256

@@ -7,12 +7,12 @@ Letters in the shapes: `N`, `M` windows, `D` dimensions, `K` and `L` files, `R` 
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sda.bootstrap import Estimate, draw_weights, enclose, estimate_mean
+from sda.bootstrap import Estimate, enclose, estimate_mean
+from sda.evaluation.mmd import Sample, _distances, median_distance, replicate_mmd2
 from sda.subsample import subsample_evenly
 
 NEIGHBOURS = 5
@@ -20,24 +20,6 @@ NEIGHBOURS = 5
 FEWEST_WINDOWS = 24
 FEWEST_FILES = 4
 """With fewer windows, or files, on a side a score says more about the choice of them than about the sound."""
-
-Vectors = NDArray[np.float64]
-Labels = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Embedded windows, and which file each was cut from."""
-
-    vectors: Vectors
-    """`[N, D]`."""
-    files: Labels
-    """`[N]`."""
-
-    @property
-    def n_files(self) -> int:
-        """How many different files there are."""
-        return len(np.unique(self.files))
 
 
 @dataclass(frozen=True)
@@ -81,17 +63,6 @@ class RebuiltScores:
     """Its MMD² less training sound's."""
     lost_drawing: Estimate
     """Generated sound's MMD² less its own."""
-
-
-class PairSums(NamedTuple):
-    """A kernel, or a count, summed over the pairs of windows of two files."""
-
-    within_x: NDArray[np.float64]
-    """`[K, K]`."""
-    within_y: NDArray[np.float64]
-    """`[L, L]`."""
-    across: NDArray[np.float64]
-    """`[K, L]`."""
 
 
 def find_shortage(generated: Sample, held_out: Sample, train: Sample) -> str:
@@ -163,73 +134,6 @@ def thin_out(sample: Sample, n_windows: int) -> Sample:
     return Sample(sample.vectors[chosen], sample.files[chosen])
 
 
-def mmd2(x: Sample, y: Sample, bandwidth: float) -> float:
-    """Squared maximum mean discrepancy under a Gaussian kernel, unbiased over files; it may be below 0.
-
-    Raises:
-        ValueError: a side has fewer than two files.
-
-    Reference:
-        Gretton et al., "A Kernel Two-Sample Test", JMLR 2012, lemma 6; Chung et al., "KAD: No More FAD!", 2025, on
-        why not the Fréchet distance with few windows.
-    """
-    return replicate_mmd2(x, y, bandwidth, n_replicates=1)[0]
-
-
-def replicate_mmd2(
-    x: Sample, y: Sample, bandwidth: float, seed: int = 0, n_replicates: int = 400
-) -> tuple[float, NDArray[np.float64]]:
-    """`mmd2`, and its values over draws of the files of both sides `[R]`; NaN where one file alone was drawn."""
-    if x.n_files < 2 or y.n_files < 2:
-        raise ValueError(f"MMD² needs two files on either side: {x.n_files} and {y.n_files}")
-    of_x, of_y = (np.unique(sample.files, return_inverse=True)[1] for sample in (x, y))
-    sums = PairSums(
-        sum_by_file(gaussian_kernel(x.vectors, x.vectors, bandwidth), of_x, of_x, x.n_files, x.n_files),
-        sum_by_file(gaussian_kernel(y.vectors, y.vectors, bandwidth), of_y, of_y, y.n_files, y.n_files),
-        sum_by_file(gaussian_kernel(x.vectors, y.vectors, bandwidth), of_x, of_y, x.n_files, y.n_files),
-    )
-    pairs = count_pairs(np.bincount(of_x).astype(np.float64), np.bincount(of_y).astype(np.float64))
-    value = find_discrepancies(sums, pairs, np.ones((1, x.n_files)), np.ones((1, y.n_files)))[0]
-    weights = [draw_weights(sample.n_files, seed + number, n_replicates) for number, sample in enumerate((x, y))]
-    return float(value), find_discrepancies(sums, pairs, *weights)
-
-
-def count_pairs(of_x: NDArray[np.float64], of_y: NDArray[np.float64]) -> PairSums:
-    """Pairs of windows by file, from the number of windows of each file, `[K]` and `[L]`."""
-    return PairSums(np.outer(of_x, of_x), np.outer(of_y, of_y), np.outer(of_x, of_y))
-
-
-def find_discrepancies(
-    sums: PairSums, pairs: PairSums, of_x: NDArray[np.float64], of_y: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Mean kernel within both sides less twice that across them, pairs within a file left out. → `[R]`
-
-    It is MMD² with a Gaussian kernel, and the energy distance with `−|x − y|`. NaN where there is no pair, as where one
-    file alone was drawn.
-
-    Args:
-        sums: of the kernel.
-        pairs: how many pairs they are of.
-        of_x: how often each file counts in each replicate, `[R, K]`.
-        of_y: the same of the other side, `[R, L]`.
-
-    Reference:
-        Sejdinovic et al., "Equivalence of distance-based and RKHS-based statistics", Annals of Statistics 2013.
-    """
-
-    def average(total: NDArray[np.float64], n: NDArray[np.float64], *sides: NDArray[np.float64]) -> NDArray[np.float64]:
-        over, under = (np.einsum("rk,kl,rl->r", sides[0], one, sides[1]) for one in (total, n))
-        mean: NDArray[np.float64] = np.divide(over, under, out=np.full(len(over), np.nan), where=under > 0)
-        return mean
-
-    within = [
-        average(_without_own(total), _without_own(n), side, side)
-        for total, n, side in ((sums.within_x, pairs.within_x, of_x), (sums.within_y, pairs.within_y, of_y))
-    ]
-    found: NDArray[np.float64] = within[0] + within[1] - 2.0 * average(sums.across, pairs.across, of_x, of_y)
-    return found
-
-
 def density_and_coverage(generated: Sample, real: Sample, k: int = NEIGHBOURS) -> tuple[float, float]:
     """How well generated sound fills the places where real sound is, and how many of them it reaches.
 
@@ -261,22 +165,6 @@ def _reach(real: Sample, k: int) -> NDArray[np.float64]:
     return radius
 
 
-def gaussian_kernel(x: Vectors, y: Vectors, bandwidth: float) -> NDArray[np.float64]:
-    """`exp(−‖x − y‖² / (2 · bandwidth²))`. `[N, D]`, `[M, D]` → `[N, M]`."""
-    kernel: NDArray[np.float64] = np.exp(-np.square(_distances(x, y)) / (2.0 * bandwidth**2))
-    return kernel
-
-
-def median_distance(vectors: Vectors) -> float:
-    """The median distance between two different vectors: the usual width of the kernel.
-
-    Reference:
-        Gretton et al., "A Kernel Two-Sample Test", JMLR 2012, section 8.
-    """
-    distances = _distances(vectors, vectors)[np.triu_indices(len(vectors), 1)]
-    return max(float(np.median(distances)), 1e-6)
-
-
 Replicated = tuple[float, NDArray[np.float64]]
 """A figure, and its values over draws of the files."""
 
@@ -291,25 +179,3 @@ def _divide(over: Replicated, under: Replicated, noise: float, n_files: int) -> 
 def _subtract(whole: Replicated, part: Replicated, n_files: int) -> Estimate:
     """The difference of two MMD² to the same held-out sound, which was drawn alike for both."""
     return enclose(whole[0] - part[0], whole[1] - part[1], n_files)
-
-
-def _without_own(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same without the pairs within a file."""
-    return sums * (1.0 - np.eye(len(sums)))
-
-
-def _distances(x: Vectors, y: Vectors) -> NDArray[np.float64]:
-    square = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1)[None] - 2.0 * x @ y.T
-    distances: NDArray[np.float64] = np.sqrt(np.maximum(square, 0.0))
-    return distances
-
-
-def sum_by_file(
-    kernel: NDArray[np.float64], rows: Labels, columns: Labels, n_rows: int, n_columns: int
-) -> NDArray[np.float64]:
-    """A kernel summed over the windows of two files. `[N, M]` → `[n_rows, n_columns]`."""
-    by_row = np.zeros((n_rows, kernel.shape[1]))
-    np.add.at(by_row, rows, kernel)
-    by_both = np.zeros((n_columns, n_rows))
-    np.add.at(by_both, columns, by_row.T)
-    return by_both.T

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from sda.audio.span import find_sound
 from sda.bootstrap import Estimate, FloatArray, draw_weights, enclose, estimate_mean
-from sda.evaluation.distribution import Labels, PairSums, count_pairs, find_discrepancies, sum_by_file
 from sda.evaluation.form import FRAME_S, TRAITS, Measure, Outline, list_levels_db, outline
+from sda.evaluation.mmd import Labels, PairSums, count_pairs, find_discrepancies, sum_by_file
 from sda.evaluation.silence import REAL, estimate_faint, estimate_silent, is_faint
 from sda.evaluation.sounds import Sound
 from sda.subsample import subsample_evenly

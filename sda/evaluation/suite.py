@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sda.evaluation.aisfx import SoundEffectEmbedding, find_weights
-from sda.evaluation.distribution import DistributionScores, Labels, Sample, compare, find_shortage
+from sda.evaluation.distribution import DistributionScores, compare, find_shortage
 from sda.evaluation.embedding import Embedding, HandMadeEmbedding, standardise
 from sda.evaluation.form_comparison import Form, Silence, assess_form
 from sda.evaluation.memorisation import (
@@ -20,6 +20,7 @@ from sda.evaluation.memorisation import (
     measure_replay,
     summarise_matches,
 )
+from sda.evaluation.mmd import Labels, Sample
 from sda.evaluation.search import Matches, PatchFeatures, find_nearest
 from sda.evaluation.sounds import Sound, Window, cut, list_windows
 from sda.evaluation.speeds import list_patches, take_best

@@ -5,6 +5,8 @@ exactly, so that attacks stay loud. Timbre passes through the principal componen
 way in and out of the latent space, which is best for small data in the sense of least squares; the networks learn
 what the linear way misses. And the phase of every bin advances by the bin's own frequency, to which the network adds.
 
+The network stands in one module, so that it can be read from what is heard to what is written.
+
 Letters in the shapes: `B` batch, `M` mel bands, `F` frames, `L` latents along time, `D` latent dimensions, `C`
 channels, `N` frequency bins, `T` samples.
 """
@@ -21,14 +23,11 @@ from sda.audio.mel import LEVEL_OF_NOTHING, AudioFeatures, LogMel
 from sda.audio.overlap_add import inverse_stft
 from sda.errors import ConfigError
 from sda.models.autoencoder import Autoencoder
+from sda.models.components import find_components, interpolate_bands, pad_frames
+from sda.models.convnext import KERNEL, stack_blocks
 from sda.models.latents import Posterior, Reconstruction, bound_log_variance
 from sda.models.noise_gate import NoiseGate
 from sda.models.standardise import Standardise
-
-KERNEL = 7
-EXPANSION = 3
-LAYER_SCALE = 0.3
-"""How much of a block's output is added to its input at first."""
 
 LEVEL_DEVIATION = 0.05
 """Noise on the loudness in training, in its own deviations (about 1 dB): close to what is heard as a difference."""
@@ -41,11 +40,6 @@ BOUND = 4.0
 BOUNDED_LOG_VARIANCE = 2.0 * math.log(0.2)
 """Of the noise on a bounded latent in training."""
 
-MOST_FITTED_PATCHES = 8192
-"""Stretches of sound that the principal components are found from, drawn from all of them."""
-MIN_SCALE = 0.1
-"""Least deviation of a component, where that of a cell is 1: what is divided by less would be noise, and sound that has
-more of it than training sound would be far outside of the latent space."""
 MIN_LEVEL_DEVIATION = 0.5
 """Least deviation of the loudness, 4 dB: silence in a corpus that is always equally loud is 16 of them below it."""
 RISE_FROM_NOTHING = 1.0
@@ -68,32 +62,6 @@ class Written(NamedTuple):
     """What they were written from, `[B, F, C]`."""
     level: Tensor
     """Natural log of the magnitude that each frame is to have, `[B, F]`."""
-
-
-class ConvNextBlock(nn.Module):
-    """A wide depthwise convolution along time, then two layers at every frame, added to the input. `[B, C, F]`.
-
-    Reference:
-        Liu et al., "A ConvNet for the 2020s", CVPR 2022; in one dimension as Siuzdak, "Vocos", ICLR 2024.
-    """
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.along_time = nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2, groups=channels)
-        self.norm = nn.LayerNorm(channels)
-        self.widen = nn.Linear(channels, EXPANSION * channels)
-        self.narrow = nn.Linear(EXPANSION * channels, channels)
-        self.scale = nn.Parameter(torch.full((channels,), LAYER_SCALE))
-
-    def forward(self, features: Tensor) -> Tensor:
-        frames = self.norm(self.along_time(features).transpose(1, 2))  # [B, F, C]
-        frames = self.narrow(nn.functional.gelu(self.widen(frames))) * self.scale
-        output: Tensor = features + frames.transpose(1, 2)
-        return output
-
-
-def _stack(channels: int, n_blocks: int) -> nn.Sequential:
-    return nn.Sequential(*(ConvNextBlock(channels) for _ in range(n_blocks)))
 
 
 class SpectralVAE(Autoencoder):
@@ -137,18 +105,7 @@ class SpectralVAE(Autoencoder):
         noise: bool = True,
     ):
         super().__init__()
-        if features.n_fft not in (2 * features.hop_length, 4 * features.hop_length):
-            raise ConfigError(
-                f"model=spectral_vae needs audio.n_fft to be twice or four times audio.hop_length: it is "
-                f"{features.n_fft} and {features.hop_length}."
-            )
-        if stride % 2:
-            raise ConfigError(f"model.frames_per_latent={stride} is not allowed: use an even number, such as 4.")
-        if latent_dim <= stride:
-            raise ConfigError(
-                f"training.latent_dim={latent_dim} is too small for model=spectral_vae: {stride} dimensions are "
-                f"loudness, and timbre needs some too. Use {stride + 4} or more."
-            )
+        _refuse_sizes(features, stride, latent_dim)
         self.latent_dim, self.stride = latent_dim, stride
         self.n_timbre = latent_dim - stride
         self.n_fft, self.hop_length, self.n_mels = features.n_fft, features.hop_length, features.n_mels
@@ -159,24 +116,24 @@ class SpectralVAE(Autoencoder):
         self.standardise_level = Standardise(1, MIN_LEVEL_DEVIATION)
 
         self.listen = nn.Conv1d(features.n_mels + 1, channels, KERNEL, padding=KERNEL // 2)
-        self.encoder = _stack(channels, n_encoder_blocks)
+        self.encoder = stack_blocks(channels, n_encoder_blocks)
         self.shorten = nn.Conv1d(channels, channels, 2 * stride, stride=stride, padding=stride // 2)
-        self.latent_encoder = _stack(channels, n_latent_blocks)
+        self.latent_encoder = stack_blocks(channels, n_latent_blocks)
         self.dropout = nn.Dropout(dropout)
         self.to_posterior = nn.Conv1d(channels, 2 * self.n_timbre, 1)
         self.analysis = nn.Linear(n_patch, self.n_timbre)
 
         self.from_latent = nn.Conv1d(latent_dim, channels, 3, padding=1)
-        self.latent_decoder = _stack(channels, n_latent_blocks)
+        self.latent_decoder = stack_blocks(channels, n_latent_blocks)
         self.lengthen = nn.ConvTranspose1d(channels, channels, 2 * stride, stride=stride, padding=stride // 2)
         self.from_level = nn.Conv1d(1, channels, 3, padding=1)
-        self.decoder = _stack(channels, n_decoder_blocks)
+        self.decoder = stack_blocks(channels, n_decoder_blocks)
         self.norm = nn.LayerNorm(channels)
         self.synthesis = nn.Linear(self.n_timbre, n_patch)
         self.to_magnitude = nn.Linear(channels, n_bins)
         self.to_phase = nn.Linear(channels, n_bins)
         self._begin_with_the_linear_way()
-        to_bins = _interpolate_bands(features.filters)
+        to_bins = interpolate_bands(features.filters)
         self.noise_gate = NoiseGate(channels, to_bins, features.window, features.hop_length) if noise else None
 
         self.register_buffer("window", features.window.detach().clone(), persistent=False)
@@ -243,21 +200,11 @@ class SpectralVAE(Autoencoder):
         patches = torch.cat([self._take_patches(inputs) for inputs in (*training, *varied)])
         if len(patches) == 0:  # digital silence alone: there is nothing to be found
             return
-        # At random: a fixed step may meet the same place in every chunk.
-        chosen = torch.randperm(len(patches), generator=torch.Generator().manual_seed(0))[:MOST_FITTED_PATCHES]
-        patches = patches[chosen.to(patches.device)].cpu().double()
-        centre = patches.mean(dim=0)
-        _, scales, directions = torch.linalg.svd(patches - centre, full_matrices=False)
-        n_found = min(self.n_timbre, len(scales))
-        deviation = (scales[:n_found] / math.sqrt(len(patches))).clamp(min=MIN_SCALE)
-        inwards = torch.zeros(self.n_timbre, patches.shape[1], dtype=torch.float64)
-        outwards = torch.zeros_like(inwards)
-        inwards[:n_found] = directions[:n_found] / deviation[:, None]
-        outwards[:n_found] = directions[:n_found] * deviation[:, None]
-        self.analysis.weight.copy_(inwards)
-        self.analysis.bias.copy_(-inwards @ centre)
-        self.synthesis.weight.copy_(outwards.T)
-        self.synthesis.bias.copy_(centre)
+        found = find_components(patches, self.n_timbre)
+        self.analysis.weight.copy_(found.inwards)
+        self.analysis.bias.copy_(-found.inwards @ found.centre)
+        self.synthesis.weight.copy_(found.outwards.T)
+        self.synthesis.bias.copy_(found.centre)
 
     def encode(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Posterior:
         """The posterior of every latent, two `[B, D, L]` with `L = ceil(F / stride)`."""
@@ -265,7 +212,7 @@ class SpectralVAE(Autoencoder):
         shape = self._shape(inputs)
         if mask is not None:
             shape = shape.masked_fill(mask, 0.0)
-        shape, loudness = _pad(shape, self.stride), _pad(self.standardise_level(level), self.stride)
+        shape, loudness = pad_frames(shape, self.stride), pad_frames(self.standardise_level(level), self.stride)
         features = self.encoder(self.listen(torch.cat([shape, loudness], dim=1)))
         features = self.latent_encoder(self.shorten(features))
         learned, raw = self.to_posterior(self.dropout(features)).float().chunk(2, dim=1)
@@ -368,7 +315,7 @@ class SpectralVAE(Autoencoder):
         """Patches of which at least half of the frames hold sound. → `[N, M · stride]`."""
         sounding = nn.functional.pad(inputs.sounding, (0, -inputs.sounding.shape[1] % self.stride))
         share = sounding.float().unfold(1, self.stride, self.stride).mean(dim=2)  # [B, L]
-        patches: Tensor = self._patches(_pad(self._shape(inputs), self.stride))[share >= 0.5]
+        patches: Tensor = self._patches(pad_frames(self._shape(inputs), self.stride))[share >= 0.5]
         return patches
 
     def _patches(self, shape: Tensor) -> Tensor:
@@ -383,18 +330,16 @@ class SpectralVAE(Autoencoder):
         return (frames * bins % overlap) * (2.0 * math.pi / overlap)
 
 
-def _pad(frames: Tensor, stride: int) -> Tensor:
-    """Repeat the last frame until there is a whole number of latents. `[B, M, F]`."""
-    return nn.functional.pad(frames, (0, -frames.shape[2] % stride), mode="replicate")
-
-
-def _interpolate_bands(filters: Tensor) -> Tensor:
-    """Weights `[N, M]` that draw straight lines between the centres of the bands, at every bin."""
-    n_mels, n_bins = filters.shape
-    bins = torch.arange(n_bins, device=filters.device, dtype=filters.dtype)
-    centres = (filters @ bins) / filters.sum(dim=1)
-    right = torch.searchsorted(centres, bins).clamp(1, n_mels - 1)
-    left = right - 1
-    share = ((bins - centres[left]) / (centres[right] - centres[left])).clamp(0.0, 1.0)
-    places = torch.arange(n_mels, device=filters.device)
-    return (1.0 - share)[:, None] * (places == left[:, None]) + share[:, None] * (places == right[:, None])
+def _refuse_sizes(features: LogMel, stride: int, latent_dim: int) -> None:
+    if features.n_fft not in (2 * features.hop_length, 4 * features.hop_length):
+        raise ConfigError(
+            f"model=spectral_vae needs audio.n_fft to be twice or four times audio.hop_length: it is "
+            f"{features.n_fft} and {features.hop_length}."
+        )
+    if stride % 2:
+        raise ConfigError(f"model.frames_per_latent={stride} is not allowed: use an even number, such as 4.")
+    if latent_dim <= stride:
+        raise ConfigError(
+            f"training.latent_dim={latent_dim} is too small for model=spectral_vae: {stride} dimensions are "
+            f"loudness, and timbre needs some too. Use {stride + 4} or more."
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 from sda.config.arguments import quote_value
 from sda.config.model import PriorName
 from sda.config.schema import TrainRunConfig
-from sda.training.config import OverfittingPreset
+from sda.training.presets import OverfittingPreset
 
 N_FOLDS = 4
 NEED_MORE = ("underfit", "unlike", "silent", "deformed")

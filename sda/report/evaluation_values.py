@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from sda.bootstrap import Estimate
-from sda.data.scan import EVALUATION_PAGE, EVALUATION_RECORD
+from sda.data.walk import EVALUATION_PAGE, EVALUATION_RECORD
 from sda.evaluation.assessment import Assessment
 from sda.evaluation.findings import find_blame
 from sda.evaluation.form_comparison import Form, Silence
@@ -21,7 +21,7 @@ from sda.evaluation.trained_model import Reconstruction
 from sda.generation.provenance import list_main
 from sda.runs.objective import SECTIONS
 from sda.runs.outputs import EVALUATION
-from sda.training.metrics import Evaluated
+from sda.training.events import Evaluated
 
 SCHEMA = 1
 VALUES = EVALUATION_RECORD

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sda.data.groups import Groups
 from sda.data.measure import FAINT_DBFS, Measured, to_dbfs
-from sda.data.scan import Scan, ScannedFile
+from sda.data.scanned import Scan, ScannedFile
 from sda.data.split import Split
 from sda.printable import show_name
 

@@ -22,13 +22,8 @@ from sda.runs.folder import PREVIEWS
 from sda.runs.plan import Plan
 from sda.tracking.delivery_state import LOCAL_UI
 from sda.tracking.folds import FoldSummary
-from sda.training.metrics import (
-    EpochMetrics,
-    Evaluated,
-    MetricsHistory,
-    ReconstructionScored,
-    RunStarted,
-)
+from sda.training.events import EpochMetrics, Evaluated, ReconstructionScored, RunStarted
+from sda.training.metrics import MetricsHistory
 from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, OVERFITTING_THRESHOLD
 
 SHOWN_QUARANTINED = 10

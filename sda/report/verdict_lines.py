@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from sda.bootstrap import Estimate
 from sda.evaluation.names import EMBEDDINGS
-from sda.training.metrics import Evaluated
+from sda.training.events import Evaluated
 
 REPLAY_NAMES = {"replay_rate": "generated seconds", "collage_rate": "quarter seconds"}
 SILENCE_NAMES = {"near_silent_files": "generated files are near-silent", "silent_frames": "their time is silence"}

@@ -5,8 +5,8 @@ import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from sda.runs.folder import LOCK, hold_if_free, is_begun, lock_run
 from sda.durable import sync_folder
+from sda.runs.folder import LOCK, hold_if_free, is_begun, lock_run
 
 _TRIES = 5
 """How often a folder that its maker removes meanwhile is made anew."""

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sda.runs.objective import read_objective
-from sda.runs.folder import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides, read_summary
-from sda.runs.sweep_folder import name_setting
 from sda.config.plain import format_plain
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_traits
@@ -17,8 +14,12 @@ from sda.errors import CheckpointError, DamagedError
 from sda.evaluation.comparison import Ranking, Trial, rank
 from sda.measures import AT_END, OF_RUN, Measure, describe
 from sda.printable import make_printable
+from sda.runs.folder import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides, read_summary
+from sda.runs.objective import read_objective
+from sda.runs.sweep_command import name_setting
 from sda.stored import pass_over, read_stored, take_shape, to_figure
-from sda.training.metrics import EpochMetrics, MetricsHistory
+from sda.training.events import EpochMetrics
+from sda.training.metrics import MetricsHistory
 
 REPEATED = ("seed", "data.fold")
 """Axes along which a setting is repeated: they decide what is held out, not how it is trained."""

@@ -9,13 +9,13 @@ import shlex
 from pathlib import Path
 from typing import Any, TypedDict
 
-from sda.runs.folder import CHECKPOINTS, CONFIG_FILE, read_overrides, read_summary
-from sda.tracking.journal import JOURNAL, read_journal
 from sda.config.plain import read_yaml
 from sda.errors import CheckpointError, DamagedError
 from sda.plain_files import read_plain
+from sda.runs.folder import CHECKPOINTS, CONFIG_FILE, read_overrides, read_summary
 from sda.seal import name_purpose, read_origin, read_sealed, write_sealed
 from sda.stored import read_stored, take_shape
+from sda.tracking.journal import JOURNAL, read_journal
 from sda.training.checkpoint import Checkpoint, has_checkpoints, open_newest
 from sda.training.metrics import MetricsHistory
 

@@ -9,15 +9,15 @@ from typing import Any, TypedDict
 
 from filelock import FileLock, Timeout
 
-from sda.runs.folder_lock import hold_folder
-from sda.tracking.delivery_state import read_state
-from sda.tracking.journal import JOURNAL
 from sda.config.plain import read_yaml
 from sda.durable import write_json
 from sda.errors import CheckpointError, DamagedError, SdaError
 from sda.plain_files import find_strange
+from sda.runs.folder_lock import hold_folder
 from sda.seal import is_own
 from sda.stored import RunSummary, pass_over, read_stored
+from sda.tracking.delivery_state import read_state
+from sda.tracking.journal import JOURNAL
 
 RUNS_ROOT = "runs"
 """Folder below which runs lie unless `hydra.run.dir` says otherwise."""

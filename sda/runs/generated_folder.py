@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from sda.runs.outputs import is_empty_folder
 from sda.audio.wav import write_wav
-from sda.data.scan import GENERATED_RECORD
+from sda.data.walk import GENERATED_RECORD
 from sda.durable import write_json
 from sda.generation.provenance import Provenance
+from sda.runs.outputs import is_empty_folder
 from sda.training.checkpoint import hash_file
 
 

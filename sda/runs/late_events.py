@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from sda.runs.folder import is_running, lock_run
+from sda.seal import is_own
+from sda.tracking.delivery import deliver_in_time
 from sda.tracking.delivery_state import is_tracked
 from sda.tracking.journal import Journal
-from sda.tracking.delivery import deliver_in_time
-from sda.seal import is_own
-from sda.training.metrics import Event
+from sda.training.events import Event
 
 
 def record(run_dir: Path, event: Event) -> list[str]:

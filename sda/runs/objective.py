@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from sda.runs.folder import read_summary
 from sda.errors import ConfigError
 from sda.measures import AT_END, OF_TRAINING, describe
+from sda.runs.folder import read_summary
 from sda.stored import to_figure
 
 SECTIONS = ("reconstruction", "distribution", "form", "silence", "memorisation", "provenance", "latents")

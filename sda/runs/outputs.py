@@ -6,7 +6,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
-from sda.data.scan import EVALUATION_RECORD
+from sda.data.walk import EVALUATION_RECORD
 from sda.errors import ConfigError
 from sda.places import lies_in
 

@@ -8,14 +8,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
-from sda.runs.sound_notices import describe_sounds
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import AUTO, Groups, group_files
 from sda.data.measure import LOWEST_DBFS, QUIET_DB
-from sda.data.scan import Scan, scan_folder
+from sda.data.scan import scan_folder
+from sda.data.scanned import Scan
 from sda.data.split import Split, split_scan
 from sda.errors import DataError
+from sda.runs.sound_notices import describe_sounds
 
 MOSTLY_SILENT = 0.5
 """Share of a corpus that is silent from which on it is said."""

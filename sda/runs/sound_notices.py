@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from sda.audio.mono import COMPLETE_LOSS_DB, DEAD_DB, HIGH_PASS_HZ, MOST_LOST_DB
 from sda.data.measure import FAINT_DBFS, Measured
-from sda.data.scan import Scan, ScannedFile
+from sda.data.scanned import Scan, ScannedFile
 from sda.printable import show_name
 
 MOST_NAMES = 5

@@ -7,16 +7,19 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
 from filelock import FileLock
 
-from sda.runs.continuation import can_go_on
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_traits
+from sda.durable import write_json
+from sda.errors import CheckpointError, ConfigError, DamagedError
+from sda.plain_files import find_strange, open_to_append
+from sda.runs.continuation import can_go_on
 from sda.runs.folder import (
     IDENTITY,
     LOCK,
@@ -32,13 +35,11 @@ from sda.runs.folder import (
     read_summary,
     see_that_it_is_plain,
 )
-from sda.tracking.sweep_parent import read_parent
-from sda.durable import write_json
-from sda.errors import CheckpointError, ConfigError, DamagedError
-from sda.plain_files import find_strange, open_to_append
+from sda.runs.sweep_command import sort_command
 from sda.seal import SWEEP as SEALED_AS
 from sda.seal import mark_own, read_origin
 from sda.stored import parse_stored, pass_over, read_stored
+from sda.tracking.sweep_parent import read_parent
 
 JOBS = "jobs.jsonl"
 SWEEP_LOCK = ".sweep.lock"
@@ -47,9 +48,6 @@ BEGUN = "begun"
 
 _NO_MATTER = {key for key, traits in list_traits(TrainRunConfig).items() if not traits.decides}
 """Keys in which two runs may differ and still be the same job."""
-_UNQUOTED = str.maketrans("", "", "'\"\\")
-_OF_THE_LAUNCH = ("-m", "--multirun", "sweep.resume=", "hydra.sweep.dir=", "hydra/launcher=", "hydra.launcher.")
-"""Arguments that say where and beside what jobs run, not which."""
 
 
 @dataclass(frozen=True)
@@ -145,37 +143,6 @@ def find_sweep(name: str) -> Path:
     )
 
 
-def list_swept(overrides: Sequence[str], command: Sequence[str]) -> dict[str, str]:
-    """What a job was given that is not the same for all jobs, by key: what is not in the sweep's command.
-
-    >>> list_swept(["data.root='/a'", "seed=1", "verbose=True"], ["data.root='/a'", "seed=0,1", "verbose=true"])
-    {'seed': '1'}
-    >>> list_swept(["seed=1", "sweep.resume=True"], ["seed=0,1"])
-    {'seed': '1'}
-    """
-    plain = {_simplify(argument) for argument in command}
-    swept = (override for override in overrides if _simplify(override) not in plain)
-    return {key: value for key, _, value in (override.partition("=") for override in swept) if key != "sweep.resume"}
-
-
-def name_setting(values: Mapping[str, str]) -> str:
-    """A setting in words: its keys by their last part.
-
-    >>> name_setting({"preset": "balanced", "regularization.dropout": "0.3"}), name_setting({})
-    ('preset=balanced dropout=0.3', 'as it is')
-    """
-    return " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in values.items()) or "as it is"
-
-
-def sort_command(arguments: Sequence[str]) -> list[str]:
-    """The arguments that decide which jobs a sweep has, in an order of their own.
-
-    >>> sort_command(["-m", "seed=0,1", "preset=balanced", "hydra/launcher=joblib"])
-    ['preset=balanced', 'seed=0,1']
-    """
-    return sorted(argument for argument in arguments if not argument.startswith(_OF_THE_LAUNCH))
-
-
 def find_free_place(run_dir: Path) -> Path:
     """A job's folder; another beside it where a run lies there or begins there, which is never written over."""
     place, number = run_dir, 1
@@ -257,11 +224,7 @@ def identify(resolved: dict[str, Any], fingerprint: str) -> str:
         resolved: its configuration as plain values.
         fingerprint: of its sounds.
     """
-    decisive = {
-        key: value
-        for key, value in flatten(resolved).items()
-        if key not in _NO_MATTER
-    }
+    decisive = {key: value for key, value in flatten(resolved).items() if key not in _NO_MATTER}
     return hashlib.sha256(json.dumps([decisive, fingerprint], sort_keys=True).encode()).hexdigest()
 
 
@@ -279,11 +242,6 @@ def _is_job(run_dir: Path, identity: str) -> bool:
     except DamagedError as damage:
         pass_over(damage)
         return False
-
-
-def _simplify(argument: str) -> str:
-    """An argument without what Hydra may write in another way: quotes, and `true` for `True`."""
-    return argument.translate(_UNQUOTED).casefold()
 
 
 class _BegunSweep(TypedDict):

@@ -1,23 +1,13 @@
-"""MLflow: the journal, delivered from a thread of its own, so that training neither waits nor loses anything.
+"""Delivery: MLflow is told what it does not have yet of a run.
 
-The thread reads `events.jsonl` from where it last got to and remembers that place in `tracking_state.json`. When the
-store is away it tries again; what is left at the end is delivered by `make sync` or the next run. `mlflow`
-itself (seconds to import) is imported in the thread.
+`events.jsonl` is read from where a delivery last got to, and that place is noted in `tracking_state.json`. `mlflow`
+itself (seconds to import) is imported only then.
 """
 
-import os
 import secrets
-import sqlite3
-import tempfile
-import threading
-from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
-
-from filelock import FileLock
 
 from sda.tracking.artifacts import find_file, locate, open_place
 from sda.tracking.deadline import DEADLINE_S, answer_in_time
@@ -27,14 +17,13 @@ from sda.tracking.delivery_state import (
     is_delivered,
     read_settings,
     read_state,
-    write_settings,
     write_state,
 )
 from sda.tracking.journal import JOURNAL, read_lines
 from sda.tracking.mlflow_mapping import EPOCH_METRICS, STEP_METRICS, Batch, Delivered, DeliveryState, collect
 from sda.tracking.recovery import recover_experiment, recover_run
+from sda.tracking.store import connect, find_experiment
 from sda.tracking.sweep_parent import SweepNews, find_sweep, tell_sweep, update_sweep
-from sda.training.metrics import Event, RunStarted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,61 +33,7 @@ KEY_TAG = "delivery_key"
 BATCH_METRICS = 1000
 """Most metrics that MLflow takes in one call."""
 BATCH_PARAMS = 100
-DELIVERY_INTERVAL_S = 2.0
-RETRY_INTERVAL_S = 15.0
-HTTP_TIMEOUT_S = 10
 UNKNOWN_USER = "HTTP 401, the server does not know this user: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-
-
-class MlflowTracking:
-    """Wakes a thread that delivers the run's journal; must come after the `Journal` in the order of callbacks.
-
-    Args:
-        leftovers: folders of earlier runs that MLflow does not have all of; they are delivered first.
-    """
-
-    def __init__(
-        self, run_dir: Path, settings: TrackingSettings, close_timeout_s: float, leftovers: Sequence[Path] = ()
-    ):
-        write_settings(run_dir, settings)
-        self._run_dir = run_dir
-        self._close_timeout_s = close_timeout_s
-        self._leftovers = leftovers
-        self._closing = threading.Event()
-        self._problem = ""
-        self._notices: list[str] = []
-        self._thread = threading.Thread(target=self._deliver_until_closed, name="mlflow-delivery", daemon=True)
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted) and not self._thread.is_alive():
-            self._thread.start()
-
-    @property
-    def notices(self) -> list[str]:
-        """What had to be done for the delivery beside delivering, in words."""
-        return list(dict.fromkeys(self._notices))
-
-    def close(self) -> str:
-        """Wait for the delivery, at most `close_timeout_s`; says what went wrong, or nothing."""
-        if not self._thread.is_alive():
-            return self._problem
-        self._closing.set()
-        self._thread.join(self._close_timeout_s)
-        if self._thread.is_alive() and not self._problem:
-            self._problem = f"still delivering after {self._close_timeout_s:g} s"
-        return self._problem
-
-    def _deliver_until_closed(self) -> None:
-        for run_dir in self._leftovers:
-            self._notices += deliver_in_time(run_dir).notices
-        while True:
-            closing = self._closing.is_set()
-            delivery = try_to_deliver(self._run_dir)
-            self._problem = delivery.problem
-            self._notices += delivery.notices
-            if closing:
-                return
-            self._closing.wait(RETRY_INTERVAL_S if self._problem else DELIVERY_INTERVAL_S)
 
 
 class Delivery(NamedTuple):
@@ -143,7 +78,7 @@ def deliver(run_dir: Path) -> list[str]:
         mlflow.exceptions.MlflowException, OSError: the store is away; nothing is lost.
     """
     settings = read_settings(run_dir)
-    client = _connect(settings.uri)
+    client = connect(settings.uri)
     with delivering(run_dir):
         state, journal = read_state(run_dir), run_dir / JOURNAL
         if state.introduced and (not journal.exists() or is_delivered(run_dir)):
@@ -180,7 +115,7 @@ def _deliver_journal(client: "MlflowClient", run_dir: Path, journal: Path, state
 def try_to_tell_sweep(folder: Path, settings: TrackingSettings, news: SweepNews) -> str:
     """`tell_sweep`, with what went wrong as words."""
     try:
-        tell_sweep(_connect(settings.uri), settings.uri, folder, news)
+        tell_sweep(connect(settings.uri), settings.uri, folder, news)
     except Exception as error:
         return _describe(error)
     return ""
@@ -251,7 +186,7 @@ def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings
 
     notices: list[str] = []
     if not state.run_id:
-        state.experiment_id = _find_experiment(client, settings)
+        state.experiment_id = find_experiment(client, settings)
         notices += recover_experiment(client, state.experiment_id)
         found = _find_run(client, state)
         if found:
@@ -281,54 +216,3 @@ def _find_run(client: "MlflowClient", state: DeliveryState) -> str:
         return ""
     runs = client.search_runs([state.experiment_id], f"tags.{KEY_TAG} = '{state.key}'", max_results=1)
     return str(runs[0].info.run_id) if runs else ""
-
-
-def _connect(uri: str) -> "MlflowClient":
-    """A client; an embedded store is created under a lock and made to take readers beside a writer."""
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(HTTP_TIMEOUT_S))
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")  # a server may ask for a day
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # else it announces every table it creates
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # the run prints its link itself, once
-    from mlflow import MlflowClient
-
-    if not uri.startswith("sqlite:///"):
-        return MlflowClient(tracking_uri=uri)
-    database = Path(uri.removeprefix("sqlite:///"))
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock"):
-        if not database.exists():
-            create_store(database)
-        return MlflowClient(tracking_uri=uri)
-
-
-def create_store(database: Path) -> None:
-    """Make an embedded store, whole or not at all: MLflow takes seconds, and cannot use one that was left half made."""
-    from mlflow import MlflowClient
-
-    with tempfile.TemporaryDirectory(dir=database.parent, prefix=".mlflow-") as folder:
-        draft, whole = Path(folder) / "draft.db", Path(folder) / "whole.db"
-        MlflowClient(tracking_uri=f"sqlite:///{draft}")
-        with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(whole)) as copy:
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode=WAL")  # readers beside a writer
-        whole.replace(database)
-
-
-def _find_experiment(client: "MlflowClient", settings: TrackingSettings) -> str:
-    """The experiment's id; created under a lock, with its artifacts beside an embedded store."""
-    if not settings.uri.startswith("sqlite:///"):
-        return _get_or_create_experiment(client, settings.experiment, None)
-    database = Path(settings.uri.removeprefix("sqlite:///"))
-    location = (database.parent / "mlartifacts" / quote(settings.experiment, safe="")).as_uri()
-    with FileLock(f"{database}.lock"):
-        return _get_or_create_experiment(client, settings.experiment, location)
-
-
-def _get_or_create_experiment(client: "MlflowClient", name: str, artifact_location: str | None) -> str:
-    experiment = client.get_experiment_by_name(name)
-    if experiment is not None:
-        return str(experiment.experiment_id)
-    # The kind makes MLflow 3 show the experiment as model training.
-    tags = {"mlflow.experimentKind": "custom_model_development"}
-    return client.create_experiment(name, artifact_location=artifact_location, tags=tags)

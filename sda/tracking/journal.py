@@ -17,7 +17,8 @@ from sda.durable import write_bytes
 from sda.errors import DamagedError
 from sda.plain_files import open_plain, open_to_append, truncate
 from sda.stored import parse_stored, take_shape
-from sda.training.metrics import EpochMetrics, Event, MetricsHistory, StepMetrics, event_to_dict
+from sda.training.events import EpochMetrics, Event, StepMetrics, event_to_dict
+from sda.training.metrics import MetricsHistory
 
 JOURNAL = "events.jsonl"
 """Name of the journal in the run's folder."""

@@ -4,7 +4,8 @@ import math
 
 from sda.errors import DivergedError
 from sda.training.config import TrainingConfig
-from sda.training.metrics import EpochMetrics, Warned, estimate_eta
+from sda.training.events import EpochMetrics, Warned
+from sda.training.metrics import estimate_eta
 from sda.training.overfitting import (
     OVERFITTING,
     OVERFITTING_THRESHOLD,

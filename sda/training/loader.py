@@ -2,24 +2,23 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-if TYPE_CHECKING:
-    from sda.training.dataset import AudioTrainingDataset, Chunks, ReadBatch
+from sda.training.batches import Chunks, ReadBatch
+from sda.training.chunk_dataset import AudioTrainingDataset
 
 
-class _Reads(Dataset["ReadBatch"]):
+class _Reads(Dataset[ReadBatch]):
     """The items of a dataset by whole batches, so that a worker reads one at a time."""
 
-    def __init__(self, chunks: "AudioTrainingDataset"):
+    def __init__(self, chunks: AudioTrainingDataset):
         self.chunks = chunks
 
-    def __getitem__(self, items: list[int]) -> "ReadBatch":
+    def __getitem__(self, items: list[int]) -> ReadBatch:
         return self.chunks.read(items)
 
 
@@ -51,7 +50,7 @@ class TrainLoader:
 
     def __init__(
         self,
-        dataset: "AudioTrainingDataset",
+        dataset: AudioTrainingDataset,
         batch_size: int,
         seed: int,
         num_workers: int = 0,
@@ -78,7 +77,7 @@ class TrainLoader:
         for chunks in self.deal(epoch, first_batch):
             yield chunks.waveforms
 
-    def deal(self, epoch: int, first_batch: int = 0) -> Iterator["Chunks"]:
+    def deal(self, epoch: int, first_batch: int = 0) -> Iterator[Chunks]:
         """The same, beside where their sound lies."""
         self.dataset.set_epoch(epoch)
         self._order.epoch, self._order.first_batch = epoch, first_batch

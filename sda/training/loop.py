@@ -21,10 +21,10 @@ from sda.training.epoch import (
     refuse_what_is_not_finite,
     warn_of_epoch,
 )
+from sda.training.events import MetricsCallback, SaveDue, SecondPhaseStarted, TrainingCompleteEvent
 from sda.training.loader import TrainLoader
 from sda.training.memory import count_parts, halve_parts, refuse_single_chunk
 from sda.training.metric_buffer import MetricBuffer, TakenStep
-from sda.training.metrics import MetricsCallback, SaveDue, SecondPhaseStarted, TrainingCompleteEvent
 from sda.training.schedule import kl_weight, learning_rate_factor
 from sda.training.state import Progress, TrainState
 from sda.training.step import StepFigures, take_step

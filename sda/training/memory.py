@@ -5,7 +5,7 @@ import math
 import torch
 
 from sda.errors import TrainingError
-from sda.training.metrics import MetricsCallback, Warned
+from sda.training.events import MetricsCallback, Warned
 from sda.training.state import Progress
 
 

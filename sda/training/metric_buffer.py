@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sda.errors import DivergedError
 from sda.training.config import TrainingConfig
-from sda.training.metrics import MetricsCallback, StepMetrics, Warned
+from sda.training.events import MetricsCallback, StepMetrics, Warned
 from sda.training.state import TrainState
 from sda.training.step import StepFigures, StepResult, read_back
 

@@ -14,7 +14,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from rich.console import Console
 
-from sda.app.command_line import CONFIG_DIR
+from sda.app.hydra_call import CONFIG_DIR
 from sda.app.interrupt import SAVE_SIGNAL
 from sda.app.train import EXIT_STOPPED_AT_ONCE, EXIT_UNSAVED, run_training
 from sda.config.arguments import quote_value

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from sda.app.arithmetic import settle_precision
 from sda.app.pace import measure_step
-from sda.app.precision import settle_precision
 from sda.config.schema import TrainRunConfig
 from sda.training.config import Precision, TrainingConfig
 

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from sda.app.interrupt import SAVE_SIGNAL, Requests
+from sda.training.events import CheckpointSaved
 from sda.training.loop import Request
-from sda.training.metrics import CheckpointSaved
 
 
 class Clock:

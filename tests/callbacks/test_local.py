@@ -13,10 +13,9 @@ from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
 from sda.callbacks.preview import PreviewCallback
 from sda.tracking.journal import Journal, cut_journal, read_journal, read_lines
-from sda.training.metrics import (
+from sda.training.events import (
     CheckpointSaved,
     EpochMetrics,
-    MetricsHistory,
     PreviewEvent,
     RunStarted,
     SaveDue,
@@ -26,6 +25,7 @@ from sda.training.metrics import (
     Warned,
     event_from_dict,
 )
+from sda.training.metrics import MetricsHistory
 
 
 def started(**fields) -> RunStarted:

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
-from sda.app.command_line import CONFIG_DIR
+from sda.app.hydra_call import CONFIG_DIR
 from sda.config.arguments import prepare_arguments
 from sda.config.provenance import PRESET_KEYS, explain_choices
 from sda.config.resolvers import register_resolvers

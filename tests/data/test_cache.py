@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from sda.audio.io import load_audio
-from sda.data import cache as cache_module
+from sda.data import signature
 from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
 from sda.data.scan import scan_file, scan_folder
@@ -31,7 +31,7 @@ def root(make_sounds):
 
 
 def _settle():
-    time.sleep(2 * cache_module.CLOCK_TICK_NS / 1e9)
+    time.sleep(2 * signature.CLOCK_TICK_NS / 1e9)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_changed_file_is_noticed(root, cache, decoded):
 
 
 def test_a_file_that_has_only_just_changed_is_not_trusted(make_sounds, cache, decoded, monkeypatch):
-    monkeypatch.setattr(cache_module, "CLOCK_TICK_NS", 60_000_000_000)
+    monkeypatch.setattr(signature, "CLOCK_TICK_NS", 60_000_000_000)
     root = make_sounds(2)
     for _ in range(2):
         scan_folder(root, cache=cache)

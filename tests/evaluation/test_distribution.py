@@ -1,15 +1,8 @@
 import numpy as np
 import pytest
 
-from sda.evaluation.distribution import (
-    Sample,
-    compare,
-    density_and_coverage,
-    find_shortage,
-    gaussian_kernel,
-    mmd2,
-    thin_out,
-)
+from sda.evaluation.distribution import compare, density_and_coverage, find_shortage, thin_out
+from sda.evaluation.mmd import Sample, gaussian_kernel, mmd2
 
 RNG = np.random.default_rng(0)
 

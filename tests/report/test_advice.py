@@ -12,7 +12,7 @@ from sda.config.schema import TrainRunConfig
 from sda.evaluation.verdict import WITH_MODEL
 from sda.report.advice import Standing, name_generation, suggest_command
 from sda.report.evaluation_lines import format_advice
-from sda.training.config import OverfittingPreset
+from sda.training.presets import OverfittingPreset
 from tests.verbs import TINY
 
 RUN = "/my runs/it's (1)"

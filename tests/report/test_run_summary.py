@@ -10,7 +10,8 @@ from rich.console import Console
 from sda.config.schema import TrainRunConfig
 from sda.report.advice import Standing
 from sda.report.run_summary import Outcome, describe_verdict, print_lines, print_outcome, suggest_next
-from sda.training.metrics import EpochMetrics, Evaluated, MetricsHistory
+from sda.training.events import EpochMetrics, Evaluated
+from sda.training.metrics import MetricsHistory
 from sda.training.overfitting import judge_gap
 
 

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from sda.data.scan import _refuse_unread
+from sda.data.walk import _refuse_unread
 from sda.errors import DamagedError
 from sda.report.comparison_lines import write_csv
 from sda.report.comparison_page import draw_page

@@ -17,9 +17,9 @@ from sda.seal import mark_own
 from sda.tracking.delivery_state import forget, read_state, write_state
 from sda.tracking.journal import Journal, read_journal
 from sda.tracking.mlflow_mapping import DeliveryState
-from sda.training.metrics import CheckpointSaved, StepMetrics
-from tests.verbs import TINY
+from sda.training.events import CheckpointSaved, StepMetrics
 from tests.runs.test_sweep_folder import _place
+from tests.verbs import TINY
 
 FACTS = {"files": {}, "split": {}, "choices": [], "versions": {}}
 CONFIG = {"seed": 3, "data": {"root": "/sounds/${oc.env:HOME}", "folds": 0}}

@@ -14,8 +14,8 @@ from sda.data.measure import Measured
 from sda.data.scan import scan_folder
 from sda.report.file_table import find_oddities, format_cells
 from sda.runs.sound_notices import describe_sounds
-from tests.verbs import TINY
 from tests.conftest import RATE_HZ
+from tests.verbs import TINY
 
 
 def _sweep(number: int, duration_s: float = 1.1, rate_hz: int = RATE_HZ, level: float = 0.3) -> np.ndarray:

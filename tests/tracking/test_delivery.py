@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sda.errors import TrackingError
-from sda.tracking.delivery import MlflowTracking, deliver
+from sda.tracking.delivery import deliver
 from sda.tracking.delivery_state import (
     TrackingSettings,
     is_delivered,
@@ -20,7 +20,9 @@ from sda.tracking.delivery_state import (
     write_state,
 )
 from sda.tracking.journal import Journal
-from sda.training.metrics import MetricsHistory, PreviewEvent, ReconstructionScored, RunEnded, Warned
+from sda.tracking.mlflow_callback import MlflowTracking
+from sda.training.events import PreviewEvent, ReconstructionScored, RunEnded, Warned
+from sda.training.metrics import MetricsHistory
 from tests.callbacks.test_local import complete, epoch, started, step
 
 pytestmark = [

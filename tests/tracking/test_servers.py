@@ -11,10 +11,11 @@ from functools import partial
 import pytest
 
 from experiments.torture.servers import MlflowServer, find_postgres, run_failing, run_hanging, run_postgres
-from sda.tracking.delivery import MlflowTracking, deliver, try_to_deliver
+from sda.tracking.delivery import deliver, try_to_deliver
 from sda.tracking.delivery_state import TrackingSettings, is_delivered, read_state, write_settings, write_state
 from sda.tracking.journal import JOURNAL, Journal, read_journal
-from sda.training.metrics import RunEnded
+from sda.tracking.mlflow_callback import MlflowTracking
+from sda.training.events import RunEnded
 from tests.callbacks.test_local import epoch, started, step
 from tests.tracking.test_delivery import move_store
 

@@ -22,10 +22,10 @@ from sda.models.spectral_vae import SpectralVAE
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import create_data_loaders
 from sda.training.device import place
+from sda.training.events import Event
 from sda.training.fixed_chunks import number_files
 from sda.training.loader import TrainLoader
 from sda.training.loop import Request, Trainer
-from sda.training.metrics import Event
 from sda.training.optimizer import build_optimizer
 from sda.training.state import TrainState
 from sda.training.validation import ValidationChunks

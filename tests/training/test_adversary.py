@@ -9,7 +9,7 @@ from sda.models.latents import Posterior, Reconstruction
 from sda.training.adaptive_augmentation import AdaptiveAugmentation, AugmentationState
 from sda.training.adversary import OBSERVED_STEPS, AdversarialWeights, Adversary
 from sda.training.epoch import note_best
-from sda.training.metrics import EpochMetrics, SecondPhaseStarted, StepMetrics
+from sda.training.events import EpochMetrics, SecondPhaseStarted, StepMetrics
 from sda.training.state import ADVERSARY_PREFIX, MODEL_PREFIX
 from sda.training.validation import ValidationChunks, validate
 from tests.conftest import RATE_HZ, as_waveforms

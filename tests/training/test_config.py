@@ -5,12 +5,12 @@ import pytest
 
 from sda.errors import ConfigError, SdaError
 from sda.training.config import (
-    OverfittingPreset,
     RegularizationConfig,
     TrainingConfig,
     get_adaptive_config,
     get_effective_preview_interval,
 )
+from sda.training.presets import OverfittingPreset
 
 
 @pytest.mark.parametrize(

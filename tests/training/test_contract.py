@@ -15,7 +15,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch.utils.data import Dataset
 
-from sda.app.command_line import CONFIG_DIR
+from sda.app.hydra_call import CONFIG_DIR
 from sda.audio.augmentation import Augmentation
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices
@@ -28,6 +28,7 @@ from sda.training.config import (
     get_effective_preview_interval,
 )
 from sda.training.dataset import AudioTrainingDataset, create_data_loaders
+from sda.training.events import event_from_dict, event_to_dict
 from sda.training.metrics import (
     EpochMetrics,
     MetricsCallback,
@@ -35,8 +36,6 @@ from sda.training.metrics import (
     PreviewEvent,
     StepMetrics,
     TrainingCompleteEvent,
-    event_from_dict,
-    event_to_dict,
 )
 from tests.conftest import RATE_HZ
 

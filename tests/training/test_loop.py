@@ -10,15 +10,8 @@ from sda.audio.mel import AudioFeatures
 from sda.errors import DivergedError
 from sda.training import loop
 from sda.training.config import RegularizationConfig
+from sda.training.events import EpochMetrics, SaveDue, StepMetrics, TrainingCompleteEvent, Warned, event_to_dict
 from sda.training.loop import Request
-from sda.training.metrics import (
-    EpochMetrics,
-    SaveDue,
-    StepMetrics,
-    TrainingCompleteEvent,
-    Warned,
-    event_to_dict,
-)
 from sda.training.overfitting import compute_overfitting_gap
 from sda.training.state import Progress
 from sda.training.validation import ValidationChunks, validate

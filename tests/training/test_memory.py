@@ -10,8 +10,8 @@ from sda.losses.spectral import SpectralObjective
 from sda.models.latents import Posterior
 from sda.models.mel_vae import MelVAE
 from sda.models.spectral_vae import SpectralVAE
+from sda.training.events import StepMetrics, Warned
 from sda.training.memory import count_parts, halve_parts, refuse_single_chunk
-from sda.training.metrics import StepMetrics, Warned
 from sda.training.optimizer import build_optimizer
 from sda.training.state import Progress
 from sda.training.step import read_back, take_step

@@ -3,15 +3,8 @@ import math
 
 import pytest
 
-from sda.training.metrics import (
-    EVENT_TYPES,
-    EpochMetrics,
-    MetricsHistory,
-    StepMetrics,
-    Warned,
-    event_from_dict,
-    event_to_dict,
-)
+from sda.training.events import EVENT_TYPES, EpochMetrics, StepMetrics, Warned, event_from_dict, event_to_dict
+from sda.training.metrics import MetricsHistory
 from sda.training.overfitting import compute_overfitting_gap, describe_trend, fit_gap_slope, judge_gap
 
 

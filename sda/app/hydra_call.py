@@ -1,0 +1,124 @@
+"""Hydra, called from a function: composing, what happens before it makes a folder, and errors in words.
+
+Nothing heavy is imported here.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+import hydra
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from sda.app.composition import guard_composition
+from sda.app.explanation import explain_choice, explain_composition, find_cause
+from sda.config.arguments import find_value
+from sda.config.resolvers import register_resolvers
+from sda.config.store import prefer_own_choices, register_configs
+from sda.errors import ConfigError, SdaError
+from sda.printable import make_lines_printable
+from sda.runs.prepare_data import scan_once
+
+register_resolvers(scan_once)
+register_configs()
+
+_HERE = Path(__file__).resolve()
+CONFIG_DIR = next(path for path in (_HERE.parents[1] / "conf", _HERE.parents[2] / "conf") if path.is_dir())
+"""Compositions: the copy inside an installed package, or `conf/` of a checkout."""
+
+guard_composition(CONFIG_DIR)
+
+EXIT_ERROR = 1
+_NEEDED_GROUPS = ("preset", "model", "tracking")
+"""Groups of which one is always chosen."""
+
+
+class Refused(BaseException):
+    """Carries an error past Hydra, which makes a warning of any exception of a callback."""
+
+    def __init__(self, reason: Exception):
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class RunStart(Callback):
+    """Claims a run's folder; Hydra makes it, as `conf/train.yaml` says."""
+
+    begin: ClassVar[Callable[[DictConfig], None] | None] = None
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Before Hydra makes the folder."""
+        _begin(RunStart.begin, config)
+
+
+class SweepStart(Callback):
+    """Tells, in the sweep's own process alone, where the sweep lies; Hydra makes it, as `conf/train.yaml` says."""
+
+    begin: ClassVar[Callable[[DictConfig], None] | None] = None
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Before the first job."""
+        _begin(SweepStart.begin, config)
+
+
+def _begin(begin: Callable[[DictConfig], None] | None, config: DictConfig) -> None:
+    if begin is not None:
+        try:
+            begin(config)
+        except (SdaError, OSError) as error:
+            raise Refused(error) from error
+
+
+_REFUSED_FLAGS = ("--experimental-rerun",)
+"""Flags of Hydra's that read a pickle, which could run anything."""
+
+
+def call_hydra(config_name: str, task: Callable[[DictConfig], Any], arguments: list[str]) -> None:
+    """Let Hydra compose and run, with errors coming back as exceptions."""
+    for argument in arguments:
+        if argument.startswith(_REFUSED_FLAGS):
+            raise ConfigError(
+                f"{argument} is not supported: it reads a pickle. A run goes on with train.py resume=RUN."
+            )
+    for group in _NEEDED_GROUPS:
+        if find_value(arguments, group) in ("null", ""):
+            raise ConfigError(f"{group}={find_value(arguments, group)} is none: leave {group} out, or name one.")
+    sys.argv[1:] = arguments
+    prefer_own_choices(CONFIG_DIR)
+    wants_traceback = "HYDRA_FULL_ERROR" in os.environ
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own words and exits
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(task)()
+    finally:
+        if not wants_traceback:
+            del os.environ["HYDRA_FULL_ERROR"]
+
+
+def report_errors(run: Callable[[], None]) -> None:
+    """Run a verb; errors a user can mend end in a message and exit code 1, all others in a traceback."""
+    try:
+        run()
+    except SdaError as error:
+        fail(find_cause(error))
+    except OverrideParseException as error:
+        reason = str(error.message).splitlines()[0]
+        fail(f"{error.override} is not understood ({reason}). Quote a value with special signs: \"key='any text'\"")
+    except (HydraException, OmegaConfBaseException) as error:
+        if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+            fail(explain_choice(error.missing_cfg_file, error.options))
+        fail(explain_composition(error))
+    except OSError as error:
+        fail(f"{error.filename or 'a file'}: {error.strerror or error}. Is the folder writable, and the disk not full?")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def fail(message: str) -> NoReturn:
+    """Say what went wrong, and end with exit code 1."""
+    print(f"error: {make_lines_printable(message)}", file=sys.stderr)
+    sys.exit(EXIT_ERROR)

@@ -1,0 +1,69 @@
+"""MLflow as a listener: a thread of its own delivers the journal, so that training neither waits nor loses anything.
+
+When the store is away it tries again; what is left at the end is delivered by `make sync` or the next run.
+"""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from sda.tracking.delivery import deliver_in_time, try_to_deliver
+from sda.tracking.delivery_state import (
+    TrackingSettings,
+    write_settings,
+)
+from sda.training.events import Event, RunStarted
+
+DELIVERY_INTERVAL_S = 2.0
+RETRY_INTERVAL_S = 15.0
+
+
+class MlflowTracking:
+    """Wakes a thread that delivers the run's journal; must come after the `Journal` in the order of callbacks.
+
+    Args:
+        leftovers: folders of earlier runs that MLflow does not have all of; they are delivered first.
+    """
+
+    def __init__(
+        self, run_dir: Path, settings: TrackingSettings, close_timeout_s: float, leftovers: Sequence[Path] = ()
+    ):
+        write_settings(run_dir, settings)
+        self._run_dir = run_dir
+        self._close_timeout_s = close_timeout_s
+        self._leftovers = leftovers
+        self._closing = threading.Event()
+        self._problem = ""
+        self._notices: list[str] = []
+        self._thread = threading.Thread(target=self._deliver_until_closed, name="mlflow-delivery", daemon=True)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunStarted) and not self._thread.is_alive():
+            self._thread.start()
+
+    @property
+    def notices(self) -> list[str]:
+        """What had to be done for the delivery beside delivering, in words."""
+        return list(dict.fromkeys(self._notices))
+
+    def close(self) -> str:
+        """Wait for the delivery, at most `close_timeout_s`; says what went wrong, or nothing."""
+        if not self._thread.is_alive():
+            return self._problem
+        self._closing.set()
+        self._thread.join(self._close_timeout_s)
+        if self._thread.is_alive() and not self._problem:
+            self._problem = f"still delivering after {self._close_timeout_s:g} s"
+        return self._problem
+
+    def _deliver_until_closed(self) -> None:
+        for run_dir in self._leftovers:
+            self._notices += deliver_in_time(run_dir).notices
+        while True:
+            closing = self._closing.is_set()
+            delivery = try_to_deliver(self._run_dir)
+            self._problem = delivery.problem
+            self._notices += delivery.notices
+            if closing:
+                return
+            self._closing.wait(RETRY_INTERVAL_S if self._problem else DELIVERY_INTERVAL_S)
