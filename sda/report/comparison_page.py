@@ -12,7 +12,7 @@ from sda.errors import DataError
 from sda.printable import make_printable
 from sda.report.comparison_figures import Picture
 from sda.report.comparison_lines import HEAD_OF_SETTINGS, describe_ranking, head_runs, tabulate_runs, tabulate_settings
-from sda.report.page import render_page
+from sda.report.page import SoundList, render_page
 from sda.runs.comparison import ComparedRun, Comparison
 from sda.runs.folder import PREVIEWS
 
@@ -31,8 +31,9 @@ MOST_HEARD_SAMPLES = 1 << 24
 def draw_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
     """The whole page."""
     heard = choose_heard(comparison)
-    clips: list[str] = []
-    rows = [_describe(run, clips) for run in heard]
+    clips: dict[str, str] = {}
+    sounds = SoundList()
+    rows = [_describe(run, clips, sounds) for run in heard]
     return render_page(
         "comparison.html.j2",
         title=make_printable(comparison.title),
@@ -44,8 +45,7 @@ def draw_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
         pictures=[(picture.title, _embed(picture.png, "image/png")) for picture in pictures],
         heard=rows,
         n_left_out=len(comparison.runs) - len(heard),
-        sounds=SOUNDS,
-        data={"clips": clips},
+        data={"clips": [clips], "sounds": sounds.entries},
     )
 
 
@@ -63,7 +63,7 @@ def choose_heard(comparison: Comparison) -> list[ComparedRun]:
     return [run for run in comparison.runs if run in kept]
 
 
-def _describe(run: ComparedRun, clips: list[str]) -> dict[str, Any]:
+def _describe(run: ComparedRun, clips: dict[str, str], sounds: SoundList) -> dict[str, Any]:
     folder = _find_previews(run.run_dir)
     assert folder is not None
     return {
@@ -74,9 +74,9 @@ def _describe(run: ComparedRun, clips: list[str]) -> dict[str, Any]:
         "epoch": folder.name.rpartition("_")[2].lstrip("0"),
         "picture": _show_picture(folder / PICTURE),
         "players": [
-            (title, number)
+            (title, sounds.add(0, key, make_printable(f"{title}: {run.setting_words}, {run.repetition_words}")))
             for stem, title in SOUNDS.items()
-            if (number := _keep(folder / f"{stem}.wav", clips)) is not None
+            if (key := _keep(folder / f"{stem}.wav", clips))
         ],
     }
 
@@ -95,8 +95,8 @@ def _show_picture(path: Path) -> str:
         return ""
 
 
-def _keep(path: Path, clips: list[str]) -> int | None:
-    """Put a sound among the page's; its number, or nothing where there is none that can be read."""
+def _keep(path: Path, clips: dict[str, str]) -> str:
+    """Put a sound among the page's; its key, or nothing where there is none that can be read."""
     blocks, n_samples = [], 0
     try:
         rate_hz = get_metadata(path).sample_rate_hz
@@ -104,11 +104,12 @@ def _keep(path: Path, clips: list[str]) -> int | None:
             blocks.append(block)
             n_samples += len(block)
             if n_samples > min(LONGEST_HEARD_S * rate_hz, MOST_HEARD_SAMPLES):
-                return None
+                return ""
     except DataError:
-        return None
-    clips.append(_embed(encode_mp3(np.concatenate(blocks), rate_hz), "audio/mpeg"))
-    return len(clips) - 1
+        return ""
+    key = f"c{len(clips)}"
+    clips[key] = _embed(encode_mp3(np.concatenate(blocks), rate_hz), "audio/mpeg")
+    return key
 
 
 def _embed(content: bytes, kind: str) -> str:

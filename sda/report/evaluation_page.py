@@ -29,7 +29,7 @@ from sda.report.evaluation_figures import (
 )
 from sda.report.evaluation_sources import draw_sources
 from sda.report.evaluation_words import FORM_KINDS, SILENT_KINDS, tell_drawn_again
-from sda.report.page import render_page
+from sda.report.page import SoundList, render_page
 
 
 @dataclass(frozen=True)
@@ -160,18 +160,6 @@ class PlacedPoint(NamedTuple):
     label: str
     place: Place
     sound: int
-
-
-class SoundList:
-    """What the page's script may play: sounds in the order in which buttons and points ask for them."""
-
-    def __init__(self) -> None:
-        self.entries: list[tuple[int, str, str]] = []
-
-    def add(self, report_number: int, clip: str, title: str) -> int:
-        """The sound's number."""
-        self.entries.append((report_number, clip, title))
-        return len(self.entries) - 1
 
 
 def draw_page(reports: Sequence[Report]) -> str:
