@@ -109,10 +109,10 @@ class SpectralObjective:
         total: dict[str, Tensor] = {}
         for window, share in windows.items() if spectral else ():
             filters = build_filters(self.sample_rate_hz, window, output.device)
-            inputs, meant = compute_magnitude(output, window), compute_magnitude(target, window)
+            made, meant = compute_magnitude(output, window), compute_magnitude(target, window)
             frames = find_frames(samples, window // 4, meant.shape[2])
             for name in spectral:
-                distance = share * DISTANCES[name](inputs, meant, filters, frames)
+                distance = share * DISTANCES[name](made, meant, filters, frames)
                 total[name] = total[name] + distance if name in total else distance
         if "waveform" in self.names:
             total["waveform"] = waveform_distance(output, target, samples)
