@@ -50,11 +50,6 @@ class Plan:
         """Whether another installation's run goes on here."""
         return self.checkpoint is not None and not self.checkpoint.folder.is_relative_to(self.run_dir)
 
-    @property
-    def usable_paths(self) -> list[str]:
-        """Files that are trained on or held out."""
-        return [file.path for file in self.scan.usable]
-
 
 def plan_run(
     composed: DictConfig, run_dir: Path, overrides: list[str], preset_choice: str, sweep_dir: Path | None

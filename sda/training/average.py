@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 WARM_UP_STEPS = 10
 """The average forgets its beginning the faster, the younger it is: after `n` steps it spans a tenth of them or so."""
@@ -28,5 +29,6 @@ def follow(average: nn.Module, model: nn.Module, step: int, decay: float) -> Non
     Args:
         decay: share of the average that is kept; 0 makes it the model itself.
     """
-    share = 1.0 - min(decay, step / (WARM_UP_STEPS + step)) if decay > 0 else 1.0
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), share)
+    kept = min(decay, step / (WARM_UP_STEPS + step))
+    move = get_ema_multi_avg_fn(kept)  # type: ignore[no-untyped-call]
+    move(list(average.parameters()), list(model.parameters()), step)
