@@ -1,26 +1,16 @@
 """What MLflow is told of each event in the journal, as plain values."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sda.measures import AT_END, OF_EVALUATION, RECONSTRUCTION
+from sda.training.events import StepMetrics
 
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "killed": "KILLED"}
 
-STEP_METRICS = (
-    "train_loss",
-    "recon_loss",
-    "kl_loss",
-    "kl_weight",
-    "learning_rate",
-    "step_time_s",
-    "gradient_norm",
-    "noise_loss",
-    "adversarial_loss",
-    "discriminator_loss",
-)
+STEP_METRICS = tuple(item.name for item in fields(StepMetrics) if item.name not in ("epoch", "step", "total_steps"))
 EPOCH_METRICS = (
     "train_loss",
     "val_loss",

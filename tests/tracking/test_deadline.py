@@ -17,7 +17,7 @@ from sda.tracking.delivery import deliver_in_time, try_to_deliver
 from sda.tracking.delivery_state import TrackingSettings, read_settings, write_settings
 from sda.tracking.journal import Journal
 from sda.training.events import RunEnded, Warned
-from tests.callbacks.test_local import started
+from tests.events import started
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own imports warn of themselves
 

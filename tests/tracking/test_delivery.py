@@ -23,7 +23,7 @@ from sda.tracking.journal import Journal
 from sda.tracking.mlflow_callback import MlflowTracking
 from sda.training.events import PreviewEvent, ReconstructionScored, RunEnded, Warned
 from sda.training.metrics import MetricsHistory
-from tests.callbacks.test_local import complete, epoch, started, step
+from tests.events import complete, epoch, started, step
 
 pytestmark = [
     pytest.mark.slow,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sda.tracking.mlflow_mapping import Batch, Delivered, DeliveryState, collect, write_note
 from sda.training.events import Evaluated, Generated, event_to_dict
-from tests.callbacks.test_local import epoch
+from tests.events import epoch
 
 
 def _collect(values):

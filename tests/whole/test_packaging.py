@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 STRANGER = re.compile(
     r"""(?<![\w./-])sda\[                                                  # an extra of it

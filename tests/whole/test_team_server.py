@@ -16,7 +16,7 @@ from sda.tracking.delivery import UNKNOWN_USER, deliver, try_to_deliver
 from sda.tracking.delivery_state import TrackingSettings, is_delivered, read_state, write_settings
 from sda.tracking.journal import Journal
 from sda.training.events import RunEnded
-from tests.callbacks.test_local import epoch, started, step
+from tests.events import epoch, started, step
 
 pytestmark = [
     pytest.mark.slow,

@@ -26,7 +26,7 @@ from sda.training.checkpoint import Checkpoint, open_newest
 from sda.training.device import use_threads
 from sda.training.metrics import MetricsHistory
 from sda.training.step import take_step
-from tests.app.test_accidents import train  # noqa: F401 (a fixture)
+from tests.whole.test_accidents import train  # noqa: F401 (a fixture)
 
 N_EPOCHS = 2
 DEFAULT_MODEL = (

@@ -16,7 +16,7 @@ from sda.tracking.delivery_state import TrackingSettings, is_delivered, read_sta
 from sda.tracking.journal import JOURNAL, Journal, read_journal
 from sda.tracking.mlflow_callback import MlflowTracking
 from sda.training.events import RunEnded
-from tests.callbacks.test_local import epoch, started, step
+from tests.events import epoch, started, step
 from tests.tracking.test_delivery import move_store
 
 pytestmark = [

@@ -1,0 +1,51 @@
+"""When previews are rendered."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sda.callbacks.preview import PreviewCallback
+from sda.training.events import (
+    PreviewEvent,
+)
+from tests.events import Recorder, complete, epoch, started
+
+
+@dataclass
+class _Preview:
+    kind: str
+    audio: Path
+    picture: Path
+
+
+def _preview_callback(told, render=None, interval=2):
+    def made(epoch):
+        return [_Preview("sample", Path(f"/p/epoch_{epoch}/s.wav"), Path("/p/s.png"))]
+
+    ceiling = [_Preview("ceiling", Path("/p/ceiling/c.wav"), Path("/p/c.png"))]
+    return PreviewCallback(render or made, [lambda: ceiling], interval, 48000, told)
+
+
+def test_previews_come_at_the_interval_and_at_the_end_and_the_ceiling_once():
+    told = Recorder()
+    callback = _preview_callback(told)
+    for event in (started(), *(epoch(number) for number in (1, 2, 3)), complete(3)):
+        callback(event)
+    assert [(event.kind, event.epoch) for event in told] == [("ceiling", 0), ("sample", 2), ("sample", 3)]
+    assert isinstance(told[1], PreviewEvent)
+    assert told[1].audio_path == "/p/epoch_2/s.wav"
+
+
+def test_a_continued_run_does_not_render_the_ceiling_again():
+    told = Recorder()
+    _preview_callback(told)(started(start_step=5))
+    assert told == []
+
+
+def test_a_full_disk_costs_a_preview_and_not_the_run():
+    def refuse(epoch):
+        raise OSError("no space left on device")
+
+    told = Recorder()
+    _preview_callback(told, refuse)(epoch(2))
+    assert [event.kind for event in told] == ["preview_failed"]
+    assert "no space left" in told[0].message
