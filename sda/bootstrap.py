@@ -1,4 +1,4 @@
-"""How sure a figure is that was measured on few files: the bootstrap over files, not over what is cut from them.
+"""Bootstrap intervals: how sure a figure is that was measured on few files, drawn again and not what is cut from them.
 
 Two chunks of one file say nearly the same; whole files (blocks) are therefore drawn again, with replacement.
 

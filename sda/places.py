@@ -1,4 +1,4 @@
-"""Whether one place lies in another, through links and however a file system spells names."""
+"""Path containment: whether one place lies in another, through links and however a file system spells names."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Text from anywhere, such as names of files, made fit to be shown."""
+"""Escaping: text from anywhere, such as names of files, made fit to be shown."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What runs and sweeps keep in their folders: read as what it should be, or refused with what is wrong with it.
+"""Validation of stored files: read as what they should be, or refused with what is wrong with them.
 
 A file that a crash, a full disk or somebody's editor spoilt is damaged. Of the run that was asked for this is an error;
 a neighbour that is met on the way is named, once, and passed over.

@@ -1,4 +1,4 @@
-"""A few of many items, for what would take too long with all of them."""
+"""Subsampling: a few of many items, for what would take too long with all of them."""
 
 from collections.abc import Sequence
 from typing import TypeVar

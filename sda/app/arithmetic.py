@@ -1,4 +1,4 @@
-"""In which arithmetic a run computes: its precision, and the threads that sums are shared out to.
+"""Precision and threads: in which arithmetic a run computes.
 
 On another number of threads sums are taken in another order, and differ in their last bits.
 """

@@ -1,4 +1,4 @@
-"""What a configuration file may decide: the training, never what Hydra runs, nor where anything is kept or sent.
+"""Guarding composition: a file may decide the training, never what Hydra runs, nor where anything is kept or sent.
 
 Hydra makes its launchers, sweepers, callbacks and log handlers by the names that a composition gives them, so that an
 experiment file that sets `hydra.callbacks` would be a program. Everything below `hydra` comes from this project's

@@ -1,4 +1,4 @@
-"""What to tell of an error that was met while a configuration was composed."""
+"""Error messages of composing: what to tell of an error that was met while a configuration was composed."""
 
 import difflib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is asked of a run from outside while it trains: to stop, to save, to stop at once."""
+"""Signal handling: to stop, to save and to stop at once, asked of a run from outside while it trains."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""What each mode of `generate.py` makes: from its configuration and given sound files to sounds, one by one."""
+"""The modes of `generate.py`: from a configuration and given sound files to sounds, one by one."""
 
 import math
 from collections import deque

@@ -1,4 +1,4 @@
-"""How long a training step takes on this machine: a few real ones, taken on noise."""
+"""Step timing: a few real steps, taken on noise, tell how long a training step takes on this machine."""
 
 import time
 from collections.abc import Callable

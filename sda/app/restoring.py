@@ -1,4 +1,4 @@
-"""From a checkpoint back into a model and its prior, or into a run in progress."""
+"""Restoring: from a checkpoint back into a model and its prior, or into a run in progress."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a file holds that is no sound that is read here, known by its first bytes whatever its name says."""
+"""Content sniffing: what a file holds that is no sound that is read here, by its first bytes whatever its name says."""
 
 import codecs
 

@@ -1,4 +1,4 @@
-"""From a log-mel spectrogram back to sound: non-negative least squares, then fast Griffin-Lim.
+"""Mel inversion: from a log-mel spectrogram to sound, by non-negative least squares, then fast Griffin-Lim.
 
 Letters in the shapes: `B` batch, `M` mel bands, `K = n_fft // 2 + 1` frequency bins, `F` frames, `T` samples.
 """

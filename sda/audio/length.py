@@ -1,4 +1,4 @@
-"""Whether all of a file's sound was decoded: libsndfile says nothing of one that ends early or that it cut itself."""
+"""Truncation: whether all of a file's sound was decoded, as libsndfile does not say when one ends early."""
 
 from sda.audio.decoding import UNKNOWN_FRAMES
 from sda.audio.foreign import CONVERT, KEEP

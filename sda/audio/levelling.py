@@ -1,4 +1,4 @@
-"""A sound brought to the level that it was asked to have, frame by frame.
+"""Level matching: a sound brought to the level that it was asked to have, frame by frame.
 
 Letters in the shapes: `B` batch, `T` samples, `F` frames, `H` samples from frame to frame.
 """

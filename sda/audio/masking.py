@@ -1,4 +1,4 @@
-"""Holes in what the encoder hears, so that it learns to guess the rest; what it is judged by stays whole.
+"""Spectrogram masking: holes in what the encoder hears, so that it learns to guess the rest; the target stays whole.
 
 Letters in the shapes: `B` batch, `M` mel bands, `F` frames.
 """

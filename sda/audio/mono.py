@@ -1,4 +1,4 @@
-"""How a file's channels become one: which of them are averaged, and whether a constant voltage is taken out.
+"""Downmixing: which of a file's channels are averaged, and whether a constant voltage is taken out.
 
 The average of all channels is kept wherever it can be. Silent channels would only turn it down, and channels of
 opposite phase would cancel; both are told from the energies of a whole file, and one mix is kept from end to end.

@@ -1,4 +1,4 @@
-"""From spectra of overlapping frames to one waveform, as a layer that gradients flow through.
+"""Inverse STFT: from spectra of overlapping frames to one waveform, as a layer that gradients flow through.
 
 Letters in the shapes: `B` batch, `F` frames, `T` samples, `H` samples from frame to frame.
 """

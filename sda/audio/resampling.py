@@ -1,4 +1,4 @@
-"""Another sample rate, block by block."""
+"""Resampling, block by block."""
 
 import numpy as np
 import soxr

@@ -1,4 +1,4 @@
-"""Long signals a stretch at a time, each together with what lies around it, so that length costs no memory.
+"""Streaming: long signals a stretch at a time, each with what lies around it, so that length costs no memory.
 
 Whatever depends on no more than so much on either side comes out of the stretches as it comes out of the whole.
 

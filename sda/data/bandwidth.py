@@ -1,4 +1,4 @@
-"""How far up a sound reaches: where a recording made at a lower rate, or a telephone, ends.
+"""Bandwidth: how far up a sound reaches, where a recording made at a lower rate, or a telephone, ends.
 
 Letters in the shapes: `T` samples.
 """

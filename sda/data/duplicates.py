@@ -1,4 +1,4 @@
-"""The same recording in two files: cut, re-encoded, resampled, louder, trimmed or looped, found wherever they overlap.
+"""Near-duplicates: one recording in two files, cut, re-encoded, resampled, louder, trimmed or looped.
 
 Two steps. Frames whose 32 bits are exactly alike propose a pair of files and the shift between them; all frames are
 sorted at once, so that the work grows as `N log N` with the frames of the corpus and not with its pairs of files.

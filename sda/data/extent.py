@@ -1,4 +1,4 @@
-"""Where the sound of a file begins and ends: digital silence before and behind it is no part of it.
+"""Trimming: where the sound of a file begins and ends; digital silence before and behind it is no part of it.
 
 Nothing that is drawn or counted may depend on how much silence there is: two takes of one sound, one of them followed
 by a second of zeros, are split, counted and judged alike.

@@ -1,4 +1,4 @@
-"""Files that must stay on one side of the split: copies, near copies, and what a pattern on the name puts together."""
+"""Groups: files that stay on one side of the split, as copies, near copies, or by a pattern on their names."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""By what a file is known again without being decoded."""
+"""File signatures: by what a file is known again without being decoded."""
 
 import os
 import time

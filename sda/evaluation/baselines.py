@@ -1,4 +1,4 @@
-"""Sound whose judgement is known beforehand: what a measure says of it says what the measure is worth."""
+"""Baselines: sound whose judgement is known beforehand says what a measure is worth."""
 
 from collections.abc import Sequence
 

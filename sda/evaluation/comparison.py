@@ -1,4 +1,4 @@
-"""Which of several settings is better, and how sure that is: the bootstrap over repetitions and over held-out files.
+"""Ranking of settings: which is better and how sure that is, by the bootstrap over repetitions and held-out files.
 
 A setting was trained a few times (repetitions: seeds, folds), and each time judged on a few held-out files. Where two
 settings share a repetition, they share its files, so that their difference is free of which files these were. Both

@@ -1,4 +1,4 @@
-"""Whether generated sound, taken together, is like unheard real sound, taken together.
+"""Distribution distance: whether generated sound, taken together, is like unheard real sound, taken together.
 
 Windows of one file are near-copies of each other. Pairs within a file are therefore left out, and intervals are over
 files: without that, any two sets of files would seem to differ.

@@ -1,4 +1,4 @@
-"""What a window of sound is like, as a vector: two windows that sound alike lie close together.
+"""Embeddings: what a window of sound is like, as a vector; two that sound alike lie close together.
 
 Letters in the shapes: `B` windows, `T` samples, `D` dimensions, `M` mel bands, `F` frames.
 """

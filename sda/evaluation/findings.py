@@ -1,4 +1,4 @@
-"""What an evaluation found, in words that anyone understands, each sentence with the number it stands on."""
+"""Findings: what an evaluation found, in words that anyone understands, each with the number it stands on."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a latent space holds: which dimensions carry anything, and whether sounds lie where the prior says.
+"""Latent-space diagnostics: which dimensions carry anything, and whether sounds lie where the prior says.
 
 Letters in the shapes: `B` chunks, `D` latent dimensions.
 """

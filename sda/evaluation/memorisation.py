@@ -1,4 +1,4 @@
-"""New, or a replay? How close generated sound comes to training sound, beside how close real new sound comes.
+"""Replay detection: how close generated sound comes to training sound, beside how close real new sound comes.
 
 A generated window counts as a replay when it correlates with some place of the training sound more than 99 % of the
 windows of real, unheard sound do (the null), and by no less than 0.3. The limit is set by leaving one recording out: it

@@ -1,4 +1,4 @@
-"""How close a reconstruction sounds to its original, in numbers that fail differently.
+"""Reconstruction measures: how close a reconstruction sounds to its original, in numbers that fail differently.
 
 Log-mel L1 hears timbre but forgives a loss of level; the multi-resolution STFT distance hears attacks and partials; the
 log-spectral distance says in which part of the spectrum something is wrong; the loudness error hears level alone;

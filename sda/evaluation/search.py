@@ -1,4 +1,4 @@
-"""Where in hours of sound a short sound occurs: normalised correlation of log-mel patches at every lag.
+"""Audio search: where in hours of sound a short one occurs, by correlation of log-mel patches at every lag.
 
 A patch is the log-mel spectrogram of a window, its bands decorrelated over the corpus (whitened), and of every band its
 mean over the window taken away: what is left is what moves. A louder, quieter or otherwise coloured copy has the same

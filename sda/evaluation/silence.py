@@ -1,4 +1,4 @@
-"""How much of some sounds is silence: whole sounds that are hardly there, and the time that others are silent for.
+"""Silence: whole sounds that are hardly there, and the time that others are silent for.
 
 Where real sounds end, silence behind a sound is no fault in itself: a hit of half a second, alone in a file of five, is
 silent for most of it. Real sounds are then put into as much time as generated ones were given, from where they begin;

@@ -1,4 +1,4 @@
-"""Sounds to be judged, cut into windows of equal length and equal level.
+"""Windowing: sounds to be judged, cut into windows of equal length and equal level.
 
 Letters in the shapes: `B` windows, `T` samples of a sound or of a window.
 """

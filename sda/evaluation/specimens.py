@@ -1,4 +1,4 @@
-"""New sounds of a model, drawn to be judged: what `generate.py` gives."""
+"""Sampling for evaluation: new sounds of a model, drawn to be judged, as `generate.py` gives them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Windows brought back from another speed: a replay that is transposed is a replay.
+"""Speed changes undone: a replay that is transposed is a replay.
 
 Training varies the speed of sound, pitch included, and so may whatever draws new sound: each window is searched for as
 it is, and as it would be had it been played at another of those speeds.

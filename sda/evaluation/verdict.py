@@ -1,4 +1,4 @@
-"""What to make of all findings together: one verdict, of which silence, likeness, form and replays each can decide."""
+"""The verdict: what to make of all findings together; silence, likeness, form and replays each can decide it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

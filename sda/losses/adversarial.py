@@ -1,4 +1,4 @@
-"""What a discriminator and what it judges are trained to lower, and what keeps a discriminator from going too far.
+"""Adversarial losses: of a discriminator and of what it judges, and what keeps a discriminator from going too far.
 
 Letters in the shapes: `B` batch, `T` samples, `…` whatever else a discriminator gives. Scores and features come one
 entry a discriminator, as `sda.models.discriminator.Judgements` holds them; every discriminator counts the same.

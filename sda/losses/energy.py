@@ -1,4 +1,4 @@
-"""How well random draws of a sound foretell how it moves: the energy score, lowest for draws as random as the sound.
+"""The energy score: how well random draws foretell how a sound moves, lowest for draws as random as the sound.
 
 A distance to one draw punishes every randomness, so that what lowers it is an average. The energy score sets the
 distance of two draws from each other against it: draws must come near, and differ from each other as much as from what

@@ -1,4 +1,4 @@
-"""What every objective has in common: errors that can be averaged, and a score of averages.
+"""The interface of objectives: components that can be averaged, and a score of averages.
 
 A score is a function of errors averaged over chunks, not itself an average over chunks: so a batch may be computed in
 parts, and the files of a judgement may be drawn again, without computing anything twice.

@@ -1,4 +1,4 @@
-"""What training asks of a network, whichever it is.
+"""The interface of autoencoders: what training asks of a network, whichever it is.
 
 Letters in the shapes: `B` batch, `M` mel bands, `F` frames.
 """

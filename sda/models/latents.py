@@ -1,4 +1,4 @@
-"""What an encoder says of a sound.
+"""Posteriors: what an encoder says of a sound.
 
 Letters in the shapes: `B` batch, `D` latent dimensions, `L` latents along time.
 """

@@ -1,4 +1,4 @@
-"""Spectrograms on the scale that networks see: zero mean and unit deviation in every band.
+"""Standardisation: zero mean and unit deviation in every band.
 
 Letters in the shapes: `B` batch, `M` mel bands, `F` frames.
 """

@@ -1,4 +1,4 @@
-"""What to do after a verdict, as a command that can be pasted from where the run stands."""
+"""Advice: what to do after a verdict, as a command that can be pasted from where the run stands."""
 
 import shlex
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a run says at its start and at its end."""
+"""The run on the console: what it says at its start and at its end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

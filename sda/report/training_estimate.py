@@ -1,4 +1,4 @@
-"""What a planned run amounts to, before any of it is built; nothing here imports torch."""
+"""Training estimate: what a planned run amounts to, before any of it is built; nothing here imports torch."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where a run goes on: at its newest whole checkpoint, or, where nothing was saved of it yet, at its very start.
+"""Where a run goes on: its newest whole checkpoint, or, where nothing was saved of it yet, its very start.
 
 From the moment its configuration is on disk a run can be continued. Stopped before its first checkpoint, it is begun
 again with that configuration and with what was settled then, and is the run that was never stopped.

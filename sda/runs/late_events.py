@@ -1,4 +1,4 @@
-"""Telling a run, after its end, what was made of it: into its journal, and from there to MLflow."""
+"""Events after the end: what was made of a run, told to its journal, and from there to MLflow."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The one number that runs of a sweep are ranked by; lower is better."""
+"""The objective of sweeps: the one number that runs are ranked by; lower is better."""
 
 from pathlib import Path
 

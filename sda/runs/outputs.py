@@ -1,4 +1,4 @@
-"""Where a call's own files go: a new folder each, never among sounds, never over anything that is there."""
+"""Output folders: a new one for each call, never among sounds, never over anything that is there."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""From a composed configuration to everything that is settled before training; nothing here imports torch."""
+"""Planning a run: from a composed configuration to everything that is settled before training; without torch."""
 
 import math
 from collections.abc import Iterable, Sequence

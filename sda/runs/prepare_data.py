@@ -1,4 +1,4 @@
-"""What a folder of sounds holds: scanned, grouped and split as a run would; nothing here imports torch."""
+"""Data preparation: a folder of sounds scanned, grouped and split as a run would; nothing here imports torch."""
 
 from dataclasses import asdict
 from functools import cache

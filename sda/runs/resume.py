@@ -1,4 +1,4 @@
-"""How a run that was begun goes on: from its checkpoint to everything that is settled; nothing here imports torch."""
+"""Planning a continuation: from a checkpoint to everything that is settled before training; without torch."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is to be known of the sounds themselves before anything is trained on them: channels, DC, level, bandwidth."""
+"""Notices about the sounds before anything is trained on them: channels, DC, level, bandwidth."""
 
 from collections.abc import Callable, Sequence
 

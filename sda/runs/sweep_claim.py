@@ -1,4 +1,4 @@
-"""One process at a job, and no job without its sweep.
+"""Job locking: one process at a job, and no job without its sweep.
 
 A job is claimed by its identity: a lock in the sweep's folder, held from before the job's run is looked for until it
 has ended, so that no two processes train the same. Jobs in children of the sweep's own process end with it: orphaned,

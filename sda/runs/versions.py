@@ -1,4 +1,4 @@
-"""What a run is computed with: the same numbers to the last bit need the same."""
+"""Versions of what a run is computed with: the same numbers to the last bit need the same."""
 
 import platform
 from collections.abc import Mapping

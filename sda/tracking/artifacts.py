@@ -1,4 +1,4 @@
-"""Files of a run on their way to MLflow: only what lies in the run's own folder, and only to where a store may be.
+"""Artifacts on their way to MLflow: only what lies in the run's own folder, and only to where a store may be.
 
 A journal may name any path and a store may name any place. Neither is obeyed: a file goes if it is a plain one inside
 the run's folder, and it goes where a store of its kind keeps files.

@@ -1,4 +1,4 @@
-"""A whole deadline for what a server may draw out for ever: each of its bytes in time, and never the last one."""
+"""Deadlines for what a server may draw out for ever: each of its bytes in time, and never the last one."""
 
 import threading
 from collections.abc import Callable

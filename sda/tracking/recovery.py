@@ -1,4 +1,4 @@
-"""Runs and experiments that were put into MLflow's bin, or are gone from it for good."""
+"""Recovery of runs and experiments that were put into MLflow's bin, or are gone from it for good."""
 
 from typing import TYPE_CHECKING
 

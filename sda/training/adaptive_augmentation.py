@@ -1,4 +1,4 @@
-"""How strongly to augment what a discriminator hears: the more, the better it knows its sounds by heart.
+"""Adaptive discriminator augmentation: the stronger, the better a discriminator knows its sounds by heart.
 
 Held-out sounds tell: a discriminator that has learned what real sound is like scores them as it scores the training
 sounds; one that has learned the training sounds by heart takes them for generated ones.

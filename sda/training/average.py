@@ -1,4 +1,4 @@
-"""The moving average of a model's weights: what is judged, heard and kept, while the weights themselves go on learning.
+"""The exponential moving average of the weights: what is judged, heard and kept, while the weights go on learning.
 
 Reference:
     Polyak & Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992.

@@ -1,4 +1,4 @@
-"""A batch on its way to the model: what was read for it, and what becomes of its sounds.
+"""Batches on their way to the model: what was read for one, and what becomes of its sounds.
 
 Letters in the shapes: `B` batch, `T` samples, `P` items that another sound is mixed into.
 """

@@ -1,4 +1,4 @@
-"""What a training run is told; nothing here imports torch."""
+"""Training configuration; nothing here imports torch."""
 
 import re
 from dataclasses import dataclass

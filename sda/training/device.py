@@ -1,4 +1,4 @@
-"""Where and how exactly to compute."""
+"""Devices: where and how exactly to compute."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Steps that are too large for the device: the same batch, part after part."""
+"""Out of memory: a batch that is too large for the device is computed part after part."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The figures of steps, told in blocks: reading one back waits until the device has done all it was asked."""
+"""Metric buffering: steps are told in blocks, as reading one back waits until the device has done all it was asked."""
 
 import time
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Everything a run's continuation depends on, as data."""
+"""Training state: everything a run's continuation depends on, as data."""
 
 from dataclasses import dataclass, field
 

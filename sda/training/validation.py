@@ -1,4 +1,4 @@
-"""A model's judgement on chunks that stay the same, and how sure it is with the files that there are.
+"""Validation: a model scored on chunks that stay the same, and how sure that is with the files that there are.
 
 Letters in the shapes: `N` chunks, `R` replicates.
 """

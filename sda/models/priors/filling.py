@@ -1,4 +1,4 @@
-"""One window of a mosaic, from noise to latents.
+"""Denoising of one window of a mosaic, from noise to latents.
 
 It is drawn at a coarse rate first, where a few latents span seconds, then finer and finer.
 

@@ -1,4 +1,4 @@
-"""A density over paths through a latent space, fitted after training: new paths that belong to the corpus.
+"""A mixture of Gaussians over paths through a latent space, fitted after training.
 
 Every stretch of a few latents is a draw from a mixture of Gaussians. A new path is drawn point by point: what was drawn
 last says how likely each Gaussian is, and the chosen one says how the path goes on. So a path of any length is drawn
