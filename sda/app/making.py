@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sda.audio.io import read_mono
-from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
+from sda.config.verbs import AUTO_LENGTH, LONGEST_S, GenerateConfig, GenerateMode
 from sda.errors import ConfigError, DataError
 from sda.generation.modes import (
     Loudness,
@@ -95,8 +95,9 @@ def _sample(order: Order) -> Iterator[Made]:
             "Give seconds, such as duration_s=4."
         )
     n_samples = None if is_auto else order.n_samples
+    longest = round(LONGEST_S * order.rate_hz)  # whatever a model says of how long its recordings were
     for number in range(1, config.n + 1):
-        new = draw_new_sound(synthesizer, n_samples, seed=config.seed, number=number)
+        new = draw_new_sound(synthesizer, n_samples, seed=config.seed, number=number, longest=longest)
         yield Made(new.stretches, [], new.provenance, new.n_silent)
 
 

@@ -118,6 +118,7 @@ class BlendLoudness(Enum):
 
 
 LONGEST_S = 3600.0
+"""Of a sound that is made, however long it is asked to be, or a recording was."""
 
 
 @dataclass
