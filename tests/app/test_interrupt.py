@@ -49,13 +49,13 @@ def test_time_asks_for_a_save_one_interval_after_the_last_whatever_it_was_made_f
     requests = _requests(save_every_s=60.0, clock=clock)
     clock.now = 59.0
     assert requests() is Request.NOTHING
-    requests.extract(CheckpointSaved(1, "/c"))
+    requests.hear(CheckpointSaved(1, "/c"))
     clock.now = 118.0
     assert requests() is Request.NOTHING
     clock.now = 119.0
     assert requests() is Request.SAVE_IN_TIME
     assert requests() is Request.NOTHING
-    requests.extract(CheckpointSaved(1, "/best", is_best=True))
+    requests.hear(CheckpointSaved(1, "/best", is_best=True))
     clock.now = 180.0
     assert requests() is Request.SAVE_IN_TIME
 
