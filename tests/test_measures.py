@@ -58,3 +58,10 @@ def test_a_figure_without_a_row_is_called_by_its_key():
         "memorisation.collage_rate", "memorisation.collage_rate", digits=3
     )
     assert math.isclose(float(describe("overfitting_gap").write(0.25)), 25.0)
+
+
+def test_an_unknown_objective_is_told_of_by_the_key_that_it_was_given_as():
+    with pytest.raises(ConfigError, match=r"^objective=centroid is unknown.*such as memorisation\.replay_rate"):
+        check_objective("centroid", at_end="small", key="objective")
+    with pytest.raises(ConfigError, match=r"such as reconstruction\.held_out\.model\.zimtohrli"):
+        check_objective("zimtohrli", at_end="small")

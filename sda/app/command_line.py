@@ -270,7 +270,7 @@ def _compare_task(config: DictConfig) -> None:
     names = split_names(settings.runs)
     if bool(names) == bool(settings.sweep):
         raise ConfigError("give either runs=…, such as runs=last,runs/…/other, or sweep=…, such as sweep=last.")
-    check_objective(settings.objective, at_end="small")
+    check_objective(settings.objective, at_end="small", key="objective")
     from sda.app.compare import compare_given
 
     compare_given(names, settings, Console())

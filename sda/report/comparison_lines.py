@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sda.callbacks.console import format_duration
 from sda.evaluation.comparison import Difference, Standing
-from sda.measures import Measure, describe
+from sda.measures import AT_END, Measure, describe
 from sda.printable import make_printable
 from sda.runs.comparison import COMPARED, ComparedRun, Comparison
 
@@ -31,7 +31,7 @@ def format_comparison(comparison: Comparison) -> list[str]:
 def tabulate_settings(comparison: Comparison) -> list[list[str]]:
     """A row for each setting, best first."""
     assert comparison.ranking is not None
-    return [_describe_standing(standing, comparison.measure) for standing in comparison.ranking.standings]
+    return [_describe_standing(standing, comparison) for standing in comparison.ranking.standings]
 
 
 def head_runs(comparison: Comparison) -> list[str]:
@@ -114,10 +114,12 @@ def _list_measures(comparison: Comparison) -> dict[str, Measure]:
     }
 
 
-def _describe_standing(standing: Standing, measure: Measure) -> list[str]:
+def _describe_standing(standing: Standing, comparison: Comparison) -> list[str]:
+    measure = comparison.measure
     score = _write(standing.score.value, measure)
     if not math.isnan(standing.score.low):
-        score += f" ({_write(standing.score.low, measure)} to {_write(standing.score.high, measure)})"
+        low = max(0.0, standing.score.low) if comparison.objective in AT_END else standing.score.low  # a distance
+        score += f" ({_write(low, measure)} to {_write(standing.score.high, measure)})"
     spread, chance = _write(standing.spread, measure), f"{standing.chance_best:.0%}"
     return [standing.setting, str(standing.n_repetitions), score, spread, chance]
 

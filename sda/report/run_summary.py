@@ -212,8 +212,8 @@ def _judge(history: MetricsHistory) -> str:
     if best is None:
         return f"verdict: too early to tell; the KL term was still warming up (weight {last.kl_weight:.2f})"
     verdict = _read_verdict(best)
-    words = f"verdict: {verdict}; at the best epoch the error on held-out sound is {best.overfitting_gap:.0%} larger "
-    words += f"than on training sound{_describe_interval(best)}"
+    words = f"verdict: {verdict}; at the best epoch the error on held-out sound is {abs(best.overfitting_gap):.0%} "
+    words += f"{'larger' if best.overfitting_gap >= 0 else 'smaller'} than on training sound{_describe_interval(best)}"
     drift = last.val_loss - best.val_loss
     if verdict == CANNOT_TELL:
         words += f", and {OVERFITTING_THRESHOLD:.0%} counts as overfitting: more held-out files would tell"
@@ -232,7 +232,9 @@ def _read_verdict(epoch: EpochMetrics) -> str:
 
 
 def _describe_interval(epoch: EpochMetrics) -> str:
-    return f" ({epoch.gap_low:.0%} to {epoch.gap_high:.0%})" if epoch.gap_low < epoch.gap_high else ""
+    """Of the gap, in the direction in which it is told."""
+    low, high = (epoch.gap_low, epoch.gap_high) if epoch.overfitting_gap >= 0 else (-epoch.gap_high, -epoch.gap_low)
+    return f" ({low:z.0%} to {high:z.0%})" if low < high else ""
 
 
 def is_improving(history: MetricsHistory, plan: Plan) -> bool:

@@ -241,7 +241,7 @@ def _find_notes(runs: Sequence[ComparedRun], configs: Sequence[dict[str, Any]], 
     if objective == "best_val_loss":
         losses = {format_plain(config.get("model", {})) for config in configs}
         if len(losses) > 1:
-            notes.append("models differ, and their losses cannot be compared: use sweep.objective=mr_stft")
+            notes.append("models or their losses differ, so that losses cannot be compared: rank by mr_stft, say")
     if ranked and any(set(run.errors) == {""} for run in ranked):
         notes.append("the objective is not known file by file: what is said of it rests on seeds alone")
     notes += [f"weak validation: {weakness}" for weakness in dict.fromkeys(run.weakness for run in ranked) if weakness]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sda.errors import ConfigError
-from sda.measures import AT_END, OF_TRAINING, describe
+from sda.measures import AT_END, OF_TRAINING, RECONSTRUCTION, describe
 from sda.runs.folder import read_summary
 from sda.stored import to_figure
 
@@ -11,11 +11,12 @@ SECTIONS = ("reconstruction", "distribution", "form", "silence", "memorisation",
 """Parts of `evaluation.json` that hold figures."""
 
 
-def check_objective(name: str, at_end: str) -> None:
+def check_objective(name: str, at_end: str, key: str = "sweep.objective") -> None:
     """Refuse a name that no run will have.
 
     Args:
         at_end: `evaluation.at_end`.
+        key: what it was given as, for errors.
 
     Raises:
         ConfigError: with the names that there are.
@@ -26,18 +27,23 @@ def check_objective(name: str, at_end: str) -> None:
         names = ", ".join((*AT_END, *OF_TRAINING))
         sections = ", ".join(f"{section}.…" for section in SECTIONS)
         raise ConfigError(
-            f"sweep.objective={name} is unknown: use {names}, or a key of evaluation.json ({sections}), such as "
-            "memorisation.replay_rate."
+            f"{key}={name} is unknown: use {names}, or a key of evaluation.json ({sections}), such as "
+            f"{_suggest_key(name)}."
         )
     if describe(name).better == "higher":
         raise ConfigError(
-            f"sweep.objective={name} is better the higher it is, and runs are ranked by what is lower: use another, "
+            f"{key}={name} is better the higher it is, and runs are ranked by what is lower: use another, "
             "such as distribution.hand_made.coverage_shortfall for coverage."
         )
     if at_end == "none":
         raise ConfigError(
-            f"sweep.objective={name} is measured by the evaluation at the end, which evaluation.at_end=none leaves out."
+            f"{key}={name} is measured by the evaluation at the end, which evaluation.at_end=none leaves out."
         )
+
+
+def _suggest_key(name: str) -> str:
+    """A key of `evaluation.json`: that of a measure which is not taken at the end of every training, or any."""
+    return f"reconstruction.held_out.model.{name}" if name in RECONSTRUCTION else "memorisation.replay_rate"
 
 
 def read_objective(run_dir: Path, name: str) -> float:

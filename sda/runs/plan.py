@@ -81,6 +81,8 @@ def foresee_run(
     given_keys = frozenset(list_keys(overrides))
     if OmegaConf.is_missing(composed.data, "root"):
         raise ConfigError("data.root is not set. Give the folder with your sounds: python train.py data.root=~/sounds")
+    if preset_choice != "auto" and OmegaConf.is_interpolation(composed.preset, "name"):
+        OmegaConf.update(composed, "preset.name", preset_choice)  # a preset of the user's that gives itself no name
     # From here on, paths mean the same wherever the run is continued from.
     OmegaConf.update(composed, "data.root", str(Path(composed.data.root).expanduser().absolute()))
     if composed.data.cache_dir:
