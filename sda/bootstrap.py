@@ -24,11 +24,11 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its interval; the bounds are NaN where one block alone cannot tell."""
+    """A figure with its interval; the bounds are NaN where one block alone cannot tell, or where none was taken."""
 
     value: float
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
 
     def __str__(self) -> str:
         """In words a person reads.

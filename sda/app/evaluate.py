@@ -25,10 +25,11 @@ from sda.evaluation.sounds import Sound, trim
 from sda.evaluation.suite import EvaluationAudio
 from sda.evaluation.trained_model import collect_segments, collect_whole
 from sda.report.advice import Standing
-from sda.report.evaluation_lines import format_values
+from sda.report.evaluation_lines import format_assessment
 from sda.report.evaluation_page import Report
 from sda.report.evaluation_report import write_assessment, write_evaluation
-from sda.report.evaluation_values import PAGE, SCHEMA, VALUES, describe_evaluation, describe_subject
+from sda.report.evaluation_subject import FoldersSubject, RunSubject
+from sda.report.evaluation_values import PAGE, SCHEMA, VALUES, describe_evaluation, list_values
 from sda.report.run_summary import print_lines
 from sda.runs.folder import read_groups, read_overrides, read_summary
 from sda.runs.late_events import record
@@ -68,15 +69,19 @@ def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console
         given = output if len(runs) == 1 else None
         with _show_progress(console) as stage:
             report, folder = evaluate_run(run, config, given, default, stage)
-        weakness = report.values["validation_weakness"]
+        evaluation = report.evaluation
+        weakness = evaluation.subject.validation_weakness
         weak = [f"! weak validation: {weakness}"] if weakness else []
-        print_lines(console, [f"{run.run_dir}, epoch {report.values['epoch']}", *weak, *format_values(report.values)])
-        print_lines(console, record(run.run_dir, describe_evaluation(report.values, folder, default.parent)))
+        lines = format_assessment(evaluation.assessment, evaluation.command)
+        print_lines(console, [f"{run.run_dir}, epoch {run.checkpoint.progress['epoch']}", *weak, *lines])
+        event = describe_evaluation(list_values(evaluation), folder, default.parent)
+        print_lines(console, record(run.run_dir, event))
         print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
         reports.append(report)
     if len(reports) > 1:
         folder = _claim_folder(output)
-        write_evaluation(folder, reports, {"schema": SCHEMA, "runs": {one.name: one.values for one in reports}})
+        values = {one.name: list_values(one.evaluation) for one in reports}
+        write_evaluation(folder, reports, {"schema": SCHEMA, "runs": values})
         print_lines(console, [f"side by side: {folder / PAGE}"])
 
 
@@ -97,11 +102,16 @@ def evaluate_run(
     trained = build_trained_model(run.config, run.synthesizer, split, corpus, groups)
     effort = Effort(config.max_clips, config.n_generated, config.generated_s)
     assessment = assess_model(trained, effort, config.seed, stage)
-    epoch = run.checkpoint.progress["epoch"]
-    facts = describe_subject(run.run_dir, "full", epoch, config.checkpoint.value, split.weakness)
+    subject = RunSubject(
+        suite="full",
+        run=str(run.run_dir),
+        epoch=run.checkpoint.progress["epoch"],
+        checkpoint=config.checkpoint.value,
+        validation_weakness=split.weakness,
+    )
     stage("writing the page", 0.96)
     folder = claim_given(output, PAGE) if output else claim_next(default, PAGE)
-    return write_assessment(run.run_dir.name, folder, assessment, facts, describe_standing(run)), folder
+    return write_assessment(run.run_dir.name, folder, assessment, subject, describe_standing(run)), folder
 
 
 def describe_standing(run: TrainedRun) -> Standing:
@@ -170,17 +180,16 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
         kinds = {"train": "reference", "held_out": "held_out", "generated": "generated"}
         halves = replace(halves, whole={kind: whole[key] for kind, key in kinds.items()})
         assessment = assess_folders(audio, halves, config.seed, stage)
-        facts = {
-            "suite": "folders",
-            "reference": reference.root,
-            "generated": generated.root,
-            "held_out": config.held_out,
-            "validation_weakness": weakness,
-        }
+        subject = FoldersSubject(
+            reference=reference.root,
+            generated=generated.root,
+            held_out=config.held_out,
+            validation_weakness=weakness,
+        )
         folder = _claim_folder(output)
         stage("writing the page", 0.96)
-        report = write_assessment(Path(generated.root).name, folder, assessment, facts)
-    print_lines(console, [f"{generated.root} against {reference.root}", *format_values(report.values)])
+        write_assessment(Path(generated.root).name, folder, assessment, subject)
+    print_lines(console, [f"{generated.root} against {reference.root}", *format_assessment(assessment)])
     print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
 
 

@@ -14,7 +14,8 @@ from sda.evaluation.trained_model import Reconstruction, reconstruct
 from sda.measures import AT_END
 from sda.report.advice import Standing
 from sda.report.evaluation_report import write_assessment
-from sda.report.evaluation_values import PAGE, describe_evaluation, describe_subject
+from sda.report.evaluation_subject import RunSubject
+from sda.report.evaluation_values import PAGE, describe_evaluation, list_values
 from sda.runs.folder import read_overrides
 from sda.runs.outputs import EVALUATION, claim_next
 from sda.runs.prepare_data import build_cache
@@ -62,11 +63,17 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
         return [_warn(f"the evaluation was stopped; make it up for: python evaluate.py run={plan.run_dir}", epoch)]
     assert assessment.reconstruction is not None
     events: list[Event] = [*_describe_reconstruction(assessment.reconstruction, epoch)]
-    facts = describe_subject(plan.run_dir, config.at_end.value, epoch, "best", plan.split.weakness)
+    subject = RunSubject(
+        suite=config.at_end.value,
+        run=str(plan.run_dir),
+        epoch=epoch,
+        checkpoint="best",
+        validation_weakness=plan.split.weakness,
+    )
     try:
         folder = claim_next(plan.run_dir / EVALUATION, PAGE)
-        report = write_assessment(plan.run_dir.name, folder, assessment, facts, describe_standing(session, epoch))
-        events.append(describe_evaluation(report.values, folder, plan.run_dir))
+        report = write_assessment(plan.run_dir.name, folder, assessment, subject, describe_standing(session, epoch))
+        events.append(describe_evaluation(list_values(report.evaluation), folder, plan.run_dir))
     except OSError as error:
         events.append(_warn(f"the evaluation could not be written ({error.strerror or error})", epoch))
     return events

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from sda.bootstrap import Estimate
+from sda.evaluation.latents import LatentSpace
 from sda.evaluation.verdict import MOST_REPLAYED
 from sda.losses.objective import ACTIVE_UNIT_VARIANCE
 
@@ -99,19 +101,16 @@ class LatentChart(NamedTuple):
     """Where the prior puts all means and all deviations on it."""
 
 
-def show_figure(section: dict[str, Any], name: str, scale: Scale = NUMBER, interval: str = "") -> Figure:
-    """A figure of a section of `evaluation.json` with its interval.
+def show_figure(estimate: Estimate | None, scale: Scale = NUMBER) -> Figure:
+    """A figure with its interval, and its bar.
 
-    Args:
-        interval: key of the interval, `…_interval` unless said otherwise.
-
-    >>> show_figure({"rate": 0.25, "rate_interval": [0.1, 0.4]}, "rate", SHARE)
+    >>> show_figure(Estimate(0.25, 0.1, 0.4), SHARE)
     Figure(text='25 %', bounds='10 to 40 %', bar=Bar(value=25.0, low=10.0, high=40.0, limit=None))
     """
-    value = read_number(section.get(name))
-    if value is None:
+    if estimate is None or not math.isfinite(estimate.value):
         return Figure("")
-    low, high = (read_number(bound) for bound in section.get(interval or f"{name}_interval") or (None, None))
+    value = estimate.value
+    low, high = (bound if math.isfinite(bound) else None for bound in (estimate.low, estimate.high))
     top = scale.top or 1.1 * max(value, high or 0.0, scale.limit or 0.0) or 1.0
 
     def place(number: float | None) -> float | None:
@@ -136,15 +135,15 @@ def draw_strip(correlations: dict[str, list[float]], threshold: float) -> list[S
     return rows
 
 
-def draw_latents(latents: dict[str, Any]) -> LatentChart:
+def draw_latents(latents: LatentSpace) -> LatentChart:
     """The charts of a latent space."""
-    kl, variance = np.asarray(latents["kl_by_dimension"]), np.asarray(latents["variance_of_means"])
+    kl, variance = np.asarray(latents.kl_by_dimension), np.asarray(latents.variance_of_means)
     largest = max(float(kl.max()), 1e-9)
     heights = [
         (to_percent(float(kl[n]) / largest), bool(variance[n] > ACTIVE_UNIT_VARIANCE))
         for n in np.argsort(-kl, kind="stable")
     ]
-    means, deviations = latents["aggregate_mean"], latents["aggregate_deviation"]
+    means, deviations = latents.aggregate_mean, latents.aggregate_deviation
     low = min(-1.0, float(np.floor(min(means))))
     high = max(2.0, float(np.ceil(max(*means, *deviations))))
 
@@ -174,11 +173,6 @@ def fit_places(places: Sequence[Place]) -> list[Place]:
     centre = (found.max(axis=0) + found.min(axis=0)) / 2
     fitted = size / 2 + (found - centre) * factor * np.array([1.0, -1.0])
     return [(float(x), float(y)) for x, y in fitted.round(1)]
-
-
-def read_number(value: Any) -> float | None:
-    """A finite number, or nothing."""
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
 def to_percent(share: float) -> float:

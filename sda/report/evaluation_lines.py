@@ -1,64 +1,45 @@
 """An evaluation as the terminal shows it."""
 
 import math
-from typing import Any
+from collections.abc import Iterable
+from itertools import islice
 
 from sda.bootstrap import Estimate
+from sda.evaluation.assessment import Assessment
 from sda.evaluation.form import TRAITS
+from sda.evaluation.form_comparison import Form
+from sda.evaluation.latents import LatentSpace
 from sda.evaluation.memorisation import WINDOW_S
 from sda.evaluation.names import EMBEDDINGS
+from sda.evaluation.nearest import list_nearest
+from sda.evaluation.suite import DistributionComparison
+from sda.evaluation.trained_model import Reconstruction
 from sda.measures import RECONSTRUCTION
 from sda.report.advice import format_advice
 from sda.report.evaluation_words import FORM_KINDS, tell_drawn_again
 
+N_CLOSEST = 3
+"""Generated windows that are named with the training sound that they are closest to."""
 
-def format_values(values: dict[str, Any]) -> list[str]:
-    """The evaluation as lines for the terminal."""
-    verdict = values["verdict"]
-    lines = [f"  verdict: {verdict['label']}. {verdict['headline']}"]
-    lines += [f"    {finding['text']}" for finding in verdict["findings"]]
-    lines += format_advice(verdict["advice"], verdict["command"])
-    lines += _format_reconstruction(values.get("reconstruction"))
-    for name, figures in values["distribution"].items():
-        title = f"  likeness to unheard sound, {EMBEDDINGS.get(name, name)}: "
-        if figures["too_few"]:
-            lines.append(title + figures["too_few"])
-            continue
-        lines.append(
-            f"{title}MMD² {figures['mmd2']:.3f}, training sound {figures['mmd2_train']:.3f}; ratio "
-            f"{_show(figures, 'ratio')}; density {figures['density']:.2f} ({figures['density_train']:.2f}), "
-            f"coverage {figures['coverage']:.2f} ({figures['coverage_train']:.2f})"
-        )
-        if "ratio_rebuilt" in figures:
-            lines.append(
-                f"    training sound through the model: ratio {_show(figures, 'ratio_rebuilt')}; density "
-                f"{figures['density_rebuilt']:.2f}, coverage {figures['coverage_rebuilt']:.2f}"
-            )
-    lines += _format_form(values["form"])
-    drawn_again = tell_drawn_again(values.get("silence", {}))
-    if drawn_again:
-        lines.append(f"  silence: {drawn_again}")
-    memorisation = values["memorisation"]
-    controls = ", ".join(f"{name} {one['rate']:.0%}" for name, one in memorisation["controls"].items())
-    lines.append(
-        f"  replays: {_show(memorisation, 'replay_rate')} of {_name_windows(memorisation)} above a correlation of "
-        f"{memorisation['threshold']:.2f}, {_show(memorisation, 'collage_rate')} of quarter seconds; "
-        f"recognised: {controls}"
-    )
-    for row in memorisation["nearest"][:3]:
-        lines.append(
-            f"    closest: {row['generated']} at {row['start_s']:.1f} s and {row['source']} at "
-            f"{format_place(row['source_start_s'])}, correlation {row['correlation']:.2f}"
-        )
-    if "latents" in values:
-        latents = values["latents"]
-        n_dimensions = len(latents["kl_by_dimension"])
-        lines.append(
-            f"  latents: {latents['active_units']} of {n_dimensions} active, "
-            f"{latents['information']:.0f} nats a latent, "
-            f"{latents['aggregate_kl']:.0f} nats between all sounds and the prior"
-        )
-    return lines
+
+def format_assessment(assessment: Assessment, command: str = "") -> list[str]:
+    """What was assessed as lines for the terminal.
+
+    Args:
+        command: what to do next, as it can be pasted; empty where there is no run.
+    """
+    verdict = assessment.verdict
+    lines = [f"  verdict: {verdict.label}. {verdict.headline}"]
+    lines += [f"    {finding.text}" for finding in verdict.findings]
+    lines += format_advice(verdict.advice, command)
+    lines += _format_reconstruction(assessment.reconstruction)
+    for name, one in assessment.distribution.items():
+        lines += _format_likeness(EMBEDDINGS.get(name, name), one)
+    lines += _format_form(assessment.form)
+    drawn_again = tell_drawn_again(assessment.n_silent_draws)
+    lines += [f"  silence: {drawn_again}"] if drawn_again else []
+    lines += _format_memorisation(assessment)
+    return lines + _format_latents(assessment.latents)
 
 
 def format_place(seconds: float) -> str:
@@ -71,65 +52,109 @@ def format_place(seconds: float) -> str:
     return f"{hundredths // 6000}:{hundredths % 6000 // 100:02d}.{hundredths % 100:02d}"
 
 
-def _show(values: dict[str, Any], name: str) -> str:
-    """A figure with its interval."""
-    if values[name] is None:
-        return "not measured"
-    low, high = values[f"{name}_interval"]
-    nan = math.nan
-    return str(Estimate(values[name], nan if low is None else low, nan if high is None else high))
-
-
-def _name_windows(memorisation: dict[str, Any]) -> str:
-    """What was searched for: seconds, or windows as long as short sounds are."""
-    window_s = memorisation.get("window_s", WINDOW_S)
-    return "seconds" if window_s == WINDOW_S else f"windows of {1000 * window_s:.0f} ms"
-
-
-def _format_reconstruction(values: dict[str, Any] | None) -> list[str]:
+def _format_reconstruction(reconstruction: Reconstruction | None) -> list[str]:
     """A table of measures by source."""
-    if values is None:
+    if reconstruction is None:
         return []
-    columns = {"held-out, model": values["held_out"]["model"]}
-    if "drawn" in values["held_out"]:
-        columns["with its noise"] = values["held_out"]["drawn"]
-    if "train" in values:
-        columns["training, model"] = values["train"]["model"]
-    columns |= {"mean mel": values["held_out"]["mean_mel"], "mel and back": values["held_out"]["ceiling"]}
-    title = f"  reconstruction of {values['n_clips']['held_out']} held-out chunks"
-    edge_hz = values.get("edge_hz")
-    lines = [f"{title:<42}" + "".join(f"{name:>24}" for name in columns)]
-    for key in columns["held-out, model"]:
-        if not key.endswith("_interval"):
-            measure = RECONSTRUCTION[key]
-            cells = "".join(f"{_format_cell(column, key, measure.digits):>24}" for column in columns.values())
-            lines.append(f"    {measure.title:<38}{cells}")
-    if edge_hz:
-        lines.append(f"    spectra are judged up to {edge_hz / 1000:.3g} kHz, where these sounds end")
+    held_out, train = reconstruction.held_out, reconstruction.train
+    columns = {"held-out, model": held_out["model"]}
+    if "drawn" in held_out:
+        columns["with its noise"] = held_out["drawn"]
+    if train:
+        columns["training, model"] = train["model"]
+    columns |= {"mean mel": held_out["mean_mel"], "mel and back": held_out["ceiling"]}
+    title = f"  reconstruction of {reconstruction.n_clips['held_out']} held-out chunks"
+    lines = [_format_row(title, columns)]
+    for key in held_out["model"]:
+        measure = RECONSTRUCTION[key]
+        cells = [_format_cell(column.get(key), measure.digits) for column in columns.values()]
+        lines.append(_format_row(f"    {measure.title}", cells))
+    if math.isfinite(reconstruction.edge_hz):
+        lines.append(f"    spectra are judged up to {reconstruction.edge_hz / 1000:.3g} kHz, where these sounds end")
     return lines
 
 
-def _format_form(form: dict[str, Any]) -> list[str]:
+def _format_likeness(label: str, distribution: DistributionComparison) -> list[str]:
+    """How like unheard sound generated sound is, by one embedding."""
+    title, likeness = f"  likeness to unheard sound, {label}: ", distribution.likeness
+    if likeness is None:
+        return [title + distribution.too_few]
+    text = (
+        f"{title}MMD² {likeness.mmd2.value:.3f}, training sound {likeness.mmd2_train.value:.3f}; ratio "
+        f"{_show(likeness.ratio)}; density {likeness.density:.2f} ({likeness.density_train:.2f}), "
+        f"coverage {likeness.coverage:.2f} ({likeness.coverage_train:.2f})"
+    )
+    rebuilt = likeness.rebuilt
+    if rebuilt is None:
+        return [text]
+    text_of_rebuilt = (
+        f"    training sound through the model: ratio {_show(rebuilt.ratio)}; density "
+        f"{rebuilt.density:.2f}, coverage {rebuilt.coverage:.2f}"
+    )
+    return [text, text_of_rebuilt]
+
+
+def _format_form(form: Form) -> list[str]:
     """A table of traits by kind of sound."""
-    title = f"  form, of {form['longest_s']:.1f} s at most"
-    lines = [f"{title}: {form['too_few']}"] if form["too_few"] else []
-    kinds = [kind for kind in FORM_KINDS if form.get(kind)]
+    title = f"  form, of {form.longest_s:.1f} s at most"
+    lines = [f"{title}: {form.too_few}"] if form.too_few else []
+    kinds = [kind for kind in FORM_KINDS if form.traits.get(kind)]
     if not kinds:
         return lines
-    names = [FORM_KINDS[kind] for kind in kinds]
-    lines.append(f"{title:<42}" + "".join(f"{name:>24}" for name in names))
+    lines.append(_format_row(title, [FORM_KINDS[kind] for kind in kinds]))
+    columns = [form.traits[kind] for kind in kinds]
     for key, trait in TRAITS.items():
-        if any(key in form[kind] for kind in kinds):
-            cells = [_format_cell(form[kind], key, trait.digits) if key in form[kind] else "–" for kind in kinds]
-            lines.append(f"    {trait.term:<38}" + "".join(f"{cell:>24}" for cell in cells))
-    if "distance" in form:
-        named = {"generated": "distance", "held_out": "", "train": "distance_train", "rebuilt": "distance_rebuilt"}
-        cells = [_show(form, named[kind]) if named[kind] in form else "" for kind in kinds]
-        lines.append(f"    {'distance from held-out sounds, spreads':<38}" + "".join(f"{cell:>24}" for cell in cells))
+        if any(key in column for column in columns):
+            cells = [_format_cell(column.get(key), trait.digits) for column in columns]
+            lines.append(_format_row(f"    {trait.term}", cells))
+    if "generated" in form.distance:
+        cells = [_show(form.distance[kind]) if kind in form.distance else "" for kind in kinds]
+        lines.append(_format_row("    distance from held-out sounds, spreads", cells))
     return lines
 
 
-def _format_cell(column: dict[str, Any], key: str, digits: int) -> str:
-    low, high = column[f"{key}_interval"]
-    bounds = "" if low is None else f" ({low:.{digits}f}–{high:.{digits}f})"
-    return f"{column[key]:.{digits}f}{bounds}"
+def _format_memorisation(assessment: Assessment) -> list[str]:
+    """How much is replayed, and the generated windows closest to training sound."""
+    memorisation = assessment.memorisation
+    replay, collage, window_s = memorisation.replay, memorisation.collage, memorisation.window_s
+    windows = "seconds" if window_s == WINDOW_S else f"windows of {1000 * window_s:.0f} ms"
+    controls = ", ".join(f"{name} {one.rate:.0%}" for name, one in replay.controls.items())
+    text = (
+        f"  replays: {_show(replay.rate)} of {windows} above a correlation of {replay.threshold:.2f}, "
+        f"{_show(collage.rate)} of quarter seconds; recognised: {controls}"
+    )
+    closest = [
+        f"    closest: {row.generated} at {row.start_s:.1f} s and {row.source} at "
+        f"{format_place(row.source_start_s)}, correlation {row.correlation:.2f}"
+        for row, _, _ in islice(list_nearest(assessment.audio, memorisation), N_CLOSEST)
+    ]
+    return [text, *closest]
+
+
+def _format_latents(latents: LatentSpace | None) -> list[str]:
+    if latents is None:
+        return []
+    n_dimensions = len(latents.kl_by_dimension)
+    text = (
+        f"  latents: {latents.active_units} of {n_dimensions} active, {latents.information:.0f} nats a latent, "
+        f"{latents.aggregate_kl:.0f} nats between all sounds and the prior"
+    )
+    return [text]
+
+
+def _format_row(label: str, cells: Iterable[str]) -> str:
+    """A row of a table, or its head."""
+    return f"{label:<42}" + "".join(f"{cell:>24}" for cell in cells)
+
+
+def _format_cell(estimate: Estimate | None, digits: int) -> str:
+    """A figure of a table with its interval; a dash where it could not be measured."""
+    if estimate is None or not math.isfinite(estimate.value):
+        return "–"
+    bounds = f" ({estimate.low:.{digits}f}–{estimate.high:.{digits}f})" if math.isfinite(estimate.low) else ""
+    return f"{estimate.value:.{digits}f}{bounds}"
+
+
+def _show(estimate: Estimate) -> str:
+    """A figure with its interval."""
+    return str(estimate) if math.isfinite(estimate.value) else "not measured"

@@ -10,10 +10,13 @@ from torch import Tensor
 from sda.audio.io import encode_mp3
 from sda.durable import write_json, write_text
 from sda.evaluation.assessment import Assessment, MapPoint
+from sda.evaluation.nearest import list_nearest
+from sda.evaluation.recordings import list_made
 from sda.report.advice import Standing, suggest_command
 from sda.report.evaluation_lines import format_place
 from sda.report.evaluation_page import ListeningRow, MadeRow, NearestRow, Point, Report, draw_page
-from sda.report.evaluation_values import MADE_OF, PAGE, VALUES, list_made, list_nearest, list_values
+from sda.report.evaluation_subject import Evaluation, FoldersSubject, RunSubject
+from sda.report.evaluation_values import MADE_OF, PAGE, VALUES, list_values
 
 N_MADE = 8
 """Generated sounds that are shown with what they are made of."""
@@ -22,27 +25,27 @@ MOST_PLAYED_S = 10.0
 
 
 def write_assessment(
-    name: str, folder: Path, assessment: Assessment, facts: dict[str, Any], standing: Standing | None = None
+    name: str,
+    folder: Path,
+    assessment: Assessment,
+    subject: RunSubject | FoldersSubject,
+    standing: Standing | None = None,
 ) -> Report:
     """Write what was assessed into a folder, and what new sounds are made of; gives what its page shows.
 
     Args:
-        facts: what was evaluated, by key; they come first in `evaluation.json` and on the page.
+        subject: what was evaluated; it comes first in `evaluation.json` and on the page.
         standing: where the run stands that was evaluated, if it was one.
 
     Raises:
         OSError: the folder cannot be written.
     """
     command = suggest_command(assessment.verdict.case, standing) if standing is not None else ""
-    values = list_values(assessment, facts, command)
-    files = values["n_files"]
-    lines = [f"{key.replace('_', ' ')}: {value}" for key, value in facts.items() if value != ""]
-    lines.append(f"{files['train']} training, {files['held_out']} held-out and {files['generated']} generated sounds")
-    report = build_report(name, lines, assessment, values)
+    report = build_report(name, Evaluation(subject, assessment, command))
     made = [{"sound": sound.name, **made_of} for sound, made_of in list_made(assessment)]
     if made:
         write_json(folder / MADE_OF, made)
-    write_evaluation(folder, [report], values)
+    write_evaluation(folder, [report], list_values(report.evaluation))
     return report
 
 
@@ -56,9 +59,9 @@ def write_evaluation(folder: Path, reports: Sequence[Report], values: dict[str, 
     write_json(folder / VALUES, values)
 
 
-def build_report(name: str, facts: list[str], assessment: Assessment, values: dict[str, Any]) -> Report:
+def build_report(name: str, evaluation: Evaluation) -> Report:
     """What the page shows of one evaluation, its sounds encoded."""
-    clips: dict[str, str] = {}
+    assessment, clips = evaluation.assessment, dict[str, str]()
     rate_hz = assessment.audio.sample_rate_hz
 
     def keep(clip: Tensor) -> str:
@@ -72,14 +75,14 @@ def build_report(name: str, facts: list[str], assessment: Assessment, values: di
     ]
     nearest = [
         NearestRow(
-            title=f"{row['generated']}, {row['start_s']:.1f} s",
-            source_title=f"{row['source']}, {format_place(row['source_start_s'])}",
-            correlation=row["correlation"],
-            is_replay=row["is_replay"],
+            title=f"{row.generated}, {row.start_s:.1f} s",
+            source_title=f"{row.source}, {format_place(row.source_start_s)}",
+            correlation=row.correlation,
+            is_replay=row.is_replay,
             clip=keep(clip),
             source_clip=keep(source),
         )
-        for row, clip, source in list_nearest(assessment)
+        for row, clip, source in list_nearest(assessment.audio, assessment.memorisation)
     ]
     listening = []
     if assessment.reconstruction is not None:
@@ -91,7 +94,7 @@ def build_report(name: str, facts: list[str], assessment: Assessment, values: di
     for sound, made_of in list_made(assessment)[:N_MADE]:
         clip = sound.waveform[: round(MOST_PLAYED_S * rate_hz)]
         made.append(MadeRow(sound.name, len(clip) / rate_hz, made_of, keep(clip)))
-    return Report(name, facts, values, points, assessment.variance_share, nearest, listening, made, clips)
+    return Report(name, evaluation, points, nearest, listening, made, clips)
 
 
 def _title(point: MapPoint) -> str:

@@ -1,7 +1,7 @@
 """Kinds of sound that are measured in an evaluation, in words."""
 
-from typing import Any
-
+KINDS = {"train": "training", "held_out": "held-out", "generated": "generated"}
+"""Kinds of sound, in the order in which the map draws them."""
 FORM_KINDS = {
     "generated": "generated",
     "held_out": "held-out",
@@ -13,13 +13,12 @@ SILENT_KINDS = {"generated": "generated", "rebuilt": "training, rebuilt", "real"
 """Kinds of sound that silence is told of."""
 
 
-def tell_drawn_again(silence: dict[str, Any]) -> str:
+def tell_drawn_again(n_draws: int) -> str:
     """How often nothing could be heard of what was drawn; empty where that was never so.
 
-    >>> tell_drawn_again({"generated": {"drawn_again": 3}})
+    >>> tell_drawn_again(3)
     '3 draws in which nothing could be heard were made anew'
     """
-    n_draws = silence.get("generated", {}).get("drawn_again", 0)
     if not n_draws:
         return ""
     noun, verb = ("draw", "was") if n_draws == 1 else ("draws", "were")

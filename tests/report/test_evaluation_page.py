@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from copy import deepcopy
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
@@ -12,10 +11,14 @@ from typing import Any
 import pytest
 import soundfile
 
+from sda.bootstrap import Estimate
+from sda.evaluation.form_comparison import Form
 from sda.printable import make_printable
 from sda.report.evaluation_figures import MAP_HEIGHT, MAP_WIDTH
 from sda.report.evaluation_page import ListeningRow, MadeRow, NearestRow, Point, Report, draw_page
+from sda.report.evaluation_subject import Evaluation, RunSubject
 from tests.conftest import RATE_HZ, tone
+from tests.report.assessments import RECONSTRUCTION, make_assessment, make_memorisation
 from tests.verbs import NEEDS_BROWSER
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\N{RIGHT-TO-LEFT OVERRIDE}'\"&.wav"
@@ -26,100 +29,8 @@ SECTIONS = {
     "form": "Form: do whole sounds move, begin and end as real ones do?",
     "latents": "Latent space",
 }
-MEASURES = {
-    "log_mel_l1_db": 3.87,
-    "log_mel_l1_db_interval": [3.51, 4.22],
-    "zimtohrli": 0.0061,
-    "zimtohrli_interval": [None, None],
-}
-VALUES: dict[str, Any] = {
-    "validation_weakness": "",
-    "verdict": {
-        "label": "overfit",
-        "headline": "It overfits.",
-        "advice": "More sounds help most.",
-        "command": "python train.py 'data.root=/a b' preset=conservative",
-        "findings": [
-            {"text": "Few are replays.", "key": "memorisation.replay_rate", "value": 0.02, "interval": [0.01, 0.07]},
-            {"text": "Worse on others.", "key": "reconstruction.error_ratio", "value": 1.4, "interval": [None, None]},
-        ],
-    },
-    "reconstruction": {
-        "held_out": {
-            "model": MEASURES,
-            "mean_mel": {**MEASURES, "log_mel_l1_db": 8.5},
-            "ceiling": {"log_mel_l1_db": 1.25, "log_mel_l1_db_interval": [1.11, 1.36]},
-        },
-        "train": {"model": {**MEASURES, "log_mel_l1_db": 2.5}},
-        "n_clips": {"held_out": 60, "train": 50},
-        "n_files": {"held_out": 12, "train": 28},
-        "error_ratio": 1.4,
-        "error_ratio_interval": [None, None],
-    },
-    "distribution": {
-        "hand_made": {
-            "too_few": "",
-            "mmd2": 0.05,
-            "mmd2_interval": [0.02, 0.08],
-            "mmd2_train": 0.01,
-            "mmd2_train_interval": [-0.01, 0.03],
-            "ratio": 3.0,
-            "ratio_interval": [1.0, 6.0],
-            "density": 0.7,
-            "coverage": 0.5,
-            "density_train": 1.0,
-            "coverage_train": 0.9,
-            "ratio_rebuilt": 1.7,
-            "ratio_rebuilt_interval": [0.6, 2.9],
-            "n_windows": 96,
-            "n_held_out_windows": 100,
-            "n_held_out_files": 12,
-        },
-        "aisfx": {"too_few": "too few to tell: 9 windows"},
-    },
-    "form": {
-        "too_few": "",
-        "longest_s": 5.0,
-        "are_shots": True,
-        "distance": 1.31,
-        "distance_interval": [0.71, 1.92],
-        "distance_train": 0.02,
-        "distance_train_interval": [-0.14, 0.26],
-        "generated": {"onsets_per_s": 4.41, "onsets_per_s_interval": [3.21, 5.63]},
-        "held_out": {"onsets_per_s": 1.43, "onsets_per_s_interval": [None, None]},
-        "train": {"onsets_per_s": 1.53, "length_s": 2.37, "length_s_interval": [2.16, 2.61]},
-    },
-    "silence": {
-        "generated": {
-            "near_silent_files": 0.31,
-            "near_silent_files_interval": [0.13, 0.57],
-            "silent_frames": 0.46,
-            "silent_frames_interval": [0.32, 0.58],
-            "windows_left_out": 0.28,
-        },
-        "real": {"near_silent_files": 0.0, "silent_frames": 0.01, "windows_left_out": 0.0},
-    },
-    "memorisation": {
-        "replay_rate": 0.02,
-        "replay_rate_interval": [0.01, 0.07],
-        "threshold": 0.42,
-        "doubt": "",
-        "controls": {"copies": {"rate": 1.0, "median": 0.97, "n_windows": 60}},
-        "collage_rate": 0.0,
-        "collage_rate_interval": [0.0, 0.04],
-        "collage_controls": {"copies": {"rate": 0.95, "median": 0.97, "n_windows": 60}},
-        "correlations": {"generated": [0.2, 0.3, 0.5, 0.1], "unheard": [0.1, 0.2], "copies": [0.97]},
-    },
-    "latents": {
-        "kl_by_dimension": [1.0, 3.0, 0.1],
-        "variance_of_means": [0.5, 0.9, 0.001],
-        "active_units": 2,
-        "aggregate_mean": [0.0, 0.1, -0.2],
-        "aggregate_deviation": [1.0, 0.9, 1.2],
-        "aggregate_kl": 12.0,
-        "information": 80.0,
-    },
-}
+NOTHING: dict[str, Any] = {"reconstruction": None, "distribution": {}, "form": Form(), "latents": None}
+"""The same parts of an assessment where they were not measured."""
 
 
 def make_clip(frequency_hz: float) -> str:
@@ -128,20 +39,19 @@ def make_clip(frequency_hz: float) -> str:
     return f"data:audio/mpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def make_report(name: str = "a run", title: str = "rain.wav", **values: Any) -> Report:
-    """A whole report; values that are None are left out."""
+def make_report(name: str = "a run", title: str = "rain.wav", weakness: str = "", **changes: Any) -> Report:
+    """A whole report, but for some parts of its assessment."""
     points = [
         Point("generated", f"new {title}", (2.0, 1.0), (5.0, 0.0), "c0"),
         Point("train", f"heard {title}", (0.0, 0.0), (0.0, 9.0), "c1"),
         Point("held_out", f"unheard {title}", (1.0, 3.0), (9.0, 9.0), "c2"),
     ]
-    changed = {**deepcopy(VALUES), **values}
+    subject = RunSubject(suite="full", run=f"/runs/{title}", epoch=76, checkpoint="best", validation_weakness=weakness)
+    command = "python train.py 'data.root=/a b' preset=conservative"
     return Report(
         name=name,
-        facts=["epoch: 76", f"data: {title}"],
-        values={key: value for key, value in changed.items() if value is not None},
+        evaluation=Evaluation(subject, make_assessment(**changes), command),
         points=points,
-        variance_share=0.43,
         nearest=[NearestRow(f"generated 3, 0.5 s {title}", f"{title}, 1:02.31", 0.38, False, "c0", "c1")],
         listening=[ListeningRow(f"held {title}", "c0", "c1", "c2")],
         clips={"c0": make_clip(220), "c1": make_clip(330), "c2": make_clip(440)},
@@ -225,21 +135,20 @@ def test_the_bars_of_findings_stand_where_the_numbers_say():
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_what_was_not_measured_leaves_no_heading(section):
-    page = Page(draw_page([replace(make_report(**{section: None}, silence=None), listening=[])]))
+    report = make_report(**{section: NOTHING[section]}, silence={})
+    page = Page(draw_page([replace(report, listening=[])]))
     assert SECTIONS[section] not in page.headings
     assert [heading for name, heading in SECTIONS.items() if name != section and heading not in page.headings] == []
 
 
 def test_a_folder_without_a_model_has_its_verdict_and_its_replays():
-    values = {"reconstruction": None, "latents": None, "distribution": {}, "form": None, "silence": None}
-    report = replace(make_report(**values), points=[], listening=[])
+    report = replace(make_report(**NOTHING, silence={}), points=[], listening=[])
     page = Page(draw_page([report]))
     assert page.headings == ["a run", "New, or a replay?", "How to read it"]
 
 
 def test_that_there_is_too_little_sound_for_form_is_said():
-    form = {"too_few": "too few to tell: 3 generated sounds", "longest_s": 0.0, "are_shots": False}
-    page = Page(draw_page([make_report(form=form)]))
+    page = Page(draw_page([make_report(form=Form(too_few="too few to tell: 3 generated sounds"))]))
     assert "No distance: too few to tell: 3 generated sounds" in page.words
     assert SECTIONS["form"] in page.headings
 
@@ -256,8 +165,8 @@ def make_made(recording: str = "rain_7.ogg", title: str = "generated 1") -> Made
 
 
 def test_what_new_sound_is_made_of_is_drawn_along_time():
-    provenance = {"recordings_per_sound": 2.0, "largest_share": 0.54, "recordings_used": 2}
-    page = Page(draw_page([replace(make_report(provenance=provenance), made=[make_made()])]))
+    made = make_made()
+    page = Page(draw_page([replace(make_report(made_of=[made.made_of]), made=[made])]))
     assert page.headings[1:4] == ["New, or a replay?", "What new sound is made of", "Map"]
     for words in (
         "2.0 recordings make up a sound, in the mean 54 % of a sound",
@@ -287,20 +196,19 @@ def test_hostile_recordings_are_words_and_nothing_else():
 
 
 def test_draws_that_were_made_anew_are_counted():
-    silence = {**VALUES["silence"], "generated": {**VALUES["silence"]["generated"], "drawn_again": 1}}
     again = "1 draw in which nothing could be heard was made anew"
-    assert again in Page(draw_page([make_report(silence=silence)])).words
+    assert again in Page(draw_page([make_report(n_silent_draws=1)])).words
     assert "made anew" not in Page(draw_page([make_report()])).words
 
 
 def test_doubts_are_shown_as_warnings():
     calm = Page(draw_page([make_report()]))
-    memorisation = {**VALUES["memorisation"], "doubt": "few files"}
-    doubtful = Page(draw_page([make_report(validation_weakness="few recordings", memorisation=memorisation)]))
+    memorisation = make_memorisation(n_null_files=3)
+    doubtful = Page(draw_page([make_report(weakness="few recordings", memorisation=memorisation)]))
     assert calm.find(**{"class": "note"}) == []
     assert len(doubtful.find(**{"class": "note"})) == 2
     assert "Weak validation: few recordings" in doubtful.words
-    assert "cannot be relied upon: few files" in doubtful.words
+    assert "cannot be relied upon: too few to tell: 60 windows of 3 files" in doubtful.words
 
 
 def test_hostile_names_are_words_and_nothing_else():
@@ -348,7 +256,7 @@ def test_the_map_keeps_proportions_and_stays_inside():
 
 
 def test_several_reports_are_compared_before_each_is_shown():
-    better = {**VALUES["reconstruction"], "error_ratio": 1.1, "error_ratio_interval": [1.0, 1.2]}
+    better = replace(RECONSTRUCTION, error_ratio=Estimate(1.1, 1.0, 1.2))
     page = Page(draw_page([make_report("one"), make_report("two", reconstruction=better), make_report("<b>three")]))
     assert page.headings[0] == "3 evaluations, side by side"
     assert "figure one two <b>three verdict overfit overfit overfit" in page.words

@@ -7,15 +7,18 @@ import pytest
 import torch
 
 from sda.evaluation.assessment import assess_folders
+from sda.evaluation.recordings import Recordings, count_recordings
 from sda.evaluation.sounds import Sound
 from sda.evaluation.suite import EvaluationAudio
-from sda.report.evaluation_lines import format_values
+from sda.report.evaluation_lines import format_assessment
 from sda.report.evaluation_report import write_assessment
 from sda.report.evaluation_sources import NEUTRAL, PALETTE, draw_sources
-from sda.report.evaluation_values import MADE_OF, PAGE, VALUES, count_recordings, describe_evaluation, flatten_figures
+from sda.report.evaluation_subject import RunSubject
+from sda.report.evaluation_values import MADE_OF, PAGE, VALUES, describe_evaluation, flatten_figures, list_values
 from tests.conftest import tone
 
 RATE_HZ = 16000
+SUBJECT = RunSubject(suite="full", run="/runs/1", epoch=4, checkpoint="best", validation_weakness="")
 
 
 def _stretch(start_s, end_s, *sources):
@@ -37,7 +40,8 @@ MADE_OF_ONE = {"shares": {"/s/rain_7.ogg": 1.0}, "stretches": [_stretch(0.0, 0.5
 
 def test_figures_count_recordings_with_a_share_worth_naming():
     figures = count_recordings([MADE_OF_TWO, MADE_OF_ONE])
-    assert figures == {"recordings_per_sound": 1.5, "largest_share": pytest.approx(0.855), "recordings_used": 2}
+    assert figures == Recordings(recordings_per_sound=1.5, largest_share=pytest.approx(0.855), recordings_used=2)
+    assert count_recordings([]) is None
 
 
 def test_every_half_second_has_the_colour_and_the_share_of_its_largest_recording():
@@ -85,8 +89,7 @@ def assessment():
 
 def test_page_values_and_a_file_of_its_own_say_what_sounds_are_made_of(assessment, tmp_path):
     known = replace(assessment, made_of=[{}, MADE_OF_TWO], n_silent_draws=3)
-    facts = {"epoch": 4, "suite": "full", "validation_weakness": ""}
-    report = write_assessment("run", tmp_path, known, facts)
+    report = write_assessment("run", tmp_path, known, SUBJECT)
     assert [(row.title, row.length_s) for row in report.made] == [("550.wav", 2.0)], "of the other, nothing is known"
     assert json.loads((tmp_path / MADE_OF).read_text()) == [{"sound": "550.wav", **MADE_OF_TWO}]
     values = json.loads((tmp_path / VALUES).read_text())
@@ -97,7 +100,7 @@ def test_page_values_and_a_file_of_its_own_say_what_sounds_are_made_of(assessmen
         event.figures["provenance.largest_share"] == dict(flatten_figures(values))["provenance.largest_share"] == 0.71
     )
     drawn_again = "3 draws in which nothing could be heard were made anew"
-    assert f"  silence: {drawn_again}" in format_values(values)
+    assert f"  silence: {drawn_again}" in format_assessment(known)
     page = (tmp_path / PAGE).read_text()
     assert "What new sound is made of" in page
     assert drawn_again in page
@@ -105,8 +108,7 @@ def test_page_values_and_a_file_of_its_own_say_what_sounds_are_made_of(assessmen
 
 def test_where_nothing_is_known_nothing_is_said(assessment, tmp_path):
     unknown = replace(assessment, made_of=[{}, {}])
-    facts = {"epoch": 4, "suite": "full", "validation_weakness": ""}
-    values = write_assessment("run", tmp_path, unknown, facts).values
+    values = list_values(write_assessment("run", tmp_path, unknown, SUBJECT).evaluation)
     assert "provenance" not in values
     assert describe_evaluation(values, tmp_path, tmp_path.parent).provenance_path == ""
     assert {path.name for path in tmp_path.iterdir()} == {PAGE, VALUES}
