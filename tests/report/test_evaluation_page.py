@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -13,12 +14,13 @@ import soundfile
 
 from sda.bootstrap import Estimate
 from sda.evaluation.form_comparison import Form
+from sda.evaluation.suite import DistributionComparison
 from sda.printable import make_printable
 from sda.report.evaluation_figures import MAP_HEIGHT, MAP_WIDTH
 from sda.report.evaluation_page import ListeningRow, MadeRow, NearestRow, Point, Report, draw_page
 from sda.report.evaluation_subject import Evaluation, RunSubject
 from tests.conftest import RATE_HZ, tone
-from tests.report.assessments import RECONSTRUCTION, make_assessment, make_memorisation
+from tests.report.assessments import LIKENESS, RECONSTRUCTION, make_assessment, make_memorisation
 from tests.verbs import NEEDS_BROWSER
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\N{RIGHT-TO-LEFT OVERRIDE}'\"&.wav"
@@ -151,6 +153,13 @@ def test_that_there_is_too_little_sound_for_form_is_said():
     page = Page(draw_page([make_report(form=Form(too_few="too few to tell: 3 generated sounds"))]))
     assert "No distance: too few to tell: 3 generated sounds" in page.words
     assert SECTIONS["form"] in page.headings
+
+
+def test_a_ratio_that_is_no_number_was_not_measured():
+    likeness = replace(LIKENESS, ratio=Estimate(math.nan), rebuilt=None)
+    page = Page(draw_page([make_report(distribution={"hand_made": DistributionComparison(likeness)})]))
+    assert "timbre and movement not measured" in page.words
+    assert "ratio, training sound rebuilt" not in page.words
 
 
 def make_made(recording: str = "rain_7.ogg", title: str = "generated 1") -> MadeRow:

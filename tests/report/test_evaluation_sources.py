@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from sda.evaluation.assessment import assess_folders
-from sda.evaluation.recordings import Recordings, count_recordings
 from sda.evaluation.sounds import Sound
 from sda.evaluation.suite import EvaluationAudio
 from sda.report.evaluation_lines import format_assessment
@@ -36,12 +35,6 @@ MADE_OF_TWO = {
 }
 MADE_OF_TWO["stretches"][1]["sources"][0]["at_s"] = 3.2
 MADE_OF_ONE = {"shares": {"/s/rain_7.ogg": 1.0}, "stretches": [_stretch(0.0, 0.5, ("/s/rain_7.ogg", 1.0))]}
-
-
-def test_figures_count_recordings_with_a_share_worth_naming():
-    figures = count_recordings([MADE_OF_TWO, MADE_OF_ONE])
-    assert figures == Recordings(recordings_per_sound=1.5, largest_share=pytest.approx(0.855), recordings_used=2)
-    assert count_recordings([]) is None
 
 
 def test_every_half_second_has_the_colour_and_the_share_of_its_largest_recording():
