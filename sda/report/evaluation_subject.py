@@ -1,4 +1,4 @@
-"""What an evaluation is of, and all that is told of it: what `evaluation.json`, the terminal and the page are from."""
+"""An evaluation: its subject, which is a run or folders of sound, what was found, and what can be done next."""
 
 from dataclasses import asdict, dataclass
 
