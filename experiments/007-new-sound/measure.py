@@ -20,7 +20,7 @@ from sda.bootstrap import Estimate
 from sda.data.corpus import Corpus
 from sda.data.split import split_from_facts
 from sda.durable import write_json
-from sda.evaluation.assessment import choose_stretches, rebuild
+from sda.evaluation.floor import choose_stretches, rebuild
 from sda.evaluation.sounds import Sound
 from sda.evaluation.specimens import LONGEST_S, USUAL_S
 from sda.evaluation.suite import (

@@ -1,21 +1,19 @@
 """A trained model, or a folder of sound, assessed: everything that `evaluate.py` measures, as data."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sda.evaluation.embedding import HandMadeEmbedding, standardise
 from sda.evaluation.findings import Evidence
+from sda.evaluation.floor import choose_stretches, rebuild
 from sda.evaluation.form_comparison import Form, Silence
-from sda.evaluation.latents import LatentSpace, arrange_neighbours, describe_latents, project
+from sda.evaluation.latents import LatentSpace, describe_latents
 from sda.evaluation.memorisation import WINDOW_S
-from sda.evaluation.sounds import Sound, Window, cut, list_windows
+from sda.evaluation.sound_map import MapPoint, draw_map
+from sda.evaluation.sounds import cut, list_windows
 from sda.evaluation.specimens import LONGEST_S, are_whole, draw_specimens
 from sda.evaluation.suite import (
     DistributionComparison,
@@ -37,14 +35,12 @@ from sda.evaluation.trained_model import (
     vary,
 )
 from sda.evaluation.verdict import Verdict, judge
-from sda.generation.synthesizer import reconstruct_sound, take_seed
+from sda.generation.synthesizer import take_seed
 from sda.models.latents import Posterior
 from sda.subsample import subsample_evenly
 
 MOST_ENCODED = 400
 """Training windows that the latent space is described by."""
-MOST_POINTS = {"train": 160, "held_out": 80, "generated": 64}
-"""Windows of each kind on the map: every one of them brings its sound along."""
 
 Stage = Callable[[str, float], None]
 """Told what is being done, and how much of the whole is done, in [0, 1]."""
@@ -59,18 +55,6 @@ class Effort:
     generated_s: float | str
     """Length of each; `auto` for lengths as in the corpus."""
     with_map: bool = True
-
-
-@dataclass(frozen=True)
-class MapPoint:
-    """A window of sound in the plane."""
-
-    kind: str
-    sound: Sound
-    start_s: float
-    clip: Tensor
-    spread: tuple[float, float]
-    neighbours: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -173,36 +157,6 @@ def assess_folders(
     return Assessment(audio, *heard, verdict, points=points, variance_share=share)
 
 
-def choose_stretches(sounds: Sequence[Sound], n: int, n_samples: int, longest: int = 0) -> list[Sound]:
-    """Stretches of so many sounds that they are as much sound as `n` of `n_samples`, one of each sound.
-
-    Of more sounds where they are short, of fewer, longer, where there are fewer; spread evenly over sounds and places.
-
-    Args:
-        longest: samples; a sound up to here is taken as a whole, as what is cut out of it has another form.
-    """
-    if not sounds:
-        return []
-    usual = sum(min(len(sound.waveform), n_samples) for sound in sounds) / len(sounds)
-    chosen = subsample_evenly(sounds, max(n, math.ceil(n * n_samples / max(usual, 1.0))))
-    longest = max(longest, n_samples, math.ceil(n * n_samples / len(chosen)) if len(chosen) < n else 0)
-    stretches = []
-    for number, sound in enumerate(chosen):
-        start = max(0, len(sound.waveform) - longest) * number // max(1, len(chosen) - 1)
-        stretches.append(Sound(sound.name, sound.waveform[start : start + longest], sound.start_s))
-    return stretches
-
-
-@torch.no_grad()
-def rebuild(trained: TrainedModel, waveform: Tensor, seed: int) -> Tensor:
-    """A stretch of sound through the latents and back, nothing drawn anew but its noise. `[T]` → `[T]`, on the CPU."""
-    n_chunk = trained.chunk_samples
-    if len(waveform) >= n_chunk:
-        return reconstruct_sound(trained.synthesizer, waveform, seed)
-    chunk = torch.nn.functional.pad(waveform, (0, n_chunk - len(waveform)))
-    return trained.synthesizer.reconstruct(chunk[None], seed)[0, : len(waveform)]
-
-
 class _Heard(NamedTuple):
     """What can be measured without a model."""
 
@@ -242,39 +196,6 @@ def _assess_sound(audio: EvaluationAudio, halves: EvaluationAudio, seed: int, st
     return _Heard(memorisation, distribution, *assess_whole(halves, seed))
 
 
-def draw_map(
-    audio: EvaluationAudio, n_samples: int, encode: Callable[[Tensor, Tensor], Tensor], seed: int
-) -> tuple[list[MapPoint], float]:
-    """Windows of all kinds of sound in the plane, and the share of variance that two directions hold.
-
-    Args:
-        encode: from windows of real sound (`[R, T]`, to be scaled by) and windows (`[B, T]`) to vectors `[B, D]`.
-    """
-    kinds = {"train": audio.train, "held_out": audio.held_out, "generated": audio.generated}
-    chosen: list[tuple[str, Sound, Window]] = []
-    clips: list[Tensor] = []
-    for kind, sounds in kinds.items():
-        windows = subsample_evenly(list_windows(sounds, n_samples, n_samples), MOST_POINTS[kind])
-        chosen += [(kind, sounds[window.sound], window) for window in windows]
-        clips += list(cut(sounds, windows, n_samples))
-    if len(clips) < 8:
-        return [], 0.0
-    is_real = torch.tensor([kind != "generated" for kind, _, _ in chosen])
-    every = torch.stack(clips)
-    vectors = encode(every[is_real], every).cpu()
-    (places,), share = project(vectors[is_real], vectors)
-    neighbours = arrange_neighbours(vectors, seed)
-    points = [
-        MapPoint(kind, sound, sound.start_s + window.start / audio.sample_rate_hz, clip, _pair(place), _pair(near))
-        for (kind, sound, window), clip, place, near in zip(chosen, clips, places, neighbours, strict=True)
-    ]
-    return points, share
-
-
 def _line_up(posterior: Posterior) -> Posterior:
     """The latents of all windows in one row. Two `[B, D, K]` → two `[B · K, D]`."""
     return Posterior(*(values.transpose(1, 2).flatten(0, 1) for values in posterior))
-
-
-def _pair(row: NDArray[np.float64]) -> tuple[float, float]:
-    return float(row[0]), float(row[1])

@@ -52,9 +52,9 @@ class Point:
     """`train`, `held_out` or `generated`."""
     title: str
     """Name of the file and where in it."""
-    spread: tuple[float, float]
+    by_variance: tuple[float, float]
     """Place in the two directions of largest variance."""
-    neighbours: tuple[float, float]
+    by_neighbours: tuple[float, float]
     """Place where neighbours stay neighbours (t-SNE)."""
     clip: str
     """Key of its sound among the report's clips."""
@@ -272,6 +272,6 @@ def _place_points(points: Sequence[Point]) -> dict[str, list[Place]]:
     """Both layouts of the map in its own units, in the order in which points are drawn."""
     ordered = _order_points(points)
     return {
-        "spread": fit_places([point.spread for point in ordered]),
-        "neighbours": fit_places([point.neighbours for point in ordered]),
+        "spread": fit_places([point.by_variance for point in ordered]),
+        "neighbours": fit_places([point.by_neighbours for point in ordered]),
     }

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from sda.audio.io import encode_mp3
 from sda.durable import write_json, write_text
-from sda.evaluation.assessment import Assessment, MapPoint
+from sda.evaluation.assessment import Assessment
 from sda.evaluation.nearest import list_nearest
 from sda.evaluation.recordings import list_made
+from sda.evaluation.sound_map import MapPoint
 from sda.report.advice import Standing, suggest_command
 from sda.report.evaluation_lines import format_place
 from sda.report.evaluation_page import ListeningRow, MadeRow, NearestRow, Point, Report, draw_page
@@ -70,7 +71,7 @@ def build_report(name: str, evaluation: Evaluation) -> Report:
         return key
 
     points = [
-        Point(point.kind, _title(point), point.spread, point.neighbours, keep(point.clip))
+        Point(point.kind, _title(point), point.by_variance, point.by_neighbours, keep(point.clip))
         for point in assessment.points
     ]
     nearest = [

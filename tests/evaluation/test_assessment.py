@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sda.evaluation.assessment import choose_stretches
+from sda.evaluation.floor import choose_stretches
 from sda.evaluation.sounds import Sound
 
 
