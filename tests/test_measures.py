@@ -11,7 +11,8 @@ from sda.measures import AT_END, OF_EVALUATION, RECONSTRUCTION, Measure, describ
 from sda.report.run_summary import format_scores
 from sda.runs.objective import check_objective
 from sda.tracking import mlflow_mapping
-from sda.tracking.mlflow_mapping import Batch, Delivered, DeliveryState, collect
+from sda.tracking.delivery_state import DeliveryState
+from sda.tracking.mlflow_mapping import Batch, Delivered, collect
 from sda.training.events import ReconstructionScored, event_to_dict
 
 

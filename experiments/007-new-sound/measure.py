@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonic import count_harmonic_events
-from ways import SEED, choose_way
+from ways import SEED, Way, choose_way
 
 from sda.app.builders import build_trained_model
 from sda.app.loading import open_run
@@ -45,24 +45,25 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=24, help="whole sounds to draw")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    trained = open_subject(arguments.run)
+    trained, root = open_trained(arguments.run)
     floor = rebuild_training_sound(trained, arguments.n)
     rows: dict[str, Any] = {}
     if arguments.output and arguments.output.exists():
         rows = json.loads(arguments.output.read_text())
-    for way in arguments.ways:
-        rows[way] = measure(trained, way, arguments.n, floor)
-        print(json.dumps({way: rows[way]}, indent=1), flush=True)
+    for name in arguments.ways:
+        rows[name] = measure(trained, choose_way(name, root), arguments.n, floor)
+        print(json.dumps({name: rows[name]}, indent=1), flush=True)
         if arguments.output:
             write_json(arguments.output, rows)
 
 
-def open_subject(name: str) -> TrainedModel:
-    """A trained run, to be judged."""
+def open_trained(name: str) -> tuple[TrainedModel, str]:
+    """A trained run, to be judged, and the folder of its sounds."""
     run = open_run(name, "cpu")
     split, known = split_from_facts(run.checkpoint.facts["split"]), run.checkpoint.facts["files"]
     corpus = Corpus(build_cache(run.config), known, run.config.data.gain_db)
-    return build_trained_model(run.config, run.synthesizer, split, corpus, read_groups(run.run_dir))
+    trained = build_trained_model(run.config, run.synthesizer, split, corpus, read_groups(run.run_dir))
+    return trained, run.config.data.root
 
 
 def rebuild_training_sound(trained: TrainedModel, n: int) -> list[Sound]:
@@ -72,14 +73,14 @@ def rebuild_training_sound(trained: TrainedModel, n: int) -> list[Sound]:
     return [one._replace(waveform=rebuild(trained, one.waveform, place)) for place, one in enumerate(stretches)]
 
 
-def measure(trained: TrainedModel, way: str, n: int, floor: Sequence[Sound]) -> dict[str, Any]:
+def measure(trained: TrainedModel, way: Way, n: int, floor: Sequence[Sound]) -> dict[str, Any]:
     """Likeness, form, silence, replays and harmonic events of new sound."""
     rate_hz = trained.features.sample_rate_hz
     sides = {"train": trained.split.train, "held_out": trained.split.val}
-    train, held_out = (collect_segments(pieces, trained.corpus) for pieces in sides.values())
-    whole = {side: collect_whole(pieces, trained.corpus) for side, pieces in sides.items()}
-    generated, _, n_silent = choose_way(way)(trained, whole["train"], n)
-    groups = [trained.group_of.get(piece.path, piece.path) for piece in trained.split.train]
+    train, held_out = (collect_segments(segments, trained.corpus) for segments in sides.values())
+    whole = {side: collect_whole(segments, trained.corpus) for side, segments in sides.items()}
+    generated, _, n_silent = way(trained, whole["train"], n)
+    groups = [trained.group_of.get(segment.path, segment.path) for segment in trained.split.train]
     audio = EvaluationAudio(rate_hz, train, held_out, generated, groups, {}, floor, whole, are_whole=True)
     memorisation = assess_memorisation(audio, SEED)
     form, silence = assess_whole(audio, SEED)

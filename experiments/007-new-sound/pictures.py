@@ -9,7 +9,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from measure import open_subject
+from measure import open_trained
 from PIL import Image
 from ways import choose_way
 
@@ -32,13 +32,13 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     for run in arguments.runs:
-        subject = open_subject(run)
-        whole = {kind: collect_whole(of, subject.corpus) for kind, of in (
-            ("train", subject.split.train), ("held out", subject.split.val)
+        trained, root = open_trained(run)
+        whole = {kind: collect_whole(of, trained.corpus) for kind, of in (
+            ("train", trained.split.train), ("held out", trained.split.val)
         )}  # fmt: skip
-        made = choose_way(arguments.way)(subject, whole["train"], N_SHOWN).sounds
-        rows.append((f"{Path(run).name}, held out", whole["held out"][:N_SHOWN], subject.features))
-        rows.append((f"{Path(run).name}, new", made[:N_SHOWN], subject.features))
+        made = choose_way(arguments.way, root)(trained, whole["train"], N_SHOWN).sounds
+        rows.append((f"{Path(run).name}, held out", whole["held out"][:N_SHOWN], trained.features))
+        rows.append((f"{Path(run).name}, new", made[:N_SHOWN], trained.features))
     draw(rows, arguments.picture)
 
 

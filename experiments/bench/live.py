@@ -19,12 +19,11 @@ from sda.app.train import Emitter, flatten
 from sda.callbacks.console import ConsoleCallback
 from sda.config.arguments import quote_value
 from sda.runs.plan import Plan, plan_run
-from sda.tracking.delivery import DELIVERY_INTERVAL_S
 from sda.tracking.delivery_state import TrackingSettings, is_delivered
 from sda.tracking.journal import Journal
-from sda.tracking.mlflow_callback import MlflowTracking
+from sda.tracking.mlflow_callback import DELIVERY_INTERVAL_S, MlflowTracking
 from sda.training.events import Event, RunEnded, StepMetrics
-from sda.training.loop import Request
+from sda.training.loop import Request, train
 
 LEAD_IN_S = 1.25 * DELIVERY_INTERVAL_S
 """Steps taken before any are timed: MLflow's thread is then as far behind as it always is in a long run."""
@@ -70,7 +69,7 @@ class LiveRun:
 
     def follow(self, measurement: Steps[Result]) -> Result:
         """Train for as long as a measurement asks for steps."""
-        session, results = self.session, list[Result]()
+        results = list[Result]()
 
         def ask() -> Request:
             if self._note_step():
@@ -81,16 +80,16 @@ class LiveRun:
             self._resumed = time.perf_counter()
             return Request.STOP if results else Request.NOTHING
 
-        session.trainer.train(self._tell, ask)
+        train(self.session.setup, self._tell, ask)
         return results[0]
 
     def take(self, n_steps: int, at_least_s: float = 0.0) -> Steps[Block]:
         """Let the loop take at least so many steps for at least so long, and time them."""
-        synchronize(self.session.trainer.device)
+        synchronize(self.session.setup.device)
         first, before_s, started = len(self._step_s), self._between_epochs_s, time.perf_counter()
         while len(self._step_s) - first < n_steps or time.perf_counter() - started < at_least_s:
             yield
-        synchronize(self.session.trainer.device)
+        synchronize(self.session.setup.device)
         seconds = time.perf_counter() - started - (self._between_epochs_s - before_s)
         return Block(seconds, sum(self._n_clips[first:]), self._step_s[first:], self._told_s[first:])
 
@@ -109,7 +108,7 @@ class LiveRun:
     def _note_step(self) -> bool:
         """Write down what has just passed; false where it was no step but the end of an epoch."""
         passed_s = time.perf_counter() - self._resumed
-        progress, loader = self.session.state.progress, self.session.trainer.train_loader
+        progress, loader = self.session.state.progress, self.session.setup.train_loader
         if progress.batch == 0:
             self._between_epochs_s += passed_s
             return False

@@ -79,7 +79,7 @@ class _PlainSounds(Dataset[Tensor]):
     """Decodes and varies every chunk anew when it is asked for."""
 
     def __init__(self, session: Session):
-        self._chunks: AudioTrainingDataset = session.trainer.train_loader.dataset
+        self._chunks: AudioTrainingDataset = session.setup.train_loader.dataset
         self._augmentation = build_augmentation(session.plan.config)
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class _PlainTraining:
             power=1.0,
             norm="slaney",
             mel_scale="slaney",
-        ).to(session.trainer.device)
+        ).to(session.setup.device)
         self._n_steps = 0
         mlflow.set_tracking_uri(f"sqlite:///{folder / 'plain.db'}")
         mlflow.set_experiment("plain")
@@ -127,7 +127,7 @@ class _PlainTraining:
         """Seconds a clip of a step, and of what it spends on loading and tracking; the first step is not counted."""
         loader = DataLoader(
             self._sounds,
-            self._session.trainer.train_loader.batch_size,
+            self._session.setup.train_loader.batch_size,
             shuffle=True,
             drop_last=True,
             num_workers=n_workers,
@@ -135,25 +135,25 @@ class _PlainTraining:
         batches = iter(loader)
         self._step(batches)
         spent = {"load": 0.0, "track": 0.0}
-        synchronize(self._session.trainer.device)
+        synchronize(self._session.setup.device)
         started = time.perf_counter()
         for _ in range(n_steps):
             for name, seconds in self._step(batches).items():
                 spent[name] += seconds
-        synchronize(self._session.trainer.device)
+        synchronize(self._session.setup.device)
         spent["step"] = time.perf_counter() - started
         return {
-            name: seconds / (n_steps * self._session.trainer.train_loader.batch_size) for name, seconds in spent.items()
+            name: seconds / (n_steps * self._session.setup.train_loader.batch_size) for name, seconds in spent.items()
         }
 
     def _step(self, batches: Iterator[Tensor]) -> dict[str, float]:
         started = time.perf_counter()
-        waveforms = next(batches).to(self._session.trainer.device)
+        waveforms = next(batches).to(self._session.setup.device)
         loaded = time.perf_counter()
         waveforms = waveforms.squeeze(1)
         log_mel, level = (
             self._mel(waveforms).clamp(min=MIN_MAGNITUDE).log(),
-            self._session.trainer.features.level(waveforms),
+            self._session.setup.features.level(waveforms),
         )
         whole = torch.ones_like(level, dtype=torch.bool)
         inputs = AudioFeatures(waveforms, log_mel, level, take_whole(waveforms), whole)

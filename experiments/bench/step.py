@@ -39,7 +39,7 @@ def measure(trial: Trial) -> list[Figure]:
     """The step with everything on against the bare model, and its parts."""
     with start_run(trial, "step") as live:
         rounds = live.follow(_compare(live, trial))
-        loader, chunk_s = live.session.trainer.train_loader, live.session.plan.config.training.chunk_duration_s
+        loader, chunk_s = live.session.setup.train_loader, live.session.plan.config.training.chunk_duration_s
     clips_per_s, visits = 1 / median(rounds.real), 1 + loader.dataset.extra_visits
     once_s = 3600 / chunk_s / clips_per_s
     return [
@@ -65,7 +65,7 @@ def _compare(live: LiveRun, trial: Trial) -> Steps[_Rounds]:
     rounds, bare, parts = _Rounds(), BareModel(live.session), _Parts(live.session)
     n_steps, n_clips, bare_s = (
         trial.pick(N_STEPS, 2),
-        live.session.trainer.train_loader.batch_size,
+        live.session.setup.train_loader.batch_size,
         trial.pick(BARE_S, 0.0),
     )
     yield from live.take(2)
@@ -75,7 +75,7 @@ def _compare(live: LiveRun, trial: Trial) -> Steps[_Rounds]:
         rounds.real.append((yield from live.take(n_steps, trial.pick(BLOCK_S, 0.1))).clip_s)
         live.settle()
         bare.step()
-        rounds.bare.append(time_call(bare.step, live.session.trainer.device, n_steps, bare_s) / n_clips)
+        rounds.bare.append(time_call(bare.step, live.session.setup.device, n_steps, bare_s) / n_clips)
         for name, seconds in parts.time(trial.pick(3, 1)).items():
             rounds.parts[name].append(seconds / n_clips)
     return rounds
@@ -91,7 +91,7 @@ class BareModel:
         self._optimizer = build_optimizer(
             self._model, config.training.learning_rate / 100, config.regularization.weight_decay
         )
-        self._autocast = session.trainer.autocast
+        self._autocast = session.setup.autocast
         self._batches = cycle([hear_batch(session) for _ in range(N_BATCHES)])
 
     def step(self) -> None:
@@ -113,22 +113,22 @@ class _Parts:
 
     def time(self, n_calls: int) -> dict[str, float]:
         """Seconds a batch of each part."""
-        session, dataset = self._session, self._session.trainer.train_loader.dataset
+        session, dataset = self._session, self._session.setup.train_loader.dataset
         items = draw_items(session, self._rng)
-        read = dataset.read(items).to(session.trainer.device)
+        read = dataset.read(items).to(session.setup.device)
         varied = dataset.vary(read)
         parts = {
-            "read": lambda: dataset.read(items).to(session.trainer.device),
+            "read": lambda: dataset.read(items).to(session.setup.device),
             "augmentation": lambda: dataset.vary(read),
-            "mel": lambda: session.trainer.features(varied),
+            "mel": lambda: session.setup.features(varied),
         }
         with torch.no_grad():
-            return {name: time_call(part, session.trainer.device, n_calls) for name, part in parts.items()}
+            return {name: time_call(part, session.setup.device, n_calls) for name, part in parts.items()}
 
 
 def draw_items(session: Session, rng: np.random.Generator) -> list[int]:
     """A full batch of random items."""
-    loader = session.trainer.train_loader
+    loader = session.setup.train_loader
     drawn: list[int] = rng.integers(len(loader.dataset), size=loader.batch_size).tolist()
     return drawn
 
@@ -136,6 +136,6 @@ def draw_items(session: Session, rng: np.random.Generator) -> list[int]:
 @torch.no_grad()
 def hear_batch(session: Session) -> AudioFeatures:
     """A random batch with its spectrograms, on the device."""
-    dataset = session.trainer.train_loader.dataset
-    batch = dataset.read(draw_items(session, np.random.default_rng())).to(session.trainer.device)
-    return session.trainer.features.extract(*dataset.finish(batch))
+    dataset = session.setup.train_loader.dataset
+    batch = dataset.read(draw_items(session, np.random.default_rng())).to(session.setup.device)
+    return session.setup.features.extract(*dataset.finish(batch))

@@ -170,15 +170,15 @@ def choose_manner(
 
 
 def list_training_sounds(split: Split, corpus: Corpus, root: str) -> list[TrainingSound]:
-    """What a prior is fitted to: the sound of every piece that was trained on, by its path below `root`."""
+    """What a prior is fitted to: the sound of every segment that was trained on, by its path below `root`."""
     rate_hz, sounds = corpus.sample_rate_hz, []
-    for piece in split.train:
-        waveform = corpus.get(piece.path)
-        first = round(piece.start_s * rate_hz)
-        stretch = waveform[first : None if piece.end_s is None else round(piece.end_s * rate_hz)]
+    for segment in split.train:
+        waveform = corpus.get(segment.path)
+        first = round(segment.start_s * rate_hz)
+        stretch = waveform[first : None if segment.end_s is None else round(segment.end_s * rate_hz)]
         begin, end = find_sound(stretch[None])[0].tolist()
         if end > 0:
-            name = os.path.relpath(piece.path, Path(root).expanduser())
+            name = os.path.relpath(segment.path, Path(root).expanduser())
             sounds.append(TrainingSound(name, stretch[begin:end], (first + begin) / rate_hz))
     return sounds or [TrainingSound("silence", torch.zeros(round(rate_hz)))]
 

@@ -163,7 +163,7 @@ def _list_sources(run: TrainedRun, config: GenerateConfig) -> list[str]:
             "sound yourself: source=FILE_OR_FOLDER."
         )
     if not config.source:
-        sources = list(dict.fromkeys(piece.path for piece in split_from_facts(run.checkpoint.facts["split"]).val))
+        sources = list(dict.fromkeys(segment.path for segment in split_from_facts(run.checkpoint.facts["split"]).val))
         gone = [path for path in sources if not Path(path).is_file()]
         if gone:
             raise DataError(f"the run's held-out file {gone[0]} is gone. Give other sound: source=FILE_OR_FOLDER.")

@@ -42,7 +42,7 @@ from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
 from sda.training.events import RolledBack, RunStarted
 from sda.training.fixed_chunks import compute_fixed_chunks, extract_varied
-from sda.training.loop import Trainer
+from sda.training.loop import TrainingSetup
 from sda.training.optimizer import build_optimizer
 from sda.training.state import TrainState
 
@@ -54,7 +54,7 @@ class Session:
     plan: Plan
     precision: Precision
     """`float32` or `bfloat16`."""
-    trainer: Trainer
+    setup: TrainingSetup
     synthesizer: Synthesizer
     """Of the averaged model."""
     writer: CheckpointWriter
@@ -65,13 +65,13 @@ class Session:
     @property
     def state(self) -> TrainState:
         """What is learned, and where it stands."""
-        return self.trainer.state
+        return self.setup.state
 
     @property
     def change(self) -> str:
         """What a continued run is not computed with any more, in words; empty where all is as it was."""
         then = {} if self.plan.checkpoint is None else self.plan.checkpoint.facts["versions"]
-        return describe_changes(then, list_versions(self.trainer.device))
+        return describe_changes(then, list_versions(self.setup.device))
 
     def save(self, best: bool) -> Path:
         """Write the state durably, as the best or as a recent checkpoint."""
@@ -93,7 +93,7 @@ class Session:
         theirs = self.plan.checkpoint.folder.parent
         if (theirs / BEST).is_dir():
             best = open_checkpoint(theirs / BEST)
-            check_fit(self.plan.config, self.trainer.features, best)
+            check_fit(self.plan.config, self.setup.features, best)
             self.writer.write(draft_copy(best, self.plan.resolved, self.list_facts()))
 
     def list_facts(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class Session:
             "choices": [asdict(choice) for choice in self.plan.choices],
             "precision": self.precision.value,
             "adversarial": self.state.adversary is not None,
-            "versions": list_versions(self.trainer.device),
+            "versions": list_versions(self.setup.device),
         }
 
     def roll_back(self, divergence: DivergedError) -> RolledBack:
@@ -142,14 +142,14 @@ class Session:
 
     def describe(self) -> RunStarted:
         """The run as it starts, or goes on."""
-        progress, chunks = self.state.progress, self.trainer.train_loader.dataset
+        progress, chunks = self.state.progress, self.setup.train_loader.dataset
         return RunStarted(
             run_dir=str(self.plan.run_dir),
             total_epochs=self.plan.config.training.max_epochs,
-            total_steps=self.plan.config.training.max_epochs * len(self.trainer.train_loader),
-            steps_per_epoch=len(self.trainer.train_loader),
+            total_steps=self.plan.config.training.max_epochs * len(self.setup.train_loader),
+            steps_per_epoch=len(self.setup.train_loader),
             n_parameters=sum(parameter.numel() for parameter in self.state.model.parameters()),
-            device=str(self.trainer.device),
+            device=str(self.setup.device),
             precision=self.precision.value,
             n_train_files=len(self.plan.split.train_paths),
             n_val_files=len(self.plan.split.val_paths),
@@ -169,16 +169,16 @@ class Session:
         return PreviewRenderer(
             self.plan.run_dir / PREVIEWS,
             self.synthesizer,
-            held_out=choose_loudest_chunks(self.held_out, preview.n_reconstructions).to(self.trainer.device),
+            held_out=choose_loudest_chunks(self.held_out, preview.n_reconstructions).to(self.setup.device),
             training=self.training_sounds,
             n_samples=preview.n_samples,
-            variations=self._vary_one_chunk(preview.n_variations).to(self.trainer.device),
+            variations=self._vary_one_chunk(preview.n_variations).to(self.setup.device),
             gain=to_amplitude(-self.plan.config.data.gain_db),
         )
 
     def _vary_one_chunk(self, n_variations: int) -> Tensor:
         """The loudest chunk of the first training file as it is, then varied. → `[1 + n_variations, chunk_samples]`."""
-        chunks = self.trainer.train_loader.dataset
+        chunks = self.setup.train_loader.dataset
         first_file = [index for index, chunk in enumerate(chunks.chunks) if chunk.path == chunks.chunks[0].path]
         loudest = max(first_file, key=lambda index: chunks.grid_chunk(index).square().sum().item())
         variations = chunks.vary_chunk(loudest, n_variations, seed=self.plan.config.seed)
@@ -217,7 +217,7 @@ def build_session(plan: Plan) -> Session:
     if saved is not None:
         restore(state, saved)
         abandon_best(writer.folder, state.progress.epoch)
-    trainer = Trainer(
+    setup = TrainingSetup(
         state,
         features=features,
         masking=build_mask(config),
@@ -233,7 +233,7 @@ def build_session(plan: Plan) -> Session:
     return Session(
         plan=plan,
         precision=precision,
-        trainer=trainer,
+        setup=setup,
         synthesizer=build_synthesizer(config, state.average, features, build_prior(config)),
         writer=writer,
         held_out=held_out,

@@ -38,6 +38,7 @@ from sda.training.checkpoint import has_learned
 from sda.training.config import get_effective_preview_interval
 from sda.training.device import use_threads
 from sda.training.events import Evaluated, Event, MetricsCallback, ReconstructionScored, RunEnded
+from sda.training.loop import train
 
 EXIT_UNSAVED = 3
 """The run came to its end or was stopped, but the disk did not take all of it."""
@@ -152,7 +153,7 @@ def _train(session: Session, emit: Emitter, requests: Requests) -> bool:
     """Run the loop; a run that diverges goes back to its last checkpoint, and on from there."""
     while True:
         try:
-            return session.trainer.train(emit, requests)
+            return train(session.setup, emit, requests)
         except DivergedError as error:
             emit(session.roll_back(error))
 

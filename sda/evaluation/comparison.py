@@ -94,8 +94,11 @@ class Ranking:
     """Of the best to each of the others, in their order."""
 
 
-def rank(trials: Sequence[Trial], seed: int = 0) -> Ranking:
+def rank(trials: Sequence[Trial], seed: int = 0, lowest: float = -math.inf) -> Ranking:
     """Order settings by their mean error.
+
+    Args:
+        lowest: that an error can be; no range of a score goes below.
 
     Raises:
         ValueError: there is no trial, or one without an error.
@@ -115,7 +118,7 @@ def rank(trials: Sequence[Trial], seed: int = 0) -> Ranking:
     standings = []
     for place, (setting, own) in enumerate(by_setting.items()):
         errors = [trial.error for trial in own]
-        score = _enclose(statistics.fmean(errors), replicates[setting], _count_blocks(own))
+        score = _enclose(statistics.fmean(errors), replicates[setting].clip(min=lowest), _count_blocks(own))
         spread = statistics.stdev(errors) if len(errors) > 1 else math.nan
         standings.append(Standing(setting, len(own), score, spread, float((best_in == place).mean())))
     standings.sort(key=lambda standing: standing.score.value)

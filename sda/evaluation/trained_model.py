@@ -23,8 +23,8 @@ from sda.evaluation.sounds import Sound, cut, list_windows, trim
 from sda.generation.synthesizer import Synthesizer
 from sda.models.latents import Posterior
 from sda.subsample import subsample_evenly
+from sda.training.chunk_dataset import number_files
 from sda.training.dataset import AudioTrainingDataset
-from sda.training.fixed_chunks import number_files
 
 SIDES = ("held_out", "train")
 CLIPS_AT_ONCE = 8

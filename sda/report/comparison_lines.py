@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sda.callbacks.console import format_duration
 from sda.evaluation.comparison import Difference, Standing
-from sda.measures import AT_END, Measure, describe
+from sda.measures import Measure, describe
 from sda.printable import make_printable
 from sda.runs.comparison import COMPARED, ComparedRun, Comparison
 
@@ -118,8 +118,7 @@ def _describe_standing(standing: Standing, comparison: Comparison) -> list[str]:
     measure = comparison.measure
     score = _write(standing.score.value, measure)
     if not math.isnan(standing.score.low):
-        low = max(0.0, standing.score.low) if comparison.objective in AT_END else standing.score.low  # a distance
-        score += f" ({_write(low, measure)} to {_write(standing.score.high, measure)})"
+        score += f" ({_write(standing.score.low, measure)} to {_write(standing.score.high, measure)})"
     spread, chance = _write(standing.spread, measure), f"{standing.chance_best:.0%}"
     return [standing.setting, str(standing.n_repetitions), score, spread, chance]
 

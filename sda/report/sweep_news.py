@@ -7,8 +7,7 @@ from sda.measures import AT_END
 from sda.report.comparison_lines import write_note
 from sda.report.comparison_report import Written
 from sda.runs.comparison import Comparison
-from sda.tracking.delivery_state import LOCAL_UI, TrackingSettings
-from sda.tracking.mlflow_mapping import DeliveryState
+from sda.tracking.delivery_state import LOCAL_UI, DeliveryState, TrackingSettings
 from sda.tracking.sweep_parent import SweepNews
 
 METRICS = {

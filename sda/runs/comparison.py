@@ -121,7 +121,7 @@ def compare_runs(run_dirs: Sequence[Path], objective: str, title: str) -> Compar
         runs.append(_describe(run_dir, setting, config, objective))
     runs.sort(key=lambda run: (not run.errors, run.figures[objective] if run.errors else 0.0, str(run.run_dir)))
     trials = [Trial(run.setting_words, run.repetition_words, run.errors) for run in runs if run.errors]
-    ranking = rank(trials) if trials else None
+    ranking = rank(trials, lowest=0.0 if objective in AT_END else -math.inf) if trials else None
     return Comparison(title, objective, told, runs, ranking, _find_notes(runs, configs, objective))
 
 

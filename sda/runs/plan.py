@@ -19,7 +19,7 @@ from sda.data.split import Segment, Split
 from sda.errors import ConfigError, DataError
 from sda.places import lies_in
 from sda.runs.folder import find_other_content, is_begun
-from sda.runs.prepare_data import find_notices, survey_folder
+from sda.runs.prepare_data import find_notices, prepare_data
 from sda.tracking.delivery_state import resolve_uri
 from sda.training.checkpoint import Checkpoint
 from sda.training.config import SHORTEST_CHUNK_S
@@ -91,7 +91,7 @@ def foresee_run(
     config = to_schema(composed)
     refuse_keys_of_others(config.model)
     keep_out_of(config.data.root, list_places(run_dir, config.tracking.uri))
-    scan, groups, split = survey_folder(config)
+    scan, groups, split = prepare_data(config)
     choices = explain_choices(composed, given_keys, preset_choice)
     notices = find_notices(config, scan, groups)
     longest_s = max(file.measured.sound_end_s for file in scan.usable)

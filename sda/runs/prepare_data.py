@@ -61,7 +61,7 @@ def build_cache(config: TrainRunConfig) -> SoundCache:
     return SoundCache(config.data.cache_dir, config.audio.sample_rate_hz, config.data.cache_max_gb)
 
 
-def survey_folder(config: TrainRunConfig) -> tuple[Scan, Groups, Split]:
+def prepare_data(config: TrainRunConfig) -> tuple[Scan, Groups, Split]:
     """What the folder holds, what belongs together in it, and what is held out.
 
     Raises:

@@ -17,7 +17,7 @@ from sda.errors import CheckpointError, ConfigError, DataError
 from sda.runs.continuation import open_continuation
 from sda.runs.folder import SWEEP, find_run, read_overrides, read_summary
 from sda.runs.plan import Plan, keep_out_of, list_places, refuse_taken, resolve, to_schema
-from sda.runs.prepare_data import survey_folder
+from sda.runs.prepare_data import prepare_data
 from sda.seal import SWEEP as SEALED_AS
 from sda.seal import is_own
 from sda.tracking.delivery_state import resolve_uri
@@ -53,7 +53,7 @@ def plan_resume(
     run_dir = find_run(name)
     checkpoint, damaged = open_continuation(run_dir)
     is_takeover = not is_own(run_dir)
-    _refuse_what_cannot_change(run_dir, checkpoint, overrides, is_takeover=is_takeover)
+    _refuse_what_cannot_change(checkpoint, overrides, is_takeover=is_takeover)
     composed = compose_plain(checkpoint.config, checkpoint.folder)
     if is_takeover:
         run_dir = _take_places(composed, run_dir, overrides, yours, here)
@@ -62,7 +62,7 @@ def plan_resume(
     config = to_schema(composed)
     if not is_takeover:
         _refuse_nothing_to_do(run_dir, checkpoint, config)
-    scan, groups, _ = survey_folder(config)
+    scan, groups, _ = prepare_data(config)
     try:
         split, choices = _read_facts(checkpoint, scan, overrides)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -80,9 +80,7 @@ def plan_resume(
     return replace(plan, sweep_dir=run_dir.parent if is_job else None, overrides=read_overrides(run_dir))
 
 
-def _refuse_what_cannot_change(
-    run_dir: Path, checkpoint: Checkpoint, overrides: dict[str, Any], *, is_takeover: bool
-) -> None:
+def _refuse_what_cannot_change(checkpoint: Checkpoint, overrides: dict[str, Any], *, is_takeover: bool) -> None:
     """Refuse a checkpoint that came into a run of the user's own, and keys that would make it another run."""
     if not is_takeover and not checkpoint.is_own:
         raise CheckpointError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sda.tracking.artifacts import find_file, locate, open_place
 from sda.tracking.deadline import DEADLINE_S, answer_in_time
 from sda.tracking.delivery_state import (
+    DeliveryState,
     TrackingSettings,
     delivering,
     is_delivered,
@@ -20,7 +21,7 @@ from sda.tracking.delivery_state import (
     write_state,
 )
 from sda.tracking.journal import JOURNAL, read_lines
-from sda.tracking.mlflow_mapping import EPOCH_METRICS, STEP_METRICS, Batch, Delivered, DeliveryState, collect
+from sda.tracking.mlflow_mapping import EPOCH_METRICS, STEP_METRICS, Batch, Delivered, collect
 from sda.tracking.recovery import recover_experiment, recover_run
 from sda.tracking.store import connect, find_experiment
 from sda.tracking.sweep_parent import SweepNews, find_sweep, tell_sweep, update_sweep
@@ -183,6 +184,7 @@ def _deliver_files(client: "MlflowClient", run_dir: Path, settings: TrackingSett
 def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState) -> list[str]:
     """Create the MLflow run and tell it what never changes; says what had to be done beside."""
     from mlflow.entities import Dataset, DatasetInput, Param
+    from mlflow.exceptions import MlflowException
 
     notices: list[str] = []
     if not state.run_id:
@@ -203,7 +205,11 @@ def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings
     for first in range(0, len(params), BATCH_PARAMS):
         client.log_batch(state.run_id, params=params[first : first + BATCH_PARAMS])
     sounds = Dataset(source_type="local", **settings.dataset)
-    client.log_inputs(state.run_id, datasets=[DatasetInput(sounds)])
+    inputs = [DatasetInput(sounds)]
+    try:
+        client.log_inputs(state.run_id, datasets=inputs)
+    except MlflowException:  # another run noted the same sounds at this moment, and two cannot: now they are there
+        client.log_inputs(state.run_id, datasets=inputs)
     state.pending += [(name, "") for name in settings.artifacts]
     state.introduced = True
     write_state(run_dir, state)

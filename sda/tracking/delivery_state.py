@@ -5,7 +5,7 @@ are sent to, and are sealed: what another installation wrote there is not believ
 """
 
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,35 @@ from sda.plain_files import open_to_append, truncate
 from sda.seal import is_own, name_purpose, read_sealed, write_sealed
 from sda.stored import take_shape
 from sda.tracking.journal import JOURNAL, cut_journal
-from sda.tracking.mlflow_mapping import DeliveryState
 from sda.training.metrics import MetricsHistory
 
 SETTINGS = "tracking.json"
 STATE = "tracking_state.json"
 LOCAL_UI = "http://127.0.0.1:5000"
 """Where `make ui` shows an embedded store."""
+
+
+@dataclass
+class DeliveryState:
+    """How much of a run MLflow has; saved after every batch."""
+
+    key: str = ""
+    """Tag by which the run is found in MLflow when the process died before it could note `run_id`."""
+    run_id: str = ""
+    experiment_id: str = ""
+    introduced: bool = False
+    """Whether parameters, tags, dataset and files were delivered."""
+    offset: int = 0
+    """Bytes of the journal that were delivered."""
+    last_step: int = 0
+    last_epoch: int = 0
+    """Newest step and epoch delivered: a resumed run tells some again, which MLflow would show twice."""
+    told: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Step and value delivered last of every metric that is told at the end, and again by a run that died there."""
+    in_doubt: bool = False
+    """Whether MLflow may have more than this says: a batch was sent, and nothing noted after it."""
+    pending: list[tuple[str, str]] = field(default_factory=list)
+    """Files still to be delivered: path relative to the run's folder, and folder among the run's artifacts."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sda.measures import AT_END, OF_EVALUATION, RECONSTRUCTION
+from sda.tracking.delivery_state import DeliveryState
 from sda.training.events import StepMetrics
 
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "killed": "KILLED"}
@@ -54,29 +55,6 @@ class MetricPoint(NamedTuple):
     timestamp_ms: int
     step: int
     """Optimiser step for `step/…`, epoch for all others."""
-
-
-@dataclass
-class DeliveryState:
-    """How much of a run MLflow has; saved after every batch."""
-
-    key: str = ""
-    """Tag by which the run is found in MLflow when the process died before it could note `run_id`."""
-    run_id: str = ""
-    experiment_id: str = ""
-    introduced: bool = False
-    """Whether parameters, tags, dataset and files were delivered."""
-    offset: int = 0
-    """Bytes of the journal that were delivered."""
-    last_step: int = 0
-    last_epoch: int = 0
-    """Newest step and epoch delivered: a resumed run tells some again, which MLflow would show twice."""
-    told: dict[str, tuple[int, float]] = field(default_factory=dict)
-    """Step and value delivered last of every metric that is told at the end, and again by a run that died there."""
-    in_doubt: bool = False
-    """Whether MLflow may have more than this says: a batch was sent, and nothing noted after it."""
-    pending: list[tuple[str, str]] = field(default_factory=list)
-    """Files still to be delivered: path relative to the run's folder, and folder among the run's artifacts."""
 
 
 @dataclass

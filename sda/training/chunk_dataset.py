@@ -228,3 +228,10 @@ class AudioTrainingDataset(Dataset[Tensor]):
             return torch.zeros(0, self.chunk_samples)
         places = [(partner.path, partner.start) for partner in partners]
         return self.corpus.read(places, self.chunk_samples, [partner.end for partner in partners])
+
+
+def number_files(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[int]:
+    """The file that each of the grid chunks lies in, by its number among the files of the dataset."""
+    paths = dict.fromkeys(chunk.path for chunk in dataset.chunks)
+    numbers = {path: number for number, path in enumerate(paths)}
+    return [numbers[dataset.chunks[index].path] for index in indices]

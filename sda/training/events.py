@@ -76,7 +76,7 @@ class EpochMetrics:
     epoch: int
     total_epochs: int
     train_loss: float
-    """Objective at full KL weight on a fixed probe of training chunks."""
+    """Objective at full KL weight on training chunks that are always the same."""
     val_loss: float
     """The same on the held-out chunks."""
     val_recon_loss: float
@@ -108,7 +108,7 @@ class EpochMetrics:
     trend: str = ""
     """`widening`, `narrowing` or `steady`, see `describe_trend`; empty while it is too early."""
     disguise_strength: float | None = None
-    """Chance of each disguise of what discriminators hear; none before the second phase."""
+    """Chance of each augmentation of what discriminators hear, under its name of old; none before the second phase."""
     discriminator_overfitting: float | None = None
     """How far discriminators take held-out sound for generated: 0 not at all, 1 entirely."""
 
@@ -193,9 +193,9 @@ class ReconstructionScored:
     source: str
     """`model`, `drawn` (the model's sound with its noise, where it has some), `mean_mel` (the average training
     spectrogram) or `ceiling` (mel and back without a model)."""
-    measures: dict[str, float]
-    """By the key that the registry of measures gives them."""
-    n_clips: int
+    measures: dict[str, float] = field(default_factory=dict)
+    """By the key that the registry of measures gives them; in the journal of an older run they stand beside it."""
+    n_clips: int = 0
     by_file: dict[str, dict[str, float]] = field(default_factory=dict)
     """The same for each held-out file by its path, means over its `n_clips`, so that runs can be compared in pairs."""
 

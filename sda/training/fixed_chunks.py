@@ -7,6 +7,7 @@ import torch
 
 from sda.audio.mel import AudioFeatures, LogMel
 from sda.subsample import subsample_evenly
+from sda.training.chunk_dataset import number_files
 from sda.training.dataset import AudioTrainingDataset
 from sda.training.validation import ValidationChunks
 
@@ -71,10 +72,3 @@ def extract_varied(train: AudioTrainingDataset, features: LogMel, device: torch.
     for first in range(0, len(items), EVAL_BATCH):
         batch = train.read(items[first : first + EVAL_BATCH]).to(device)
         yield features.extract(*train.finish(batch)).forget_waveform()
-
-
-def number_files(dataset: AudioTrainingDataset, indices: Sequence[int]) -> list[int]:
-    """The file that each of the grid chunks lies in, by its number among the files of the dataset."""
-    paths = dict.fromkeys(chunk.path for chunk in dataset.chunks)
-    numbers = {path: number for number, path in enumerate(paths)}
-    return [numbers[dataset.chunks[index].path] for index in indices]

@@ -23,7 +23,7 @@ from sda.training.epoch import (
 )
 from sda.training.events import MetricsCallback, SaveDue, SecondPhaseStarted, TrainingCompleteEvent
 from sda.training.loader import TrainLoader
-from sda.training.memory import count_parts, halve_parts, refuse_single_chunk
+from sda.training.memory import count_parts, double_parts, refuse_single_chunk
 from sda.training.metric_buffer import MetricBuffer, TakenStep
 from sda.training.schedule import kl_weight, learning_rate_factor
 from sda.training.state import Progress, TrainState
@@ -41,7 +41,7 @@ class Request(Enum):
 
 
 @dataclass(frozen=True)
-class Trainer:
+class TrainingSetup:
     """Everything that is trained with, ready to use."""
 
     state: TrainState
@@ -61,109 +61,111 @@ class Trainer:
     block_steps: int = 1
     """Steps that are told together: reading their figures waits for the device."""
 
-    def train(self, emit: MetricsCallback, ask: Callable[[], Request]) -> bool:
-        """Train from where the state stands to the last epoch.
 
-        The learning rate's cosine spans `config.max_epochs`: a run that is given more epochs later goes on from where
-        the longer cosine stands at its step.
+def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request]) -> bool:
+    """Train from where the state stands to the last epoch.
 
-        Args:
-            emit: told every event, in order.
-            ask: asked after every step and every epoch; `Request.STOP` ends the loop cleanly, in mid-epoch too.
+    The learning rate's cosine spans `config.max_epochs`: a run that is given more epochs later goes on from where
+    the longer cosine stands at its step.
 
-        Returns:
-            Whether training reached its end; false when it was asked to stop.
+    Args:
+        emit: told every event, in order.
+        ask: asked after every step and every epoch; `Request.STOP` ends the loop cleanly, in mid-epoch too.
 
-        Raises:
-            DivergedError: `config.max_skipped_steps` steps in a row, or a validation after an epoch, were not finite.
-            TrainingError: the device has no room for a single chunk.
-        """
-        state, progress, config = self.state, self.state.progress, self.config
-        total_steps = config.max_epochs * len(self.train_loader)
-        self._settle_phases(total_steps)
-        buffer = MetricBuffer(state, config, total_steps, emit, self.block_steps)
-        clock = _Clock(progress)
-        while progress.epoch < config.max_epochs and not has_stopped_improving(progress, config):
-            epoch = progress.epoch + 1
-            for chunks in self.train_loader.deal(epoch, first_batch=progress.batch):
-                started = time.perf_counter()
-                if progress.step == progress.second_phase_step:
-                    buffer.flush()
-                    emit(SecondPhaseStarted(progress.epoch, progress.step))
-                weight = kl_weight(progress.step, progress.kl_warmup_steps or 0)
-                learning_rate = peak_learning_rate(config, progress) * learning_rate_factor(progress.step, total_steps)
-                figures = self._learn(self._extract(chunks), weight, learning_rate, emit)
-                buffer.add(TakenStep(epoch, progress.step, weight, learning_rate, started, figures))
-                clock.tick()
-                if _attend(ask(), buffer, progress, emit):
-                    return False
+    Returns:
+        Whether training reached its end; false when it was asked to stop.
 
-            buffer.flush()
-            on_train_eval = validate(state.average, self.objective, self.train_eval)
-            on_held_out = validate(state.average, self.objective, self.held_out)
-            refuse_what_is_not_finite(epoch, on_train_eval, on_held_out)
+    Raises:
+        DivergedError: `config.max_skipped_steps` steps in a row, or a validation after an epoch, were not finite.
+        TrainingError: the device has no room for a single chunk.
+    """
+    state, progress, config = setup.state, setup.state.progress, setup.config
+    total_steps = config.max_epochs * len(setup.train_loader)
+    _settle_phases(setup, total_steps)
+    buffer = MetricBuffer(state, config, total_steps, emit, setup.block_steps)
+    clock = _Clock(progress)
+    while progress.epoch < config.max_epochs and not has_stopped_improving(progress, config):
+        epoch = progress.epoch + 1
+        for chunks in setup.train_loader.deal(epoch, first_batch=progress.batch):
+            started = time.perf_counter()
+            if progress.step == progress.second_phase_step:
+                buffer.flush()
+                emit(SecondPhaseStarted(progress.epoch, progress.step))
+            weight = kl_weight(progress.step, progress.kl_warmup_steps or 0)
+            learning_rate = peak_learning_rate(config, progress) * learning_rate_factor(progress.step, total_steps)
+            figures = _learn(setup, _extract(setup, chunks), weight, learning_rate, emit)
+            buffer.add(TakenStep(epoch, progress.step, weight, learning_rate, started, figures))
             clock.tick()
-            progress.epoch, progress.batch = epoch, 0
-            metrics = describe_epoch(state, on_train_eval, on_held_out, total_steps, config)
-            state.history.add_epoch(metrics)
-            for warning in warn_of_epoch(progress, metrics, config):
-                emit(warning)
-            emit(metrics)
             if _attend(ask(), buffer, progress, emit):
                 return False
 
-        emit(_describe_end(state))
-        return True
+        buffer.flush()
+        on_train_eval = validate(state.average, setup.objective, setup.train_eval)
+        on_held_out = validate(state.average, setup.objective, setup.held_out)
+        refuse_what_is_not_finite(epoch, on_train_eval, on_held_out)
+        clock.tick()
+        progress.epoch, progress.batch = epoch, 0
+        metrics = describe_epoch(state, on_train_eval, on_held_out, total_steps, config)
+        state.history.add_epoch(metrics)
+        for warning in warn_of_epoch(progress, metrics, config):
+            emit(warning)
+        emit(metrics)
+        if _attend(ask(), buffer, progress, emit):
+            return False
 
-    def _settle_phases(self, total_steps: int) -> None:
-        """At the first step: how long the KL term warms up, and when the adversarial phase begins, if there is one."""
-        progress, adversary = self.state.progress, self.state.adversary
-        if progress.kl_warmup_steps is None:
-            progress.kl_warmup_steps = math.ceil(self.config.kl_warmup_fraction * total_steps)
-        if adversary is not None and progress.second_phase_step is None:
-            begin = math.ceil((1.0 - adversary.share) * total_steps)
-            progress.second_phase_step = max(progress.kl_warmup_steps, begin)
+    emit(_describe_end(state))
+    return True
 
-    @torch.no_grad()
-    def _extract(self, chunks: tuple[Tensor, ...]) -> AudioFeatures:
-        return self.features.extract(*(values.to(self.device, non_blocking=True) for values in chunks))
 
-    def _learn(
-        self, inputs: AudioFeatures, kl_weight: float, learning_rate: float, emit: MetricsCallback
-    ) -> StepFigures:
-        """Take a step; where the device has no room for it, take it in twice as many parts, and so from now on."""
-        state, progress, n_chunks = self.state, self.state.progress, len(inputs.waveform)
-        adversary = state.active_adversary
-        mask = (
-            self.masking(inputs.log_mel, self.train_loader.dataset.seed, progress.step) if adversary is None else None
-        )
-        while True:
-            adversarial = None if adversary is None else adversary.begin(progress.step, n_chunks)
-            n_parts = count_parts(progress, n_chunks)
-            try:
-                figures = take_step(
-                    state.model,
-                    state.optimizer,
-                    self.objective,
-                    inputs,
-                    mask=mask,
-                    kl_weight=kl_weight,
-                    learning_rate=learning_rate,
-                    gradient_clip_norm=self.config.regularization.gradient_clip_norm,
-                    autocast=self.autocast,
-                    adversarial=adversarial,
-                    n_parts=n_parts,
-                )
-                break
-            except torch.OutOfMemoryError as error:
-                refuse_single_chunk(n_parts, n_chunks, error)
-            halve_parts(progress, n_chunks, emit)
-        progress.step += 1
-        progress.batch += 1
-        follow(state.average, state.model, progress.step, self.config.ema_decay)
-        if adversary is not None and adversarial is not None:
-            adversary.observe(adversarial, progress.step, self.held_out.batches)
-        return figures
+def _settle_phases(setup: TrainingSetup, total_steps: int) -> None:
+    """At the first step: how long the KL term warms up, and when the adversarial phase begins, if there is one."""
+    progress, adversary = setup.state.progress, setup.state.adversary
+    if progress.kl_warmup_steps is None:
+        progress.kl_warmup_steps = math.ceil(setup.config.kl_warmup_fraction * total_steps)
+    if adversary is not None and progress.second_phase_step is None:
+        begin = math.ceil((1.0 - adversary.share) * total_steps)
+        progress.second_phase_step = max(progress.kl_warmup_steps, begin)
+
+
+@torch.no_grad()
+def _extract(setup: TrainingSetup, chunks: tuple[Tensor, ...]) -> AudioFeatures:
+    return setup.features.extract(*(values.to(setup.device, non_blocking=True) for values in chunks))
+
+
+def _learn(
+    setup: TrainingSetup, inputs: AudioFeatures, kl_weight: float, learning_rate: float, emit: MetricsCallback
+) -> StepFigures:
+    """Take a step; where the device has no room for it, take it in twice as many parts, and so from now on."""
+    state, progress, n_chunks = setup.state, setup.state.progress, len(inputs.waveform)
+    adversary = state.active_adversary
+    mask = setup.masking(inputs.log_mel, setup.train_loader.dataset.seed, progress.step) if adversary is None else None
+    while True:
+        adversarial = None if adversary is None else adversary.begin(progress.step, n_chunks)
+        n_parts = count_parts(progress, n_chunks)
+        try:
+            figures = take_step(
+                state.model,
+                state.optimizer,
+                setup.objective,
+                inputs,
+                mask=mask,
+                kl_weight=kl_weight,
+                learning_rate=learning_rate,
+                gradient_clip_norm=setup.config.regularization.gradient_clip_norm,
+                autocast=setup.autocast,
+                adversarial=adversarial,
+                n_parts=n_parts,
+            )
+            break
+        except torch.OutOfMemoryError as error:
+            refuse_single_chunk(n_parts, n_chunks, error)
+        double_parts(progress, n_chunks, emit)
+    progress.step += 1
+    progress.batch += 1
+    follow(state.average, state.model, progress.step, setup.config.ema_decay)
+    if adversary is not None and adversarial is not None:
+        adversary.observe(adversarial, progress.step, setup.held_out.batches)
+    return figures
 
 
 def _attend(request: Request, buffer: MetricBuffer, progress: Progress, emit: MetricsCallback) -> bool:

@@ -26,7 +26,7 @@ def refuse_single_chunk(n_parts: int, n_chunks: int, error: torch.OutOfMemoryErr
         ) from error
 
 
-def halve_parts(progress: Progress, n_chunks: int, emit: MetricsCallback) -> None:
+def double_parts(progress: Progress, n_chunks: int, emit: MetricsCallback) -> None:
     """After a step for which there was no room: twice as many parts from now on, half as large.
 
     To be called when the error is forgotten, as it keeps alive what filled the memory.
@@ -44,7 +44,7 @@ def halve_parts(progress: Progress, n_chunks: int, emit: MetricsCallback) -> Non
         Warned(
             "out_of_memory",
             f"the device has no room for {math.ceil(n_chunks / n_parts)} chunks at a time: each batch of "
-            f"{n_chunks} is computed in {progress.n_parts} parts from now on: slower, and the same",
+            f"{n_chunks} is computed in {count_parts(progress, n_chunks)} parts from now on: slower, and the same",
             progress.epoch + 1,
             progress.step,
         )

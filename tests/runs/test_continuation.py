@@ -14,9 +14,8 @@ from sda.runs.continuation import BEGUN, can_go_on, open_continuation, read_begu
 from sda.runs.folder import CHECKPOINTS, CONFIG_FILE
 from sda.runs.sweep_folder import identify
 from sda.seal import mark_own
-from sda.tracking.delivery_state import forget, read_state, write_state
+from sda.tracking.delivery_state import DeliveryState, forget, read_state, write_state
 from sda.tracking.journal import Journal, read_journal
-from sda.tracking.mlflow_mapping import DeliveryState
 from sda.training.events import CheckpointSaved, StepMetrics
 from tests.runs.test_sweep_folder import _place
 from tests.verbs import TINY

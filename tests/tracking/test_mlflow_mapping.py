@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from sda.tracking.mlflow_mapping import Batch, Delivered, DeliveryState, collect, write_note
+from sda.tracking.delivery_state import DeliveryState
+from sda.tracking.mlflow_mapping import Batch, Delivered, collect, write_note
 from sda.training.events import Evaluated, Generated, event_to_dict
 from tests.events import epoch
 

@@ -19,13 +19,13 @@ from sda.losses.spectral import SpectralObjective
 from sda.models.autoencoder import Autoencoder
 from sda.models.mel_vae import MelVAE
 from sda.models.spectral_vae import SpectralVAE
+from sda.training.chunk_dataset import number_files
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import create_data_loaders
 from sda.training.device import place
 from sda.training.events import Event
-from sda.training.fixed_chunks import number_files
 from sda.training.loader import TrainLoader
-from sda.training.loop import Request, Trainer
+from sda.training.loop import Request, TrainingSetup, train
 from sda.training.optimizer import build_optimizer
 from sda.training.state import TrainState
 from sda.training.validation import ValidationChunks
@@ -56,7 +56,7 @@ class Miniature:
         return SpectralObjective(sample_rate_hz=RATE_HZ, weights=weights, kl_weight=0.1, free_bits=0.1)
 
     def run(self, stop_after: float = math.inf, block_steps: int = 1) -> bool:
-        trainer = Trainer(
+        setup = TrainingSetup(
             self.state,
             features=self.features,
             masking=SpectrogramMask(time_probability=0.5, band_probability=0.5),
@@ -69,8 +69,8 @@ class Miniature:
             autocast=None,
             block_steps=block_steps,
         )
-        return trainer.train(
-            self.events.append, lambda: Request.STOP if self.state.progress.step >= stop_after else self.ask()
+        return train(
+            setup, self.events.append, lambda: Request.STOP if self.state.progress.step >= stop_after else self.ask()
         )
 
     def of(self, kind: type) -> list:

@@ -4,8 +4,9 @@ import torch
 
 from sda.audio.augmentation import Augmentation
 from sda.audio.mel import LogMel
+from sda.training.chunk_dataset import number_files
 from sda.training.dataset import AudioTrainingDataset
-from sda.training.fixed_chunks import compute_fixed_chunks, extract_varied, number_files
+from sda.training.fixed_chunks import compute_fixed_chunks, extract_varied
 from tests.conftest import RATE_HZ
 
 

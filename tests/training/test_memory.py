@@ -11,7 +11,7 @@ from sda.models.latents import Posterior
 from sda.models.mel_vae import MelVAE
 from sda.models.spectral_vae import SpectralVAE
 from sda.training.events import StepMetrics, Warned
-from sda.training.memory import count_parts, halve_parts, refuse_single_chunk
+from sda.training.memory import count_parts, double_parts, refuse_single_chunk
 from sda.training.optimizer import build_optimizer
 from sda.training.state import Progress
 from sda.training.step import read_back, take_step
@@ -72,7 +72,7 @@ def test_a_batch_is_halved_until_it_fits_and_every_halving_is_told_of():
     progress, told = Progress(), []
     for n_parts in (1, 2, 4):
         assert count_parts(progress, 8) == n_parts
-        halve_parts(progress, 8, told.append)
+        double_parts(progress, 8, told.append)
     assert count_parts(progress, 5) == 5, "no part is empty"
     assert [event.kind for event in told] == ["out_of_memory"] * 3
     assert "no room for 8 chunks at a time" in told[0].message

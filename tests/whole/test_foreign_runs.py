@@ -14,8 +14,7 @@ import pytest
 from sda.app.sync import sync_runs
 from sda.errors import TrackingError
 from sda.seal import compute_seal, is_own, mark_own
-from sda.tracking.delivery_state import TrackingSettings, read_settings, write_settings
-from sda.tracking.mlflow_mapping import DeliveryState
+from sda.tracking.delivery_state import DeliveryState, TrackingSettings, read_settings, write_settings
 from sda.training.checkpoint import MANIFEST, STATE, TENSORS, hash_file
 from tests.verbs import TINY, CommandLine
 

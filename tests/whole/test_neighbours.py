@@ -14,9 +14,15 @@ from sda.runs.comparison import compare_runs, list_sweep_runs, read_history
 from sda.runs.folder import SUMMARY, find_run, find_runs, read_config, read_groups, read_overrides, read_summary
 from sda.runs.sweep_folder import begin_session, find_sweep, find_sweep_to_resume, identify, read_job_ends
 from sda.seal import SWEEP, name_purpose, write_sealed
-from sda.tracking.delivery_state import TrackingSettings, read_settings, read_state, write_settings, write_state
+from sda.tracking.delivery_state import (
+    DeliveryState,
+    TrackingSettings,
+    read_settings,
+    read_state,
+    write_settings,
+    write_state,
+)
 from sda.tracking.folds import summarise_folds
-from sda.tracking.mlflow_mapping import DeliveryState
 from sda.training.metrics import MetricsHistory
 from tests.runs.test_sweep_folder import CONFIG, _place, _write_run
 from tests.verbs import TINY
