@@ -92,7 +92,7 @@ class BareModel:
             self._model, config.training.learning_rate / 100, config.regularization.weight_decay
         )
         self._autocast = session.setup.autocast
-        self._batches = cycle([hear_batch(session) for _ in range(N_BATCHES)])
+        self._batches = cycle([extract_batch(session) for _ in range(N_BATCHES)])
 
     def step(self) -> None:
         inputs = next(self._batches)
@@ -134,7 +134,7 @@ def draw_items(session: Session, rng: np.random.Generator) -> list[int]:
 
 
 @torch.no_grad()
-def hear_batch(session: Session) -> AudioFeatures:
+def extract_batch(session: Session) -> AudioFeatures:
     """A random batch with its spectrograms, on the device."""
     dataset = session.setup.train_loader.dataset
     batch = dataset.read(draw_items(session, np.random.default_rng())).to(session.setup.device)

@@ -16,7 +16,7 @@ ENOUGH_MEMORY = 8e9
 
 
 def settle_adversarial(plan: Plan, model: Autoencoder, device: torch.device) -> bool:
-    """Whether there is a second phase; a run that goes on keeps to what it began with.
+    """Whether there is an adversarial phase; a run that goes on keeps to what it began with.
 
     Raises:
         ConfigError: it is asked for, and cannot be had.
@@ -54,7 +54,7 @@ def _list_resolutions(config: TrainRunConfig) -> list[int]:
 
 
 def _find_problem(config: TrainRunConfig, model: Autoencoder) -> str:
-    """Why there can be no second phase; empty where there can."""
+    """Why there can be no adversarial phase; empty where there can."""
     if not model.writes_waveforms:
         return f"model={config.model.name.value} writes no waveform; use model=spectral_vae"
     if config.chunk_samples <= config.audio.n_fft // 2:

@@ -146,7 +146,7 @@ class LogMel(nn.Module):
         frames = find_frames(samples, self.hop_length, self.n_frames(waveform.shape[1]))
         return AudioFeatures(waveform, self(waveform), self.level(waveform), samples, frames)
 
-    def hear_padded(self, padded: Tensor) -> AudioFeatures:
+    def extract_padded(self, padded: Tensor) -> AudioFeatures:
         """What is heard in all whole frames of `[B, T]`, with nothing added at the ends; the waveform is left out."""
         level = self._level(padded)
         every = torch.ones_like(level, dtype=torch.bool)

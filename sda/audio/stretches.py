@@ -46,7 +46,7 @@ def _move_on(held: Tensor, next_start: int, before: int) -> tuple[Tensor, int]:
     return held[..., first:].clone(), next_start - first
 
 
-def hear_stretches(
+def extract_stretches(
     waveform: Iterable[Tensor], features: LogMel, length: int, context: int
 ) -> Iterator[tuple[AudioFeatures, int]]:
     """What is heard of a long sound, `length` frames at a time, with `context` frames before and after them.
@@ -63,7 +63,7 @@ def hear_stretches(
     for piece, start in pieces:
         n_frames = (len(piece) - features.n_fft) // hop + 1
         if n_frames > start // hop:  # else what is left is no frame's beginning
-            yield features.hear_padded(piece[None].to(features.window.device)), start // hop
+            yield features.extract_padded(piece[None].to(features.window.device)), start // hop
 
 
 def _mirror_ends(waveform: Iterable[Tensor], margin: int) -> Iterator[Tensor]:

@@ -52,13 +52,13 @@ class MelSynthesizer(Synthesizer):
 
     @torch.no_grad()
     def reconstruct(self, waveforms: Tensor, seed: int | None = None) -> Tensor:
-        output = self.model.eval()(self._hear(waveforms)).output
+        output = self.model.eval()(self._extract(waveforms)).output
         rebuilt = self._to_sound(self.model.standardise.invert(output), waveforms.shape[1])
         return silence_outside(rebuilt, take_span(find_sound(waveforms.cpu())))
 
     @torch.no_grad()
     def posterior(self, waveforms: Tensor) -> Posterior:
-        posterior = self.model.eval().encode(self._hear(waveforms))
+        posterior = self.model.eval().encode(self._extract(waveforms))
         return Posterior(*(values.cpu()[:, :, None] for values in posterior))
 
     @torch.no_grad()
@@ -119,7 +119,7 @@ class MelSynthesizer(Synthesizer):
     def weigh_dimensions(self) -> None:
         """Nothing is known of them."""
 
-    def _hear(self, waveforms: Tensor) -> AudioFeatures:
+    def _extract(self, waveforms: Tensor) -> AudioFeatures:
         return self.features.extract(waveforms.to(self.features.window.device))
 
     def _to_sound(self, log_mel: Tensor, n_samples: int) -> Tensor:

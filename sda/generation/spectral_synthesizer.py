@@ -14,7 +14,7 @@ from torch import Tensor
 from sda.audio.mel import AudioFeatures, LogMel
 from sda.audio.noise import draw_noise
 from sda.audio.span import find_sound, silence_outside, take_span
-from sda.audio.stretches import cut_stretches, hear_stretches
+from sda.audio.stretches import cut_stretches, extract_stretches
 from sda.generation.synthesizer import Synthesizer
 from sda.models.latents import Posterior
 from sda.models.priors.mosaic import Mosaic
@@ -52,7 +52,7 @@ class SpectralSynthesizer(Synthesizer):
 
     @torch.no_grad()
     def reconstruct(self, waveforms: Tensor, seed: int | None = None) -> Tensor:
-        latents = self.model.eval().encode(self._hear(waveforms)).mean
+        latents = self.model.eval().encode(self._extract(waveforms)).mean
         noise = None
         if seed is not None and self.writes_noise:
             noise = torch.stack([self._draw_noise(seed + item, 0, latents.shape[2]) for item in range(len(latents))])
@@ -61,12 +61,12 @@ class SpectralSynthesizer(Synthesizer):
 
     @torch.no_grad()
     def posterior(self, waveforms: Tensor) -> Posterior:
-        return Posterior(*(values.cpu() for values in self.model.eval().encode(self._hear(waveforms))))
+        return Posterior(*(values.cpu() for values in self.model.eval().encode(self._extract(waveforms))))
 
     @torch.no_grad()
     def encode_stretches(self, waveform: Iterable[Tensor]) -> Iterator[Tensor]:
         stride, length = self.model.stride, self.stretch_points
-        for heard, start in hear_stretches(waveform, self.features, stride * length, self.model.context_frames):
+        for heard, start in extract_stretches(waveform, self.features, stride * length, self.model.context_frames):
             yield self.model.eval().encode(heard).mean[0][:, start // stride :][:, :length].cpu()
 
     @torch.no_grad()
@@ -100,5 +100,5 @@ class SpectralSynthesizer(Synthesizer):
         noise = draw_noise(seed, first * self.hop_samples, self.model.count_noise(n_points))
         return noise.to(self.features.window.device)
 
-    def _hear(self, waveforms: Tensor) -> AudioFeatures:
+    def _extract(self, waveforms: Tensor) -> AudioFeatures:
         return self.features.extract(waveforms.to(self.features.window.device))

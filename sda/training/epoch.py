@@ -19,7 +19,7 @@ from sda.training.schedule import kl_weight, learning_rate_factor
 from sda.training.state import Progress, TrainState
 from sda.training.validation import ValidationResult, enclose_gap, is_better
 
-SECOND_PHASE_ALLOWANCE = 0.05
+ADVERSARIAL_ALLOWANCE = 0.05
 """How much higher the held-out loss may be for the sake of what only discriminators hear: errors 5 % larger."""
 
 
@@ -53,7 +53,7 @@ def describe_epoch(
         kl_weight=weight,
         active_units=on_held_out.active_units,
         skipped_steps=progress.skipped_steps,
-        is_best=note_best(progress, on_held_out, weight, is_second_phase=state.last_adversary is not None),
+        is_best=note_best(progress, on_held_out, weight, is_adversarial=state.last_adversary is not None),
         gap_low=gap_low,
         gap_high=gap_high,
         gap_slope=gap_slope,
@@ -86,16 +86,16 @@ def _fit_slope(state: TrainState, gap: float, kl_weight: float) -> tuple[float, 
     return fit_gap_slope([*numbers, state.progress.epoch], [*gaps, gap])
 
 
-def note_best(progress: Progress, on_held_out: ValidationResult, kl_weight: float, *, is_second_phase: bool) -> bool:
+def note_best(progress: Progress, on_held_out: ValidationResult, kl_weight: float, *, is_adversarial: bool) -> bool:
     """Whether this epoch is the best so far, by more than noise; none is while the KL term still warms up.
 
-    What a second phase adds is not heard by the loss, and costs a little of it: there, the newest epoch is the best as
-    long as its loss is hardly higher than the lowest.
+    What an adversarial phase adds is not heard by the loss, and costs a little of it: there, the newest epoch is the
+    best as long as its loss is hardly higher than the lowest.
     """
     if kl_weight < 1.0:
         return False
     best = progress.best_val_loss
-    if is_second_phase and best is not None and on_held_out.loss < best + SECOND_PHASE_ALLOWANCE:
+    if is_adversarial and best is not None and on_held_out.loss < best + ADVERSARIAL_ALLOWANCE:
         progress.best_epoch, progress.epochs_since_best = progress.epoch, 0
         if on_held_out.loss < best:
             progress.best_val_loss, progress.best_replicates = on_held_out.loss, on_held_out.replicates.tolist()

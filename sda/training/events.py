@@ -34,7 +34,7 @@ class RunStarted:
     validation_weakness: str = ""
     """Why what is held out says less than it should; empty where whole groups of files are."""
     adversarial: bool = False
-    """Whether the training ends with a second phase, against discriminators."""
+    """Whether the training ends with an adversarial phase, against discriminators."""
     start_epoch: int = 1
     """First epoch to be trained; above 1 when a run is continued."""
     start_step: int = 0
@@ -64,7 +64,7 @@ class StepMetrics:
     noise_loss: float | None = None
     """Energy score of noise that was drawn, beside `train_loss`; none where no noise is written."""
     adversarial_loss: float | None = None
-    """What discriminators add to `train_loss`; none before the second phase."""
+    """What discriminators add to `train_loss`; none before the adversarial phase."""
     discriminator_loss: float | None = None
     """What the discriminators themselves are trained to lower: 2 where they tell nothing apart, 0 where everything."""
 
@@ -108,7 +108,7 @@ class EpochMetrics:
     trend: str = ""
     """`widening`, `narrowing` or `steady`, see `describe_trend`; empty while it is too early."""
     disguise_strength: float | None = None
-    """Chance of each augmentation of what discriminators hear, under its name of old; none before the second phase."""
+    """Chance of each augmentation of what discriminators hear, under its former name; none before they are there."""
     discriminator_overfitting: float | None = None
     """How far discriminators take held-out sound for generated: 0 not at all, 1 entirely."""
 

@@ -68,7 +68,7 @@ class TrainState:
     progress: Progress = field(default_factory=Progress)
     history: MetricsHistory = field(default_factory=MetricsHistory)
     adversary: Adversary | None = None
-    """What the second phase needs; nothing where there is none."""
+    """What the adversarial phase needs; nothing where there is none."""
     average: Autoencoder = field(init=False)
     """The model whose weights are the moving average: what is judged and kept."""
 
@@ -77,7 +77,7 @@ class TrainState:
 
     @property
     def active_adversary(self) -> Adversary | None:
-        """Whom the next step is taken against; nobody before the second phase."""
+        """Whom the next step is taken against; nobody before the adversarial phase."""
         begin = self.progress.second_phase_step
         return self.adversary if begin is not None and self.progress.step >= begin else None
 

@@ -122,11 +122,10 @@ def take_step(
     figures = StepFigures(*(value.detach() for value in (loss, terms.recon, terms.kl, norm, noise)))
     optimizer.found_inf = (~torch.stack([*figures[:5], added.detach()]).isfinite().all()).float()  # type: ignore[attr-defined]
     optimizer.step()
-    if adversarial is None:
-        return figures
-    return figures._replace(
-        adversarial=added.detach(), discriminator=adversarial.update(learning_rate, gradient_clip_norm)
-    )
+    if adversarial is not None:
+        discriminator = adversarial.update(learning_rate, gradient_clip_norm)
+        figures = figures._replace(adversarial=added.detach(), discriminator=discriminator)
+    return figures
 
 
 def _reconstruct(

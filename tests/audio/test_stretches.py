@@ -5,7 +5,7 @@ import torch
 
 from sda.audio.inversion import log_mel_to_stretches, log_mel_to_waveform
 from sda.audio.mel import LogMel
-from sda.audio.stretches import cut_stretches, hear_stretches
+from sda.audio.stretches import cut_stretches, extract_stretches
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_sound_is_heard_in_stretches_as_it_is_heard_whole(features, n_samples,
     sound = torch.randn(n_samples)
     whole = features.extract(sound[None])
     log_mel, level = [], []
-    for heard, start in hear_stretches(_split(sound, 77, 300), features, 8, context):
+    for heard, start in extract_stretches(_split(sound, 77, 300), features, 8, context):
         log_mel.append(heard.log_mel[:, :, start : start + 8])
         level.append(heard.level[:, start : start + 8])
         assert heard.log_mel.shape[2] <= 8 + 2 * context
@@ -68,7 +68,7 @@ def test_a_sound_is_heard_in_stretches_as_it_is_heard_whole(features, n_samples,
 @pytest.mark.parametrize("n_samples", [1, 60, 128])
 def test_a_sound_shorter_than_half_a_frame_is_heard_as_it_is_heard_whole(features, n_samples):
     sound = torch.linspace(-0.5, 0.5, n_samples)
-    ((heard, start),) = hear_stretches([sound], features, 100, 2)
+    ((heard, start),) = extract_stretches([sound], features, 100, 2)
     assert start == 0
     assert torch.equal(heard.log_mel, features.extract(sound[None]).log_mel)
 

@@ -253,6 +253,6 @@ def test_in_the_second_phase_the_newest_epoch_is_the_best_unless_it_costs_too_mu
     progress = run.state.progress
     progress.best_val_loss, progress.best_replicates, progress.epoch = 1.0, [1.0] * len(result.replicates), 3
     result = replace(result, loss=loss, replicates=0 * result.replicates + loss)
-    assert note_best(progress, result, 1.0, is_second_phase=True) is is_best
+    assert note_best(progress, result, 1.0, is_adversarial=True) is is_best
     assert progress.best_epoch == (3 if is_best else 0)
     assert progress.best_val_loss == min(1.0, loss)
