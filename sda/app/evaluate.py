@@ -25,10 +25,10 @@ from sda.evaluation.sounds import Sound, trim
 from sda.evaluation.suite import EvaluationAudio
 from sda.evaluation.trained_model import collect_segments, collect_whole
 from sda.report.advice import Standing
+from sda.report.evaluation import FoldersSubject, RunSubject
 from sda.report.evaluation_lines import format_assessment
 from sda.report.evaluation_page import Report
 from sda.report.evaluation_report import write_assessment, write_evaluation
-from sda.report.evaluation_subject import FoldersSubject, RunSubject
 from sda.report.evaluation_values import PAGE, SCHEMA, VALUES, describe_evaluation, list_values
 from sda.report.run_summary import print_lines
 from sda.runs.folder import read_groups, read_overrides, read_summary

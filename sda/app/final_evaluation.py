@@ -13,8 +13,8 @@ from sda.evaluation.assessment import Effort, assess_model
 from sda.evaluation.trained_model import Reconstruction, reconstruct
 from sda.measures import AT_END
 from sda.report.advice import Standing
+from sda.report.evaluation import RunSubject
 from sda.report.evaluation_report import write_assessment
-from sda.report.evaluation_subject import RunSubject
 from sda.report.evaluation_values import PAGE, describe_evaluation, list_values
 from sda.runs.folder import read_overrides
 from sda.runs.outputs import EVALUATION, claim_next

@@ -9,6 +9,7 @@ from sda.evaluation.latents import LatentSpace
 from sda.evaluation.recordings import count_recordings, list_made
 from sda.evaluation.suite import DistributionComparison, Memorisation
 from sda.printable import make_printable
+from sda.report.evaluation import Evaluation, list_facts
 from sda.report.evaluation_figures import (
     COUNT,
     MAP_HEIGHT,
@@ -28,7 +29,6 @@ from sda.report.evaluation_figures import (
 from sda.report.evaluation_sections import list_correlations
 from sda.report.evaluation_side_by_side import compare_assessments, show_figure_of
 from sda.report.evaluation_sources import SourceStrip, draw_sources
-from sda.report.evaluation_subject import Evaluation, list_facts
 from sda.report.evaluation_tables import (
     list_controls,
     list_form_kinds,

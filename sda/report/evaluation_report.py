@@ -14,9 +14,9 @@ from sda.evaluation.nearest import list_nearest
 from sda.evaluation.recordings import list_made
 from sda.evaluation.sound_map import MapPoint
 from sda.report.advice import Standing, suggest_command
+from sda.report.evaluation import Evaluation, FoldersSubject, RunSubject
 from sda.report.evaluation_lines import format_place
 from sda.report.evaluation_page import ListeningRow, MadeRow, NearestRow, Point, Report, draw_page
-from sda.report.evaluation_subject import Evaluation, FoldersSubject, RunSubject
 from sda.report.evaluation_values import MADE_OF, PAGE, VALUES, list_values
 
 N_MADE = 8

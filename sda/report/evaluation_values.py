@@ -9,8 +9,8 @@ from typing import Any
 
 from sda.bootstrap import Estimate
 from sda.data.walk import EVALUATION_PAGE, EVALUATION_RECORD
+from sda.report.evaluation import Evaluation, count_files
 from sda.report.evaluation_sections import list_sections
-from sda.report.evaluation_subject import Evaluation, count_files
 from sda.runs.objective import SECTIONS
 from sda.runs.outputs import EVALUATION
 from sda.training.events import Evaluated

@@ -16,9 +16,9 @@ from sda.bootstrap import Estimate
 from sda.evaluation.form_comparison import Form
 from sda.evaluation.suite import DistributionComparison
 from sda.printable import make_printable
+from sda.report.evaluation import Evaluation, RunSubject
 from sda.report.evaluation_figures import MAP_HEIGHT, MAP_WIDTH
 from sda.report.evaluation_page import ListeningRow, MadeRow, NearestRow, Point, Report, draw_page
-from sda.report.evaluation_subject import Evaluation, RunSubject
 from tests.conftest import RATE_HZ, tone
 from tests.report.assessments import LIKENESS, RECONSTRUCTION, make_assessment, make_memorisation
 from tests.verbs import NEEDS_BROWSER

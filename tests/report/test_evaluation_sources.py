@@ -9,10 +9,10 @@ import torch
 from sda.evaluation.assessment import assess_folders
 from sda.evaluation.sounds import Sound
 from sda.evaluation.suite import EvaluationAudio
+from sda.report.evaluation import RunSubject
 from sda.report.evaluation_lines import format_assessment
 from sda.report.evaluation_report import write_assessment
 from sda.report.evaluation_sources import NEUTRAL, PALETTE, draw_sources
-from sda.report.evaluation_subject import RunSubject
 from sda.report.evaluation_values import MADE_OF, PAGE, VALUES, describe_evaluation, flatten_figures, list_values
 from tests.conftest import tone
 

@@ -8,9 +8,9 @@ import pytest
 
 from sda.bootstrap import Estimate
 from sda.evaluation.suite import DistributionComparison
+from sda.report.evaluation import Evaluation, FoldersSubject, RunSubject, list_facts
 from sda.report.evaluation_sections import list_figures, list_sections
 from sda.report.evaluation_side_by_side import COMPARED, SCALES
-from sda.report.evaluation_subject import Evaluation, FoldersSubject, RunSubject, list_facts
 from sda.report.evaluation_values import flatten_figures, list_values
 from sda.runs.objective import SECTIONS
 from tests.report.assessments import LIKENESS, RECONSTRUCTION, make_assessment
