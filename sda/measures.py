@@ -8,9 +8,6 @@ Standard library only, so that everything that names a figure can import it.
 """
 
 from dataclasses import dataclass
-from typing import Literal
-
-Better = Literal["lower", "higher"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,6 @@ class Measure:
     digits: int = 2
     factor: float = 1.0
     """What it is multiplied by where it is written, such as 100 for per cent."""
-    better: Better = "lower"
     at_end: bool = False
     """Of reconstruction: taken at the end of every training."""
     compared: bool = False
@@ -135,8 +131,13 @@ OF_RUN = {**{key: RECONSTRUCTION[key] for key in AT_END}, **OF_TRAINING, **OF_EV
 
 def describe(key: str) -> Measure:
     """A figure of a run by the name that `sweep.objective` gives it; one that has no row is called by its key."""
-    return OF_RUN.get(key, Measure(key, key, digits=3, better=_find_better(key)))
+    return OF_RUN.get(key, Measure(key, key, digits=3))
 
 
-def _find_better(key: str) -> Better:
-    return "higher" if key.rpartition(".")[2] in BETTER_HIGHER else "lower"
+def is_better_higher(key: str) -> bool:
+    """Whether a figure is better the higher it is; all that have a row are better the lower they are.
+
+    >>> is_better_higher("distribution.aisfx.coverage"), is_better_higher("mr_stft")
+    (True, False)
+    """
+    return key.rpartition(".")[2] in BETTER_HIGHER

@@ -20,7 +20,7 @@ _BEGIN_FORMULAS = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDT
 
 def format_comparison(comparison: Comparison) -> list[str]:
     """Both tables, and how sure it is which setting is best."""
-    lines = [comparison.title, f"  ranked by {comparison.measure.title} of held-out sound; lower is better", ""]
+    lines = [comparison.title, f"  ranked by {comparison.objective_words}; lower is better", ""]
     if comparison.ranking is not None:
         lines += _align([HEAD_OF_SETTINGS, *tabulate_settings(comparison)])
         lines += ["", *describe_ranking(comparison)]
@@ -98,7 +98,7 @@ def write_csv(comparison: Comparison) -> str:
 
 def write_note(comparison: Comparison) -> str:
     """The comparison as Markdown, for MLflow's description of a sweep."""
-    lines = [f"Ranked by **{comparison.measure.title}** of held-out sound; lower is better.", ""]
+    lines = [f"Ranked by **{comparison.objective_words}**; lower is better.", ""]
     if comparison.ranking is not None:
         lines += _draw_markdown(HEAD_OF_SETTINGS, tabulate_settings(comparison))
         lines += ["", *(f"- {line}" for line in describe_ranking(comparison))]

@@ -92,6 +92,11 @@ class Comparison:
         return describe(self.objective)
 
     @property
+    def objective_words(self) -> str:
+        """What the runs are ranked by, such as `MR-STFT of held-out sound`."""
+        return f"{self.measure.title} of held-out sound" if self.objective in AT_END else self.measure.title
+
+    @property
     def axes_words(self) -> str:
         """What was varied, such as `preset × dropout`."""
         return " × ".join(key.rpartition(".")[2] for key in self.axes) or "one setting"

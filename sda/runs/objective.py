@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sda.errors import ConfigError
-from sda.measures import AT_END, OF_TRAINING, RECONSTRUCTION, describe
+from sda.measures import AT_END, OF_TRAINING, RECONSTRUCTION, is_better_higher
 from sda.runs.folder import read_summary
 from sda.stored import to_figure
 
@@ -30,7 +30,7 @@ def check_objective(name: str, at_end: str, key: str = "sweep.objective") -> Non
             f"{key}={name} is unknown: use {names}, or a key of evaluation.json ({sections}), such as "
             f"{_suggest_key(name)}."
         )
-    if describe(name).better == "higher":
+    if is_better_higher(name):
         raise ConfigError(
             f"{key}={name} is better the higher it is, and runs are ranked by what is lower: use another, "
             "such as distribution.hand_made.coverage_shortfall for coverage."

@@ -92,3 +92,14 @@ def test_a_setting_that_was_trained_twice_with_one_seed_is_no_second_seed():
     assert ranking.standings[0].n_repetitions == 2
     assert ranking.differences[0].gain.value == pytest.approx(0.5)
     assert ranking.differences[0].n_repetitions == 1
+
+
+def test_the_range_of_a_distance_does_not_begin_below_perfect():
+    """Errors of few seeds that differ much: a symmetric range would reach below 0."""
+    trials = [
+        Trial("a", str(n), {f"{n}/x": (error, 1.0), f"{n}/y": (error, 1.0)}) for n, error in enumerate([0.1, 2.0])
+    ]
+    free, bounded = rank(trials).standings[0].score, rank(trials, lowest=0.0).standings[0].score
+    assert free.low < 0.0
+    assert bounded.low == 0.0
+    assert (bounded.value, bounded.high) == (free.value, free.high)

@@ -188,6 +188,8 @@ def test_runs_without_the_objective_are_shown_and_not_ranked(tmp_path):
         _write_run(tmp_path / "1", {**CONFIG, "seed": 1}, "failed"),
     ]
     comparison = compare_runs(runs, "log_mel_l1_db", "two")
+    assert comparison.objective_words == "log-mel L1, dB of held-out sound"
+    assert compare_runs(runs, "memorisation.replay_rate", "two").objective_words == "replays, %"
     assert [run.run_dir.name for run in comparison.ranked] == ["0"]
     assert any("1 of 2 runs did not finish" in note for note in comparison.notes)
     assert compare_runs(runs, "memorisation.replay_rate", "two").ranking is None

@@ -204,6 +204,27 @@ def test_several_processes_meet_a_store_that_is_not_there_yet(tmp_path):
     assert len({read_state(run_dir).experiment_id for run_dir in runs}) == 1
 
 
+def test_two_runs_that_note_the_same_sounds_at_one_moment_are_both_delivered(store, tmp_path, monkeypatch):
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    log_inputs, refused = MlflowClient.log_inputs, []
+
+    def meet_another(self, *args, **named):
+        if not refused:
+            refused.append(args)
+            raise MlflowException("UNIQUE constraint failed: datasets.experiment_id")
+        return log_inputs(self, *args, **named)
+
+    run_dir = _make_run(tmp_path, store)
+    _write(run_dir, started(), step(1))
+    monkeypatch.setattr(MlflowClient, "log_inputs", meet_another)
+    deliver(run_dir)
+    run = _client(store).get_run(read_state(run_dir).run_id)
+    assert refused
+    assert [one.dataset.digest for one in run.inputs.dataset_inputs] == ["abc"]
+
+
 def test_a_file_that_the_store_refuses_keeps_nothing_else_from_it(store, tmp_path, monkeypatch):
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
