@@ -1,6 +1,8 @@
 """The verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
 
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -175,14 +177,24 @@ def _asks_to_resume(arguments: list[str]) -> bool:
     return (find_value(arguments, "sweep.resume") or "").lower() == "true"
 
 
+def _tell_errors(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
+    """Tell an error inside the task: outside of it, Hydra has said before that its job failed."""
+
+    @wraps(task)
+    def told(config: DictConfig) -> None:
+        try:
+            task(config)
+        except SdaError as error:
+            fail(find_cause(error))
+
+    return told
+
+
+@_tell_errors
 def _scan_task(composed: DictConfig) -> None:
     from sda.app.scan import scan_for_training
 
-    try:
-        preset_choice = HydraConfig.get().runtime.choices["preset"]
-        scan_for_training(composed, _list_given(), preset_choice, Console())
-    except SdaError as error:
-        fail(find_cause(error))  # here, or Hydra would say that the job failed
+    scan_for_training(composed, _list_given(), HydraConfig.get().runtime.choices["preset"], Console())
 
 
 def _train_task(composed: DictConfig) -> float | None:
@@ -239,6 +251,7 @@ def _list_given() -> list[str]:
     return [str(override) for override in HydraConfig.get().overrides.task]
 
 
+@_tell_errors
 def _evaluate_task(config: DictConfig) -> None:
     settings = _to_object(config)
     names = split_names(settings.run)
@@ -257,6 +270,7 @@ def _evaluate_task(config: DictConfig) -> None:
         evaluate_folders(settings, Console())
 
 
+@_tell_errors
 def _generate_task(config: DictConfig) -> None:
     settings = _to_object(config)
     find_run(settings.run)
@@ -265,6 +279,7 @@ def _generate_task(config: DictConfig) -> None:
     generate_from_run(settings, Console())
 
 
+@_tell_errors
 def _compare_task(config: DictConfig) -> None:
     settings = _to_object(config)
     names = split_names(settings.runs)

@@ -128,6 +128,8 @@ def test_the_other_verbs_ask_for_a_run(command_line):
     assert "is no run" in command_line.run("evaluate", "run=/nowhere", code=1)
     for arguments in ([], ["reference=/tmp"], ["run=last", "generated=/tmp"]):
         assert "give either run=" in command_line.run("evaluate", *arguments, code=1)
+    assert command_line.run("compare", "runs=/nowhere", code=1).startswith("error: /nowhere is no run")
+    assert command_line.run("generate", "run=/nowhere", code=1).startswith("error: "), "nothing of Hydra's before it"
 
 
 @pytest.mark.parametrize("verb", ["train", "scan"])
