@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sda.callbacks.console import format_duration
 from sda.config.verbs import CompareConfig
 from sda.report.comparison_lines import format_comparison
 from sda.report.comparison_report import PAGE, write_comparison
@@ -17,6 +16,7 @@ from sda.runs.folder import find_run, read_config
 from sda.runs.outputs import absolute, check_folder, claim_given, claim_next, refuse_among_sounds
 from sda.runs.sweep_folder import find_sweep
 from sda.seal import SWEEP, is_own
+from sda.wording import format_duration
 
 COMPARISONS_ROOT = "comparisons"
 

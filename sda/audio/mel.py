@@ -115,21 +115,6 @@ class LogMel(nn.Module):
         """
         return n_samples // self.hop_length + 1
 
-    def magnitude(self, waveform: Tensor) -> Tensor:
-        """Magnitude of the STFT (Hann window, centred frames). `[B, T]` → `[B, n_fft // 2 + 1, F]`.
-
-        The ends are mirrored: with zeros beyond them, every chunk would seem to begin and end with a click.
-        """
-        spectrum = torch.stft(
-            mirror_ends(waveform, self.n_fft // 2),
-            self.n_fft,
-            self.hop_length,
-            window=self.window,
-            center=False,
-            return_complex=True,
-        )
-        return spectrum.abs()
-
     def forward(self, waveform: Tensor) -> Tensor:
         if waveform.dim() == 3:
             waveform = waveform.squeeze(1)

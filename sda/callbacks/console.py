@@ -1,6 +1,5 @@
 """What a person sees while a run goes on: a live line in a terminal, plain lines elsewhere."""
 
-import math
 import resource
 import sys
 import time
@@ -22,6 +21,7 @@ from sda.training.events import (
     StepMetrics,
     Warned,
 )
+from sda.wording import format_duration
 
 REFRESH_PER_S = 4
 PLAIN_STEP_INTERVAL_S = 30.0
@@ -126,22 +126,6 @@ def describe_gap(epoch: EpochMetrics) -> str:
     notes = [f"{epoch.gap_low:+.0%} to {epoch.gap_high:+.0%}"] if epoch.gap_low < epoch.gap_high else []
     notes += [epoch.trend] if epoch.trend in ("widening", "narrowing") else []
     return f"{epoch.overfitting_gap:+.0%}" + (f" ({', '.join(notes)})" if notes else "")
-
-
-def format_duration(seconds: float) -> str:
-    """A duration as people write it; one that is no number of seconds is unknown.
-
-    >>> format_duration(59.6), format_duration(125), format_duration(7260)
-    ('60 s', '2 min 5 s', '2 h 1 min')
-    """
-    if not math.isfinite(seconds):
-        return "?"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 90:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def peak_memory_gib() -> float:

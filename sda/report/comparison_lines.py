@@ -5,11 +5,11 @@ import io
 import math
 from collections.abc import Sequence
 
-from sda.callbacks.console import format_duration
-from sda.evaluation.comparison import Difference, Standing
+from sda.evaluation.ranking import Difference, Standing
 from sda.measures import Measure, describe
 from sda.printable import make_printable
 from sda.runs.comparison import COMPARED, ComparedRun, Comparison
+from sda.wording import format_duration
 
 MOST_DIFFERENCES = 8
 HEAD_OF_SETTINGS = ("setting", "runs", "score (95 %)", "± over runs", "best in")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sda.callbacks.console import describe_gap, format_duration
+from sda.callbacks.console import describe_gap
 from sda.measures import AT_END, RECONSTRUCTION
 from sda.printable import make_lines_printable
 from sda.report.advice import (
@@ -25,6 +25,7 @@ from sda.tracking.folds import FoldSummary
 from sda.training.events import EpochMetrics, Evaluated, ReconstructionScored, RunStarted
 from sda.training.metrics import MetricsHistory
 from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, OVERFITTING_THRESHOLD
+from sda.wording import format_duration
 
 SHOWN_QUARANTINED = 10
 SOURCE_NAMES = {

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from sda.callbacks.console import format_duration
 from sda.report.file_table import Entry, LeftOut, NearPair
 from sda.report.training_estimate import TrainingEstimate
+from sda.wording import format_duration
 
 
 @dataclass(frozen=True)

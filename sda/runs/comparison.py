@@ -11,7 +11,7 @@ from sda.config.plain import format_plain
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_traits
 from sda.errors import CheckpointError, DamagedError
-from sda.evaluation.comparison import Ranking, Trial, rank
+from sda.evaluation.ranking import Ranking, Trial, rank
 from sda.measures import AT_END, OF_RUN, Measure, describe
 from sda.printable import make_printable
 from sda.runs.folder import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides, read_summary

@@ -37,7 +37,7 @@ def test_mel_and_back_keeps_the_sound(sound):
 
 
 def test_the_same_seed_gives_the_same_sound_and_leaves_the_global_generator_alone(sound):
-    magnitude = LogMel().magnitude(sound)
+    magnitude = torch.stft(sound, 2048, 512, window=torch.hann_window(2048), return_complex=True).abs()
     before = torch.get_rng_state()
     first, again, other = (
         griffin_lim(magnitude, n_fft=2048, hop_length=512, n_samples=24000, n_iterations=2, seed=seed)

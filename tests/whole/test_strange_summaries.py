@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from sda.callbacks.console import format_duration
 from sda.report.comparison_figures import draw_pictures
 from sda.report.comparison_lines import format_comparison, write_csv
 from sda.report.comparison_page import MOST_HEARD_SAMPLES, draw_page
@@ -16,6 +15,7 @@ from sda.runs.comparison import compare_runs
 from sda.runs.continuation import can_go_on
 from sda.tracking.folds import summarise_folds
 from sda.tracking.journal import decode_line, encode_line, read_journal
+from sda.wording import format_duration
 from tests.runs.test_sweep_folder import CONFIG, _write_run
 
 SCORES = {"model": {"log_mel_l1_db": 1.0, "mr_stft": 1.0, "loudness_error_db": 1.0}}

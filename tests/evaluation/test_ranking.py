@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sda.evaluation.comparison import Trial, rank
+from sda.evaluation.ranking import Trial, rank
 
 
 def _trials(means, n_seeds, n_files, *, by_file=1.0, noise=0.02, seed=0):
