@@ -1,6 +1,7 @@
 """The verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
 
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -30,6 +31,8 @@ from sda.runs.resume import plan_resume
 from sda.runs.sweep_folder import find_sweep_to_resume
 from sda.seal import is_own
 
+_BEGAN = time.monotonic()
+"""When this process began, but for Python itself: a time that was given counts from here."""
 _MULTIRUN = {"-m", "--multirun"}
 
 
@@ -207,7 +210,7 @@ def _train_task(composed: DictConfig) -> float | None:
         from sda.app.train import run_training
 
         layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
-        exit_code = run_training(plan, Console(stderr=False), layers)
+        exit_code = run_training(plan, Console(stderr=False), layers, began=_BEGAN)
     except SdaError as error:
         fail(find_cause(error))
     if exit_code:

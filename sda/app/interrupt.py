@@ -1,5 +1,6 @@
-"""Signal handling: to stop, to save and to stop at once, asked of a run from outside while it trains."""
+"""Signal handling, and what is due by the clock: to stop, to save, to stop at once, and to let the model be heard."""
 
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from sda.training.events import CheckpointSaved, Event
+from sda.training.events import CheckpointSaved, Event, PreviewEvent, RunStarted
 from sda.training.loop import Request
 
 SAVE_SIGNAL = getattr(signal, "SIGUSR1", None)
@@ -22,8 +23,12 @@ class Requests:
     Ctrl-C and SIGTERM ask for a stop after the step, with a save; a second one raises `KeyboardInterrupt`: the last
     checkpoint stays intact. SIGUSR1 asks for a save. So does time. A run that is orphaned stops as after SIGTERM.
 
+    Previews in mid-epoch come at doubling distances, each counted from the last preview, whatever it was made for:
+    where epochs bring them more often, there are none.
+
     Args:
         save_every_s: seconds between saves; 0 leaves time out.
+        preview_after_s: seconds to the first preview in mid-epoch; 0 leaves them out.
         clock: tells the time in seconds.
         is_orphaned: whether what the run belongs to is gone.
     """
@@ -32,6 +37,7 @@ class Requests:
         self,
         console: Console,
         save_every_s: float = 0.0,
+        preview_after_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         is_orphaned: Callable[[], bool] = lambda: False,
     ):
@@ -40,9 +46,11 @@ class Requests:
         self._is_save_asked = False
         self._console = console
         self._save_every_s = save_every_s
+        self._preview_after_s = preview_after_s
         self._clock = clock
         self._is_orphaned = is_orphaned
         self._saved_at = clock()
+        self._previewed_at = math.inf
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> Request:
@@ -54,14 +62,23 @@ class Requests:
             return Request.STOP
         is_due = self._save_every_s > 0 and self._clock() - self._saved_at >= self._save_every_s
         if not self._is_save_asked and not is_due:
-            return Request.NOTHING
+            return self._ask_for_preview()
         request = Request.SAVE_NOW if self._is_save_asked else Request.SAVE_IN_TIME
         self._is_save_asked = False
         self._saved_at = self._clock()  # if it fails it is not tried again at once
         return request
 
+    def _ask_for_preview(self) -> Request:
+        if not 0 < self._preview_after_s <= self._clock() - self._previewed_at:
+            return Request.NOTHING
+        self._previewed_at = self._clock()
+        self._preview_after_s *= 2
+        return Request.PREVIEW
+
     def hear(self, event: Event) -> None:
-        """Listens for saves: the next one in time is due one interval after the last, whatever it was made for."""
+        """Listens for saves and previews: the next one in time is due one interval after the last."""
+        if isinstance(event, RunStarted | PreviewEvent):
+            self._previewed_at = self._clock()
         if isinstance(event, CheckpointSaved) and not event.is_best:
             self._saved_at = self._clock()
 

@@ -11,7 +11,7 @@ from sda.report.verdict_lines import say_verdict
 from sda.runs.continuation import write_begun_facts
 from sda.runs.folder import CONFIG_FILE, HISTORY, IDENTITY, LAYERS_FILE, MANIFEST, OVERRIDES_FILE, update_summary
 from sda.runs.prepare_data import describe_data
-from sda.runs.sweep_folder import identify, name_sweep
+from sda.runs.sweep_folder import name_sweep
 from sda.seal import mark_own
 from sda.tracking.delivery_state import forget, rewind
 from sda.training.events import Evaluated, ReconstructionScored
@@ -50,7 +50,7 @@ def record_start(session: Session, layers: str | None) -> int:
         status="running",
         active_at=time.time(),
         choices=[str(choice) for choice in plan.choices],
-        **{IDENTITY: identify(plan.resolved, plan.scan.fingerprint)},
+        **{IDENTITY: plan.identity},
         validation_weakness=plan.split.weakness,
     )
     return n_damaged

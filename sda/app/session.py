@@ -1,5 +1,6 @@
 """A training session: everything that a plan's run is made of, built, restored, saved and judged."""
 
+import math
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -29,6 +30,7 @@ from sda.generation.synthesizer import Synthesizer, TrainingSound
 from sda.runs.folder import CHECKPOINTS, PREVIEWS
 from sda.runs.plan import Plan
 from sda.runs.versions import describe_changes, list_versions
+from sda.training.budget import TimeBudget
 from sda.training.checkpoint import BEST, PRIOR, open_checkpoint, open_to_go_back_to
 from sda.training.checkpoint_writer import (
     CheckpointWriter,
@@ -142,12 +144,19 @@ class Session:
 
     def describe(self) -> RunStarted:
         """The run as it starts, or goes on."""
-        progress, chunks = self.state.progress, self.setup.train_loader.dataset
+        progress, chunks, steps_per_epoch = (
+            self.state.progress,
+            self.setup.train_loader.dataset,
+            len(self.setup.train_loader),
+        )
+        total_steps = self.plan.config.training.max_epochs * steps_per_epoch
+        if self.setup.budget is not None:
+            total_steps = progress.step + self.setup.budget.count_left(progress, steps_per_epoch)
         return RunStarted(
             run_dir=str(self.plan.run_dir),
-            total_epochs=self.plan.config.training.max_epochs,
-            total_steps=self.plan.config.training.max_epochs * len(self.setup.train_loader),
-            steps_per_epoch=len(self.setup.train_loader),
+            total_epochs=math.ceil(total_steps / steps_per_epoch),
+            total_steps=total_steps,
+            steps_per_epoch=steps_per_epoch,
             n_parameters=sum(parameter.numel() for parameter in self.state.model.parameters()),
             device=str(self.setup.device),
             precision=self.precision.value,
@@ -185,8 +194,11 @@ class Session:
         return torch.cat([chunks.grid_chunk(loudest).to(variations.device), variations])
 
 
-def build_session(plan: Plan) -> Session:
+def build_session(plan: Plan, budget: TimeBudget | None = None) -> Session:
     """Build everything a run is made of; a plan with a checkpoint continues it.
+
+    Args:
+        budget: keeps a run to its time that has some.
 
     Raises:
         SdaError: something cannot be built as configured, or the checkpoint does not fit.
@@ -229,6 +241,7 @@ def build_session(plan: Plan) -> Session:
         device=device,
         autocast=AUTOCAST[precision],
         block_steps=count_block_steps(device),
+        budget=budget,
     )
     return Session(
         plan=plan,

@@ -23,7 +23,6 @@ from sda.runs.sweep_folder import (
     BEGUN,
     JobEnd,
     find_free_place,
-    identify,
     note_job,
     place_job,
     read_command,
@@ -93,7 +92,7 @@ def _run_job(
                 OmegaConf.update(composed, "training.device", f"cuda:{gpu}")
         try:
             settled = plan(composed, run_dir)
-            identity = identify(settled.resolved, settled.scan.fingerprint)
+            identity = settled.identity
             stack.enter_context(claim_job(job.sweep_dir, identity, is_orphaned, say_waiting))
             place = place_job(identity, job.sweep_dir, job.run_dir, wait_for)
             run_dir = place.run_dir

@@ -1,5 +1,7 @@
 """The training run, composed: build it, connect it, let it run, leave a record whatever happens."""
 
+import signal
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from sda.app.interrupt import Requests
 from sda.app.run_record import record_end, record_start
 from sda.app.session import Session, build_session
 from sda.app.sync import close_stale_runs
+from sda.app.time_plan import plan_time, start_clock
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
 from sda.callbacks.preview import PreviewCallback
@@ -37,7 +40,7 @@ from sda.tracking.mlflow_callback import MlflowTracking
 from sda.training.checkpoint import has_learned
 from sda.training.config import get_effective_preview_interval
 from sda.training.device import use_threads
-from sda.training.events import Evaluated, Event, MetricsCallback, ReconstructionScored, RunEnded
+from sda.training.events import Evaluated, Event, MetricsCallback, PreviewDue, ReconstructionScored, RunEnded
 from sda.training.loop import train
 
 EXIT_UNSAVED = 3
@@ -60,13 +63,18 @@ class Emitter:
 
 
 def run_training(
-    plan: Plan, console: Console, layers: str | None = None, is_orphaned: Callable[[], bool] = lambda: False
+    plan: Plan,
+    console: Console,
+    layers: str | None = None,
+    is_orphaned: Callable[[], bool] = lambda: False,
+    began: float | None = None,
 ) -> int:
     """Train as planned, or go on where the plan's checkpoint stands.
 
     Args:
         layers: the configuration before it was resolved, kept beside the resolved one.
         is_orphaned: whether the sweep that the run belongs to is gone, upon which it saves and stops.
+        began: when the run began for who waits for it, by `time.monotonic`; now if not given.
 
     Returns:
         the exit code of the process.
@@ -74,10 +82,15 @@ def run_training(
     Raises:
         SdaError: the run cannot be built or cannot go on; what was learned up to then is on disk.
     """
+    began = time.monotonic() if began is None else began
     with lock_run(plan.run_dir), use_threads(choose_threads(plan.checkpoint)), ExitStack() as stack:
-        save_every_s = 60 * plan.config.checkpoint.every_minutes
-        requests = stack.enter_context(Requests(console, save_every_s, is_orphaned=is_orphaned))
-        session = build_session(plan)
+        plan, budget = plan_time(plan, began)
+        save_every_s, preview_after_s = (
+            60 * plan.config.checkpoint.every_minutes,
+            60 * plan.config.preview.first_minutes,
+        )
+        requests = stack.enter_context(Requests(console, save_every_s, preview_after_s, is_orphaned=is_orphaned))
+        session = build_session(plan, budget)
         build_cache(plan.config).trim(keep={file.sha256 for file in plan.scan.usable})
         n_damaged = record_start(session, layers)
         print_plan(console, plan, session.describe(), session.change)
@@ -89,7 +102,13 @@ def run_training(
         status, reason, told = "failed", "", list[Event]()
         try:
             emit(session.describe())
+            if budget is not None:
+                start_clock(budget, plan, began)
             finished = _train(session, emit, requests)
+            if not finished and requests.signal_number == signal.SIGINT and session.state.progress.step:
+                status = "stopped"
+                print_lines(console, ["a preview of how far it came; Ctrl-C leaves it out"])
+                emit(PreviewDue(session.state.progress.epoch, session.state.progress.step))
             if finished:
                 print_lines(console, ["evaluating the best epoch"])
                 told = evaluate_at_end(session, lambda: requests.signal_number != 0)
@@ -97,12 +116,13 @@ def run_training(
                     emit(event)
             status = "finished" if finished else "stopped"
         except KeyboardInterrupt:
-            status, reason = "stopped", "stopped at once, without saving"
+            if status != "stopped":  # else all but the preview is there
+                status, reason = "stopped", "stopped at once, without saving"
         except BaseException as error:
             reason = f"{type(error).__name__}: {error}"
             raise
         finally:
-            outcome = _conclude(session, emit, record, stack, status=status, reason=reason, told=told)
+            outcome = _conclude(session, emit, record, stack, status=status, reason=reason, told=told, began=began)
             print_outcome(console, plan, outcome)
     return _choose_exit_code(outcome, reason, requests.signal_number)
 
@@ -127,7 +147,7 @@ def _connect(session: Session, emit: Emitter, requests: Requests, console: Conso
     plan, training = session.plan, session.plan.config.training
     journal = Journal(plan.run_dir)
     stack.callback(journal.close)
-    live = ConsoleCallback(console, plan.config.verbose)
+    live = ConsoleCallback(console, plan.config.verbose, training.minutes)
     stack.callback(live.close)
     tracking = _build_tracking(plan)
     checkpoints = CheckpointCallback(session.save, session.writer.write_owed, training.checkpoint_interval, emit)
@@ -167,12 +187,14 @@ def _conclude(
     status: str,
     reason: str,
     told: Sequence[Event],
+    began: float,
 ) -> Outcome:
     """Leave a record of how a run ended, close what listened to it, and say what came out.
 
     Args:
         stack: closes the listeners.
         told: what the evaluation at the end told.
+        began: when the run began, by `time.monotonic`.
     """
     plan, progress = session.plan, session.state.progress
     record.checkpoints.try_again(progress.epoch)
@@ -197,6 +219,7 @@ def _conclude(
         tracking_notices=[] if record.tracking is None else record.tracking.notices,
         folds=None if plan.sweep_dir is None else summarise_folds(plan.sweep_dir),
         unsaved=unsaved,
+        took_s=0.0 if plan.checkpoint is not None else time.monotonic() - began,
     )
 
 

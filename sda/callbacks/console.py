@@ -1,13 +1,17 @@
 """What a person sees while a run goes on: a live line in a terminal, plain lines elsewhere."""
 
+import math
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from sda.printable import make_lines_printable
 from sda.training.events import (
@@ -26,26 +30,45 @@ from sda.wording import format_duration
 REFRESH_PER_S = 4
 PLAIN_STEP_INTERVAL_S = 30.0
 """Without a terminal, an epoch that takes long says where it is this often."""
+UNTIMED_STEPS, TIMED_STEPS = 2, 8
+"""Steps that find memory and choose kernels, and steps after them whose pace is told."""
+LONG_S = 15 * 60.0
+"""A run that takes longer is told that it can be given a time."""
+BAR_WIDTH = 20
+WITHOUT_MODEL = ("ceiling", "augmentation")
+"""Kinds of preview that tell nothing of what was learned."""
 
 
 class ConsoleCallback:
     """Prints a line an epoch, warnings as they come, and in a terminal a live line below them.
 
+    No line of a training is longer than the 80 columns of a narrow terminal, but for paths.
+
     Args:
         console: where to print; its `is_terminal` decides between live and plain.
         verbose: also print every checkpoint and preview.
+        minutes: time that the run was given, 0 where it was given none.
+        clock: tells the time in seconds.
     """
 
-    def __init__(self, console: Console, verbose: bool = False):
+    def __init__(
+        self,
+        console: Console,
+        verbose: bool = False,
+        minutes: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self._console = console
         self._verbose = verbose
+        self._minutes = minutes
+        self._clock = clock
         self._live = Live(console=console, refresh_per_second=REFRESH_PER_S) if console.is_terminal else None
         self._started: RunStarted | None = None
         self._held_out = "held-out"
-        self._epoch: EpochMetrics | None = None
-        self._step: StepMetrics | None = None
         self._preview = ""
-        self._printed_at = time.monotonic()
+        self._n_steps = 0
+        self._timed_from = (0, 0.0)
+        self._printed_at = clock()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted):
@@ -56,12 +79,9 @@ class ConsoleCallback:
         elif isinstance(event, StepMetrics):
             self._show_step(event)
         elif isinstance(event, EpochMetrics):
-            self._epoch = event
-            self._print(_describe_epoch(event, self._held_out))
+            self._print(self._describe_epoch(event))
         elif isinstance(event, PreviewEvent):
-            self._preview = event.audio_path
-            if self._verbose:
-                self._print(f"  preview {event.kind}: {event.audio_path}")
+            self._show_preview(event)
         elif isinstance(event, CheckpointSaved) and self._verbose:
             self._print(f"  checkpoint: {event.path}")
         elif isinstance(event, SecondPhaseStarted):
@@ -81,51 +101,80 @@ class ConsoleCallback:
 
     def _print(self, text: str, style: str | None = None) -> None:
         self._console.print(make_lines_printable(text), style=style, markup=False, highlight=False, soft_wrap=True)
-        self._printed_at = time.monotonic()
+        self._printed_at = self._clock()
+
+    def _show_preview(self, preview: PreviewEvent) -> None:
+        """The first sounds of the model are told at once, and where they are; later ones by name."""
+        folder = Path(preview.audio_path).parent
+        if preview.kind not in WITHOUT_MODEL and folder.name != self._preview:
+            if not self._preview:
+                self._print(f"  first sounds to listen to: {folder}")
+            self._preview = folder.name
+        if self._verbose:
+            self._print(f"  preview {preview.kind}: {preview.audio_path}")
 
     def _show_step(self, step: StepMetrics) -> None:
-        self._step = step
+        self._n_steps += 1
+        if self._n_steps == UNTIMED_STEPS:
+            self._timed_from = (step.step, self._clock())
+        if self._n_steps == UNTIMED_STEPS + TIMED_STEPS:
+            self._say_how_long(step)
         if self._live is not None:
-            self._live.update(self._draw())
-        elif time.monotonic() - self._printed_at > PLAIN_STEP_INTERVAL_S:
-            self._print(f"  step {step.step}/{step.total_steps}  loss {step.train_loss:.3f}")
+            self._live.update(self._draw(step))
+        elif self._clock() - self._printed_at > PLAIN_STEP_INTERVAL_S:
+            self._print(f"  step {step.step}/{step.total_steps}  loss {step.train_loss:.3f}  {self._say_left(step)}")
 
-    def _draw(self) -> Table:
-        """The live line: where the run is, how it does, how long it takes."""
-        table = Table.grid(padding=(0, 2))
-        step, epoch, started = self._step, self._epoch, self._started
-        if step is None or started is None:
-            return table
-        n_left = step.total_steps - step.step
-        eta_s = epoch.eta_seconds if epoch is not None else n_left * step.step_time_s
+    def _say_how_long(self, step: StepMetrics) -> None:
+        """What the run amounts to, once a few steps are timed: how long a run is, is not known before it is begun."""
+        left_s = self._estimate_left(step)
+        if self._started is None or self._minutes or left_s is None:
+            return
+        self._print(f"  {self._started.total_epochs} epochs: about {format_duration(left_s)} to go at this pace")
+        if left_s > LONG_S:
+            self._print("  less: Ctrl-C keeps what was learned, training.minutes=10 ends in ten minutes")
+
+    def _estimate_left(self, step: StepMetrics) -> float | None:
+        """Seconds to the last step, at the pace since this process began; `None` while there is none."""
+        first, began = self._timed_from
+        if not 0 < first < step.step:
+            return None
+        return (step.total_steps - step.step) * (self._clock() - began) / (step.step - first)
+
+    def _say_left(self, step: StepMetrics) -> str:
+        left_s = self._estimate_left(step)
+        return "" if left_s is None else f"ETA {format_duration(left_s)}"
+
+    def _draw(self, step: StepMetrics) -> Group:
+        """The live lines: where the run is in its epoch, how it does, how long it takes, what can be heard."""
+        started = self._started
+        if started is None:
+            return Group()
+        table = Table.grid(padding=(0, 1))
+        done = step.step - (step.epoch - 1) * started.steps_per_epoch
+        n_epochs = math.ceil(step.total_steps / started.steps_per_epoch)
         table.add_row(
-            f"epoch {step.epoch}/{started.total_epochs}",
-            f"step {step.step}/{step.total_steps}",
+            f"epoch {step.epoch}/{n_epochs}",
+            ProgressBar(total=started.steps_per_epoch, completed=done, width=BAR_WIDTH),
+            f"{done}/{started.steps_per_epoch}",
             f"loss {step.train_loss:.3f}",
-            f"KL {step.kl_loss:.4f} × {step.kl_weight:.2f}",
-            f"{self._held_out} {epoch.val_loss:.3f}, gap {describe_gap(epoch)}" if epoch is not None else "",
-            f"lr {step.learning_rate:.1e}",
-            f"ETA {format_duration(eta_s)}",
-            f"{peak_memory_gib():.1f} GiB",
-            Path(self._preview).parent.name if self._preview else "",
+            self._say_left(step),
         )
-        return table
+        facts = [f"  peak memory {peak_memory_gib():.1f} GiB"]
+        facts += [f"newest preview {self._preview}"] if self._preview else []
+        return Group(table, Text(", ".join(facts), no_wrap=True, overflow="ellipsis"))
 
-
-def _describe_epoch(epoch: EpochMetrics, held_out: str) -> str:
-    star = " *best" if epoch.is_best else ""
-    return (
-        f"epoch {epoch.epoch}/{epoch.total_epochs}  train {epoch.train_loss:.3f}  {held_out} {epoch.val_loss:.3f}  "
-        f"gap {describe_gap(epoch)}  KL {epoch.kl_divergence:.0f} nat, {epoch.active_units} active  "
-        f"lr {epoch.learning_rate:.1e}  ETA {format_duration(epoch.eta_seconds)}{star}"
-    )
+    def _describe_epoch(self, epoch: EpochMetrics) -> str:
+        eta = f"  ETA {format_duration(epoch.eta_seconds)}" if self._live is None and epoch.eta_seconds else ""
+        return (
+            f"epoch {epoch.epoch}/{epoch.total_epochs}  train {epoch.train_loss:.3f}  "
+            f"{self._held_out} {epoch.val_loss:.3f}  gap {describe_gap(epoch)}{'  *best' if epoch.is_best else ''}{eta}"
+        )
 
 
 def describe_gap(epoch: EpochMetrics) -> str:
-    """The overfitting gap with its interval and trend, as far as there are any: `+34% (+21% to +50%, widening)`."""
-    notes = [f"{epoch.gap_low:+.0%} to {epoch.gap_high:+.0%}"] if epoch.gap_low < epoch.gap_high else []
-    notes += [epoch.trend] if epoch.trend in ("widening", "narrowing") else []
-    return f"{epoch.overfitting_gap:+.0%}" + (f" ({', '.join(notes)})" if notes else "")
+    """The overfitting gap with its interval, where it has one: `+34% (+21% to +50%)`."""
+    interval = f" ({epoch.gap_low:+.0%} to {epoch.gap_high:+.0%})" if epoch.gap_low < epoch.gap_high else ""
+    return f"{epoch.overfitting_gap:+.0%}{interval}"
 
 
 def peak_memory_gib() -> float:

@@ -1,4 +1,4 @@
-"""Renders previews at an interval and at the end."""
+"""Renders previews at an interval, when they are asked for, and at the end."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,8 +8,10 @@ from sda.training.events import (
     EpochMetrics,
     Event,
     MetricsCallback,
+    PreviewDue,
     PreviewEvent,
     RunStarted,
+    StepMetrics,
     TrainingCompleteEvent,
     Warned,
 )
@@ -26,11 +28,17 @@ class RenderedPreview(Protocol):
     def picture(self) -> Path | None: ...
 
 
+class Render(Protocol):
+    """Renders the model as it is after so many epochs, and steps where that is in mid-epoch."""
+
+    def __call__(self, epoch: int, step: int | None = None) -> Sequence[RenderedPreview]: ...
+
+
 class PreviewCallback:
     """Tells of every sound rendered; a disk that refuses one is warned about and does not stop the run.
 
     Args:
-        render: renders an epoch's previews.
+        render: renders the model's previews.
         render_once: each renders something that no epoch changes, when a run starts: what becomes of sound
             without a model, what augmentation makes of a chunk.
         interval: epochs between previews.
@@ -40,7 +48,7 @@ class PreviewCallback:
 
     def __init__(
         self,
-        render: Callable[[int], Sequence[RenderedPreview]],
+        render: Render,
         render_once: Sequence[Callable[[], Sequence[RenderedPreview]]],
         interval: int,
         sample_rate_hz: int,
@@ -51,26 +59,34 @@ class PreviewCallback:
         self._interval = interval
         self._sample_rate_hz = sample_rate_hz
         self._emit = emit
-        self._rendered_epoch = 0
+        self._has_learned = True
+        """Whether a step was taken since the last preview, as far as is known."""
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted) and event.start_step == 0:
             for render in self._render_once:
                 self._tell(0, render)
-        elif isinstance(event, EpochMetrics) and event.epoch % self._interval == 0:
-            self._render_epoch(event.epoch)
-        elif isinstance(event, TrainingCompleteEvent) and self._rendered_epoch < event.total_epochs:
-            self._render_epoch(event.total_epochs)
+        elif isinstance(event, StepMetrics):
+            self._has_learned = True
+        elif isinstance(event, EpochMetrics):
+            self._has_learned = True
+            if event.epoch % self._interval == 0:
+                self._render_now(event.epoch)
+        elif isinstance(event, PreviewDue) and self._has_learned:
+            self._render_now(event.epoch, event.step)
+        elif isinstance(event, TrainingCompleteEvent) and self._has_learned:
+            self._render_now(event.total_epochs)
 
-    def _render_epoch(self, epoch: int) -> None:
-        self._rendered_epoch = epoch
-        self._tell(epoch, lambda: self._render(epoch))
+    def _render_now(self, epoch: int, step: int | None = None) -> None:
+        self._has_learned = False
+        self._tell(epoch, lambda: self._render(epoch, step))
 
     def _tell(self, epoch: int, render: Callable[[], Sequence[RenderedPreview]]) -> None:
         try:
             previews = render()
         except OSError as error:
-            self._emit(Warned("preview_failed", f"the preview of epoch {epoch} could not be written: {error}", epoch))
+            words = f"the preview after epoch {epoch} could not be written: {error}"
+            self._emit(Warned("preview_failed", words, epoch))
             return
         for preview in previews:
             picture = "" if preview.picture is None else str(preview.picture)

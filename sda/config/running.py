@@ -19,6 +19,15 @@ class PreviewConfig:
     """What is rendered to listen to while a run goes on."""
 
     n_reconstructions: int = setting(2, "Held-out chunks rendered beside their originals.", at_least=1, at_most=16)
+    first_minutes: float = setting(
+        1.0,
+        "A first preview after so long, in mid-epoch too, then at doubling distances until those of the epochs come; "
+        "0 waits for the epochs.",
+        unit="min",
+        at_least=0,
+        resumable=True,
+        decides=False,
+    )
     n_samples: int = setting(3, "New sounds drawn from the latent space.", at_least=0, at_most=64)
     n_variations: int = setting(
         5, "Variations of a training chunk rendered once, to hear what the model is shown.", at_least=0, at_most=16

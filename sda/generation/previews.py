@@ -66,9 +66,14 @@ class PreviewRenderer:
         self.gain = gain
 
     @torch.no_grad()
-    def render(self, epoch: int) -> list[Preview]:
-        """Write reconstructions beside their originals, an interpolation and samples below `epoch_NNNN`."""
-        folder = self.folder / f"epoch_{epoch:04d}"
+    def render(self, epoch: int, step: int | None = None) -> list[Preview]:
+        """Write reconstructions beside their originals, an interpolation and samples below `epoch_NNNN`.
+
+        Args:
+            step: steps taken, where that is in the middle of the epoch after; below `epoch_NNNN_step_NNNNNN` then.
+        """
+        folder = self.folder / (f"epoch_{epoch:04d}" + ("" if step is None else f"_step_{step:06d}"))
+        when = f"epoch {epoch}" if step is None else f"step {step}"
         self.synthesizer.fit(self.training)
         previews = []
         rebuilt = list(self.synthesizer.reconstruct(self.held_out, seed=0).numpy())
@@ -76,7 +81,7 @@ class PreviewRenderer:
             source = folder / f"original_{number}.wav"
             self._write(source, original)
             previews.append(Preview("original", source, None))
-            panels = [("held-out original", original), (f"reconstruction, epoch {epoch}", reconstruction)]
+            panels = [("held-out original", original), (f"reconstruction, {when}", reconstruction)]
             previews.append(self._save(folder, "reconstruction", number, reconstruction, panels))
         n_chunk = self.held_out.shape[1]
         if len(self.held_out) > 1:
@@ -84,10 +89,10 @@ class PreviewRenderer:
             paths = [self.synthesizer.encode(waveform) for waveform in self.held_out[:2]]
             path = morph(paths[0], paths[1], self.synthesizer.count_points(n_samples))
             sound = self.synthesizer.decode(path, n_samples, seed=0).numpy()
-            previews.append(self._save(folder, "interpolation", 1, sound, [(f"interpolation, epoch {epoch}", sound)]))
+            previews.append(self._save(folder, "interpolation", 1, sound, [(f"interpolation, {when}", sound)]))
         for number in range(1, self.n_samples + 1):
             sound = generate_sound(self.synthesizer, SAMPLE_CHUNKS * n_chunk, seed=0, number=number).numpy()
-            previews.append(self._save(folder, "sample", number, sound, [(f"sample {number}, epoch {epoch}", sound)]))
+            previews.append(self._save(folder, "sample", number, sound, [(f"sample {number}, {when}", sound)]))
         return previews
 
     @torch.no_grad()

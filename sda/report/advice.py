@@ -66,8 +66,10 @@ def _suggest_more(case: str, standing: Standing) -> str:
     training = standing.config.training
     if not standing.is_finished:
         return name_continuation(standing.run_dir)
+    if training.minutes:
+        return name_continuation(standing.run_dir, f"training.minutes={2 * training.minutes:g}")
     if standing.n_trained >= training.max_epochs:
-        return name_continuation(standing.run_dir, 2 * training.max_epochs)
+        return name_continuation(standing.run_dir, f"training.max_epochs={2 * training.max_epochs}")
     if case == "underfit":
         return name_another(standing, f"training.learning_rate={2 * training.learning_rate:g}")
     return f"{name_generation(standing.run_dir)} mode=interpolate"
@@ -78,8 +80,13 @@ def _choose_guard(case: str, standing: Standing) -> str:
     if standing.config.preset.guard is not OverfittingPreset.CONSERVATIVE:
         return "preset=conservative"
     if case == "replaying":
-        return f"training.max_epochs={max(1, standing.epoch // 2)}"
+        return _halve_length(standing)
     return f"regularization.augmentation_expansion={2 * max(1, standing.config.regularization.augmentation_expansion)}"
+
+
+def _halve_length(standing: Standing) -> str:
+    minutes = standing.config.training.minutes
+    return f"training.minutes={minutes / 2:g}" if minutes else f"training.max_epochs={max(1, standing.epoch // 2)}"
 
 
 def name_generation(run_dir: Path) -> str:
@@ -92,10 +99,13 @@ def name_evaluation(run_dir: Path) -> str:
     return f"python evaluate.py {_spell('run', run_dir)}"
 
 
-def name_continuation(run_dir: Path, max_epochs: int = 0) -> str:
-    """The command that goes on with a run, to more epochs or to those it has left."""
-    more = f" training.max_epochs={max_epochs}" if max_epochs else ""
-    return f"python train.py {_spell('resume', run_dir)}{more}"
+def name_continuation(run_dir: Path, more: str = "") -> str:
+    """The command that goes on with a run.
+
+    Args:
+        more: epochs or time that it is given, such as `training.minutes=20`; what it has left if not given.
+    """
+    return f"python train.py {_spell('resume', run_dir)}{' ' if more else ''}{more}"
 
 
 def name_another(standing: Standing, *changes: str, many: bool = False) -> str:

@@ -11,7 +11,6 @@ from sda.measures import AT_END, RECONSTRUCTION
 from sda.printable import make_lines_printable
 from sda.report.advice import (
     Standing,
-    format_advice,
     name_continuation,
     name_evaluation,
     name_generation,
@@ -57,6 +56,8 @@ class Outcome:
     """What the folds of a cross-validation say so far, this one included."""
     unsaved: Sequence[str] = ()
     """What the disk did not take."""
+    took_s: float = 0.0
+    """From its beginning to its end, seconds; 0 where it was continued."""
 
 
 def print_plan(console: Console, plan: Plan, started: RunStarted, change: str = "") -> None:
@@ -89,6 +90,9 @@ def print_plan(console: Console, plan: Plan, started: RunStarted, change: str = 
     lines += [f"! {notice}" for notice in plan.notices]
     network = f"{plan.config.model.name.value}, {started.n_parameters / 1e6:.1f} M parameters"
     steps = f"{started.steps_per_epoch} steps an epoch, {started.total_steps} in all"
+    if training.minutes:
+        steps = f"about {started.total_steps} steps, {started.steps_per_epoch} an epoch"
+        steps += f", to end {format_duration(60 * training.minutes)} after it began (training.minutes)"
     if started.adversarial:
         steps += ", in the end against discriminators"
     lines.append(f"{network}, on {started.device} in {started.precision}: {steps}")
@@ -111,13 +115,14 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
         which = f"best epoch {best.epoch}" if best else "no best epoch, the KL warm-up was not over:"
         losses = f"loss {judged.val_loss:.3f} held out, {judged.train_loss:.3f} in training (nats per cell)"
         units = f"{judged.active_units} of {plan.config.training.latent_dim} latent dimensions active"
-        better = "; it was still getting better" if is_improving(history, plan) else ""
+        better = "; it was still getting better" if is_improving(history) else ""
         lines.append(f"  {which} of {last.epoch} trained; {losses}{better}")
         if best and last.val_loss < best.val_loss:
             lower = best.val_loss - last.val_loss
             kept = "; its checkpoint is kept too" if outcome.status == "finished" and not outcome.unsaved else ""
             lines.append(f"  the last epoch's held-out loss is {lower:.3f} lower, which may be noise{kept}")
-        lines.append(f"  {units}; trained for {format_duration(last.elapsed_seconds)}")
+        in_all = f", {format_duration(outcome.took_s)} with beginning and end" if outcome.took_s else ""
+        lines.append(f"  {units}; trained for {format_duration(last.elapsed_seconds)}{in_all}")
     lines += format_scores(outcome.scores)
     if outcome.folds is not None:
         lines.append(f"  {outcome.folds}")
@@ -155,16 +160,18 @@ def _format_judgement(plan: Plan, outcome: Outcome) -> list[str]:
 def _format_next(plan: Plan, outcome: Outcome) -> list[str]:
     """What to do next; how to go on, and how to make sounds, as commands that can be pasted."""
     if outcome.status == "failed":
-        lines = ["  once the cause is gone, go on:", f"    {name_continuation(plan.run_dir)}"]
+        steps = [("once the cause is gone, go on:", name_continuation(plan.run_dir))]
     elif outcome.status == "stopped":
-        lines = ["  go on:", f"    {name_continuation(plan.run_dir)}"]
+        steps = [("go on:", name_continuation(plan.run_dir))]
     elif outcome.evaluated is not None:
-        lines = format_advice(outcome.evaluated.advice, outcome.evaluated.command)
+        steps = [(f"try next: {outcome.evaluated.advice}", outcome.evaluated.command)]
     else:
-        lines = format_advice(*suggest_next(plan, outcome.history, outcome.standing))
+        advice, command = suggest_next(plan, outcome.history, outcome.standing)
+        steps = [(f"try next: {advice}", command)]
     if outcome.standing is not None:
-        lines += ["  make sounds:", f"    {name_generation(plan.run_dir)}"]
-    return lines
+        more = [("make sounds:", name_generation(plan.run_dir)), ("judge it in full:", name_evaluation(plan.run_dir))]
+        steps += [step for step in more if step[1] != steps[0][1]]
+    return [f"  {line}" for words, command in steps for line in (words, f"  {command}") if line.strip()]
 
 
 def describe_link(link: str) -> str:
@@ -238,10 +245,10 @@ def _describe_interval(epoch: EpochMetrics) -> str:
     return f" ({low:z.0%} to {high:z.0%})" if low < high else ""
 
 
-def is_improving(history: MetricsHistory, plan: Plan) -> bool:
+def is_improving(history: MetricsHistory) -> bool:
     """Whether a run ended before it was seen to get no better."""
     best = find_best(history)
-    return best is None or best.epoch >= 0.95 * plan.config.training.max_epochs
+    return best is None or best.epoch >= 0.95 * history.epoch_metrics[-1].total_epochs
 
 
 def suggest_next(plan: Plan, history: MetricsHistory, standing: Standing | None) -> tuple[str, str]:
@@ -249,7 +256,7 @@ def suggest_next(plan: Plan, history: MetricsHistory, standing: Standing | None)
     if standing is None:
         return "go on with what was saved before", name_continuation(plan.run_dir)
     best = find_best(history)
-    if best is None or is_improving(history, plan):
+    if best is None or is_improving(history):
         return "it was still getting better", suggest_command("underfit", standing)
     verdict = _read_verdict(best)
     if verdict == OVERFITTING:

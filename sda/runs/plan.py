@@ -1,7 +1,7 @@
 """Planning a run: from a composed configuration to everything that is settled before training; without torch."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sda.errors import ConfigError, DataError
 from sda.places import lies_in
 from sda.runs.folder import find_other_content, is_begun
 from sda.runs.prepare_data import find_notices, prepare_data
+from sda.runs.sweep_folder import identify
 from sda.tracking.delivery_state import resolve_uri
 from sda.training.checkpoint import Checkpoint
 from sda.training.config import SHORTEST_CHUNK_S
@@ -44,6 +45,8 @@ class Plan:
     sweep_dir: Path | None = None
     overrides: list[str] = field(default_factory=list)
     """What was given on the command line, such as `preset=conservative`."""
+    identity: str = ""
+    """What makes the run a sweep's job, see `identify`: of what was asked for, not of what a machine has time for."""
 
     @property
     def is_takeover(self) -> bool:
@@ -90,6 +93,7 @@ def foresee_run(
     OmegaConf.update(composed, "tracking.uri", resolve_uri(composed.tracking.uri))
     config = to_schema(composed)
     refuse_keys_of_others(config.model)
+    refuse_two_lengths(config, given_keys)
     keep_out_of(config.data.root, list_places(run_dir, config.tracking.uri))
     scan, groups, split = prepare_data(config)
     choices = explain_choices(composed, given_keys, preset_choice)
@@ -115,7 +119,7 @@ def foresee_run(
         config.training.batch_size = n_train_chunks
     return Plan(
         config,
-        resolve(composed),
+        resolved := resolve(composed),
         run_dir,
         scan,
         groups,
@@ -125,6 +129,7 @@ def foresee_run(
         None,
         sweep_dir,
         overrides,
+        identify(resolved, scan.fingerprint),
     )
 
 
@@ -156,6 +161,20 @@ def resolve(composed: DictConfig) -> dict[str, Any]:
     resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
+
+
+def refuse_two_lengths(config: TrainRunConfig, given_keys: Collection[str]) -> None:
+    """Refuse epochs that are given beside a time.
+
+    Raises:
+        ConfigError: they are.
+    """
+    minutes = config.training.minutes
+    if minutes and "training.max_epochs" in given_keys:
+        raise ConfigError(
+            f"training.minutes={minutes:g} plans its own epochs, so that training.max_epochs has no say. Give one of "
+            "them; training.minutes=0 sets no limit."
+        )
 
 
 def refuse_taken(run_dir: Path) -> None:

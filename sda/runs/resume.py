@@ -15,9 +15,10 @@ from sda.data.scanned import Scan
 from sda.data.split import Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
 from sda.runs.continuation import open_continuation
-from sda.runs.folder import SWEEP, find_run, read_overrides, read_summary
-from sda.runs.plan import Plan, keep_out_of, list_places, refuse_taken, resolve, to_schema
+from sda.runs.folder import IDENTITY, SWEEP, find_run, read_overrides, read_summary
+from sda.runs.plan import Plan, keep_out_of, list_places, refuse_taken, refuse_two_lengths, resolve, to_schema
 from sda.runs.prepare_data import prepare_data
+from sda.runs.sweep_folder import identify
 from sda.seal import SWEEP as SEALED_AS
 from sda.seal import is_own
 from sda.tracking.delivery_state import resolve_uri
@@ -26,6 +27,9 @@ from sda.training.checkpoint import Checkpoint
 _TRAITS = list_traits(TrainRunConfig)
 RESUMABLE_KEYS = tuple(key for key, traits in _TRAITS.items() if traits.resumable)
 """Keys that may be given with `resume`: they change how long and where a run goes on, not what it learns."""
+
+_DECISIVE = {key for key, traits in _TRAITS.items() if traits.decides}
+"""Keys that make a run another job of a sweep."""
 
 _KEYS_OF_TRACKING = tuple(key for key in _TRAITS if key.split(".")[0] == "tracking" and key not in RESUMABLE_KEYS)
 """Keys that may be given beside those where another installation's run goes on here."""
@@ -57,11 +61,13 @@ def plan_resume(
     composed = compose_plain(checkpoint.config, checkpoint.folder)
     if is_takeover:
         run_dir = _take_places(composed, run_dir, overrides, yours, here)
+    minutes_before = float(composed.training.minutes)
     for key, value in overrides.items():
         OmegaConf.update(composed, key, escape(value))
     config = to_schema(composed)
+    refuse_two_lengths(config, overrides)
     if not is_takeover:
-        _refuse_nothing_to_do(run_dir, checkpoint, config)
+        _refuse_nothing_to_do(run_dir, checkpoint, config, minutes_before)
     scan, groups, _ = prepare_data(config)
     try:
         split, choices = _read_facts(checkpoint, scan, overrides)
@@ -72,7 +78,10 @@ def plan_resume(
     notices = [f"damaged checkpoint passed over: {message}" for message in damaged]
     if is_takeover:
         notices.append(f"{checkpoint.folder} is another installation's: it goes on here as a run of your own")
-    plan = Plan(config, resolve(composed), run_dir, scan, groups, split, choices, notices, checkpoint)
+    resolved = resolve(composed)
+    identity = "" if is_takeover or _DECISIVE & set(overrides) else str(read_summary(run_dir).get(IDENTITY) or "")
+    identity = identity or identify(resolved, scan.fingerprint)
+    plan = Plan(config, resolved, run_dir, scan, groups, split, choices, notices, checkpoint, None, [], identity)
     if not checkpoint.is_start:
         return plan
     notices.append("it was stopped before anything was saved: it is begun again, with the configuration it had")
@@ -96,13 +105,20 @@ def _refuse_what_cannot_change(checkpoint: Checkpoint, overrides: dict[str, Any]
         )
 
 
-def _refuse_nothing_to_do(run_dir: Path, checkpoint: Checkpoint, config: TrainRunConfig) -> None:
-    """Refuse a run that is finished, unless it is given more epochs."""
-    is_over = read_summary(run_dir)["status"] == "finished"
-    if is_over and checkpoint.progress["epoch"] >= config.training.max_epochs:
+def _refuse_nothing_to_do(run_dir: Path, checkpoint: Checkpoint, config: TrainRunConfig, minutes_before: float) -> None:
+    """Refuse a run that is finished, unless it is given more epochs, or more time."""
+    if read_summary(run_dir)["status"] != "finished":
+        return
+    training = config.training
+    if training.minutes:
+        is_more = training.minutes > minutes_before
+        more = f"training.minutes={2 * max(training.minutes, minutes_before):g}"
+    else:
+        is_more = training.max_epochs > checkpoint.progress["epoch"]
+        more = f"training.max_epochs={2 * training.max_epochs}"
+    if not is_more:
         raise ConfigError(
-            f"{run_dir} is finished: it trained {checkpoint.progress['epoch']} epochs. "
-            f"To train on, give more: training.max_epochs={2 * config.training.max_epochs}."
+            f"{run_dir} is finished: it trained {checkpoint.progress['epoch']} epochs. To train on, give more: {more}."
         )
 
 

@@ -71,7 +71,17 @@ class TrainingConfig:
         unit="chunks",
         at_least=1,
     )
-    max_epochs: int = setting(200, "Epochs to train.", unit="epochs", at_least=1, resumable=True)
+    max_epochs: int = setting(
+        200, "Epochs to train; planned to fit where minutes are given.", unit="epochs", at_least=1, resumable=True
+    )
+    minutes: float = setting(
+        0.0,
+        "Time that a training may take from its start to its end, evaluation included, in place of max_epochs: visits "
+        "and epochs are planned to fit. 0 sets no limit.",
+        unit="min",
+        at_least=0,
+        resumable=True,
+    )
     learning_rate: float = setting(1e-3, "AdamW's step size at its peak; it falls to zero along a cosine.", above=0)
     kl_warmup_fraction: float = setting(
         0.3,

@@ -15,7 +15,7 @@ from sda.training.overfitting import (
     fit_gap_slope,
     judge_gap,
 )
-from sda.training.schedule import kl_weight, learning_rate_factor
+from sda.training.schedule import kl_weight
 from sda.training.state import Progress, TrainState
 from sda.training.validation import ValidationResult, enclose_gap, is_better
 
@@ -27,8 +27,8 @@ def describe_epoch(
     state: TrainState,
     on_train_eval: ValidationResult,
     on_held_out: ValidationResult,
-    total_steps: int,
     config: TrainingConfig,
+    steps_per_epoch: int,
 ) -> EpochMetrics:
     """The epoch that was just completed; notes it as the best where it is."""
     progress = state.progress
@@ -37,18 +37,19 @@ def describe_epoch(
     gap_low, gap_high = enclose_gap(on_train_eval, on_held_out)
     gap_slope, gap_slope_error = _fit_slope(state, gap, weight)
     is_warm = weight >= 1.0
+    epochs_left = ((progress.total_steps or 0) - progress.step) / steps_per_epoch
     elapsed_s = [*(done.elapsed_seconds for done in state.history.epoch_metrics), progress.elapsed_s]
     return EpochMetrics(
         epoch=progress.epoch,
-        total_epochs=config.max_epochs,
+        total_epochs=progress.epoch + max(0, math.ceil(epochs_left)),
         train_loss=on_train_eval.loss,
         val_loss=on_held_out.loss,
         val_recon_loss=on_held_out.recon,
         val_kl_loss=on_held_out.kl,
         kl_divergence=on_held_out.kl_divergence,
         overfitting_gap=gap,
-        learning_rate=learning_rate_factor(progress.step, total_steps) * peak_learning_rate(config, progress),
-        eta_seconds=estimate_eta(elapsed_s, config.max_epochs - progress.epoch),
+        learning_rate=progress.learning_rate_factor() * peak_learning_rate(config, progress),
+        eta_seconds=estimate_eta(elapsed_s, epochs_left),
         elapsed_seconds=progress.elapsed_s,
         kl_weight=weight,
         active_units=on_held_out.active_units,

@@ -128,6 +128,15 @@ class PreviewEvent:
 
 
 @dataclass(frozen=True)
+class PreviewDue:
+    """Everything up to this step has been told, and the model as it is now should be heard, in mid-epoch."""
+
+    epoch: int
+    """Epochs completed."""
+    step: int
+
+
+@dataclass(frozen=True)
 class SaveDue:
     """Everything up to this step has been told, and the state should be saved as it is now."""
 
@@ -277,6 +286,7 @@ Event = (
     | StepMetrics
     | EpochMetrics
     | PreviewEvent
+    | PreviewDue
     | SaveDue
     | SecondPhaseStarted
     | RolledBack

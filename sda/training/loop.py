@@ -13,6 +13,7 @@ from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import AudioFeatures, LogMel
 from sda.losses.objective import Objective
 from sda.training.average import follow
+from sda.training.budget import TimeBudget
 from sda.training.config import TrainingConfig
 from sda.training.epoch import (
     describe_epoch,
@@ -21,23 +22,24 @@ from sda.training.epoch import (
     refuse_what_is_not_finite,
     warn_of_epoch,
 )
-from sda.training.events import MetricsCallback, SaveDue, SecondPhaseStarted, TrainingCompleteEvent
+from sda.training.events import MetricsCallback, PreviewDue, SaveDue, SecondPhaseStarted, TrainingCompleteEvent
 from sda.training.loader import TrainLoader
 from sda.training.memory import count_parts, double_parts, refuse_single_chunk
 from sda.training.metric_buffer import MetricBuffer, TakenStep
-from sda.training.schedule import kl_weight, learning_rate_factor
+from sda.training.schedule import kl_weight
 from sda.training.state import Progress, TrainState
 from sda.training.step import StepFigures, take_step
 from sda.training.validation import ValidationChunks, validate
 
 
 class Request(Enum):
-    """What is asked of the loop between two steps; the values are the reasons that `SaveDue` gives."""
+    """What is asked of the loop between two steps; the values are the reasons that events give."""
 
     NOTHING = ""
     SAVE_NOW = "asked"
     SAVE_IN_TIME = "time"
     STOP = "stopping"
+    PREVIEW = "preview"
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,15 @@ class TrainingSetup:
     """The type that the forward pass is computed in; none is the parameters' own."""
     block_steps: int = 1
     """Steps that are told together: reading their figures waits for the device."""
+    budget: TimeBudget | None = None
+    """What a run is planned by that is to end in time; the others end after `config.max_epochs`."""
 
 
 def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request]) -> bool:
-    """Train from where the state stands to the last epoch.
+    """Train from where the state stands to the last epoch, or as long as there is time.
 
-    The learning rate's cosine spans `config.max_epochs`: a run that is given more epochs later goes on from where
-    the longer cosine stands at its step.
+    The learning rate's cosine spans the whole run: one that is given more epochs, or time, later goes on from where
+    the longer cosine stands at its step. Where there is no time for a whole last epoch, it ends in the middle.
 
     Args:
         emit: told every event, in order.
@@ -79,25 +83,33 @@ def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request
         DivergedError: `config.max_skipped_steps` steps in a row, or a validation after an epoch, were not finite.
         TrainingError: the device has no room for a single chunk.
     """
-    state, progress, config = setup.state, setup.state.progress, setup.config
-    total_steps = config.max_epochs * len(setup.train_loader)
-    _settle_phases(setup, total_steps)
-    buffer = MetricBuffer(state, config, total_steps, emit, setup.block_steps)
+    state, progress, config, budget = setup.state, setup.state.progress, setup.config, setup.budget
+    steps_per_epoch = len(setup.train_loader)
     clock = _Clock(progress)
-    while progress.epoch < config.max_epochs and not has_stopped_improving(progress, config):
+    _settle_length(setup)
+    buffer = MetricBuffer(state, config, emit, setup.block_steps)
+    while not _is_over(setup) and not has_stopped_improving(progress, config):
         epoch = progress.epoch + 1
+        clock.tick()
+        if budget is not None:
+            budget.begin_epoch(progress, steps_per_epoch)
         for chunks in setup.train_loader.deal(epoch, first_batch=progress.batch):
+            if budget is not None and progress.step >= (progress.total_steps or 0):
+                break  # there is no time for the rest of the epoch
             started = time.perf_counter()
             if progress.step == progress.second_phase_step:
                 buffer.flush()
                 emit(SecondPhaseStarted(progress.epoch, progress.step))
             weight = kl_weight(progress.step, progress.kl_warmup_steps or 0)
-            learning_rate = peak_learning_rate(config, progress) * learning_rate_factor(progress.step, total_steps)
+            learning_rate = peak_learning_rate(config, progress) * progress.learning_rate_factor()
             figures = _learn(setup, _extract(setup, chunks), weight, learning_rate, emit)
-            buffer.add(TakenStep(epoch, progress.step, weight, learning_rate, started, figures))
+            total_steps = progress.total_steps or progress.step
+            buffer.add(TakenStep(epoch, progress.step, total_steps, weight, learning_rate, started, figures))
             clock.tick()
             if _attend(ask(), buffer, progress, emit):
                 return False
+            if budget is not None:
+                budget.end_step(progress, steps_per_epoch)
 
         buffer.flush()
         on_train_eval = validate(state.average, setup.objective, setup.train_eval)
@@ -105,7 +117,7 @@ def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request
         refuse_what_is_not_finite(epoch, on_train_eval, on_held_out)
         clock.tick()
         progress.epoch, progress.batch = epoch, 0
-        metrics = describe_epoch(state, on_train_eval, on_held_out, total_steps, config)
+        metrics = describe_epoch(state, on_train_eval, on_held_out, config, steps_per_epoch)
         state.history.add_epoch(metrics)
         for warning in warn_of_epoch(progress, metrics, config):
             emit(warning)
@@ -117,9 +129,22 @@ def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request
     return True
 
 
-def _settle_phases(setup: TrainingSetup, total_steps: int) -> None:
-    """At the first step: how long the KL term warms up, and when the adversarial phase begins, if there is one."""
-    progress, adversary = setup.state.progress, setup.state.adversary
+def _is_over(setup: TrainingSetup) -> bool:
+    progress = setup.state.progress
+    if setup.budget is None:
+        return progress.epoch >= setup.config.max_epochs
+    return progress.batch == 0 and progress.step >= (progress.total_steps or 0)
+
+
+def _settle_length(setup: TrainingSetup) -> None:
+    """How long the run is; at the first step, how long the KL term warms up and when the adversarial phase begins."""
+    progress, adversary, steps_per_epoch = setup.state.progress, setup.state.adversary, len(setup.train_loader)
+    if setup.budget is None:
+        progress.total_steps = setup.config.max_epochs * steps_per_epoch
+        progress.planned_at, progress.planned_share = 0, 0.0
+    else:
+        setup.budget.plan(progress, steps_per_epoch)
+    total_steps = progress.total_steps or 1
     if progress.kl_warmup_steps is None:
         progress.kl_warmup_steps = math.ceil(setup.config.kl_warmup_fraction * total_steps)
     if adversary is not None and progress.second_phase_step is None:
@@ -173,6 +198,9 @@ def _attend(request: Request, buffer: MetricBuffer, progress: Progress, emit: Me
     if request is Request.NOTHING:
         return False
     buffer.flush()
+    if request is Request.PREVIEW:
+        emit(PreviewDue(progress.epoch, progress.step))
+        return False
     emit(SaveDue(progress.epoch, progress.step, request.value))
     return request is Request.STOP
 

@@ -15,6 +15,8 @@ class TakenStep(NamedTuple):
 
     epoch: int
     step: int
+    total_steps: int
+    """As it was planned then."""
     kl_weight: float
     learning_rate: float
     started: float
@@ -30,12 +32,9 @@ class MetricBuffer:
         block_steps: steps told together, at least 1.
     """
 
-    def __init__(
-        self, state: TrainState, config: TrainingConfig, total_steps: int, emit: MetricsCallback, block_steps: int
-    ):
+    def __init__(self, state: TrainState, config: TrainingConfig, emit: MetricsCallback, block_steps: int):
         self._state = state
         self._config = config
-        self._total_steps = total_steps
         self._emit = emit
         self._block_steps = block_steps
         self._waiting: list[TakenStep] = []
@@ -78,7 +77,7 @@ class MetricBuffer:
         return StepMetrics(
             epoch=step.epoch,
             step=step.step,
-            total_steps=self._total_steps,
+            total_steps=step.total_steps,
             train_loss=result.loss,
             recon_loss=result.recon,
             kl_loss=result.kl,

@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 
-def estimate_eta(elapsed_s: list[float], n_epochs_left: int) -> float:
+def estimate_eta(elapsed_s: list[float], n_epochs_left: float) -> float:
     """Seconds that the epochs left will take at the pace of the last five.
 
     Args:

@@ -11,6 +11,7 @@ from sda.training.adversary import Adversary
 from sda.training.average import copy_for_averaging
 from sda.training.metrics import MetricsHistory
 from sda.training.optimizer import load_moments, name_moments
+from sda.training.schedule import learning_rate_factor, share_done
 
 MODEL_PREFIX = "model/"
 """What the names of the model's tensors begin with among those of the whole state."""
@@ -42,6 +43,12 @@ class Progress:
     """What the learning rate is multiplied with since then."""
     n_parts: int = 1
     """Parts that a batch is computed in, one after the other, because memory holds no more."""
+    total_steps: int | None = None
+    """Steps of the whole run, as far as is known: a run that is to end in time is planned anew as it goes on."""
+    planned_at: int = 0
+    """Step at which they were planned, 0 where they were known at once."""
+    planned_share: float = 0.0
+    """Share of the run that was over by then."""
     kl_warmup_steps: int | None = None
     """Length of the KL warm-up, settled at the first step: training on for longer does not warm up again."""
     second_phase_step: int | None = None
@@ -57,6 +64,12 @@ class Progress:
     """Epochs after it, none of them better by more than noise."""
     warned: list[str] = field(default_factory=list)
     """Kinds of warning already given once."""
+
+    def learning_rate_factor(self) -> float:
+        """Multiplier of the peak learning rate for the step to come."""
+        total = self.total_steps or 1
+        share = share_done(self.step, total, self.planned_at, self.planned_share)
+        return learning_rate_factor(self.step, total, share)
 
 
 @dataclass

@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from sda.app.interrupt import SAVE_SIGNAL, Requests
-from sda.training.events import CheckpointSaved
+from sda.training.events import CheckpointSaved, PreviewEvent
 from sda.training.loop import Request
+from tests.events import started
 
 
 class Clock:
@@ -72,3 +73,27 @@ def test_without_an_interval_time_asks_for_nothing():
     requests = _requests(clock=clock)
     clock.now = 1e9
     assert requests() is Request.NOTHING
+
+
+def test_previews_in_mid_epoch_come_at_doubling_distances_from_the_last_whatever_it_was_made_for():
+    clock = Clock()
+    requests = _requests(preview_after_s=60.0, clock=clock)
+    requests.hear(started())
+    asked = []
+    for second in range(1, 1000):
+        clock.now = float(second)
+        if requests() is Request.PREVIEW:
+            asked.append(second)
+            requests.hear(PreviewEvent(1, "/p/sample_1.wav", 48000))
+    assert asked == [60, 180, 420, 900]
+
+
+def test_where_epochs_bring_previews_more_often_none_is_asked_for():
+    clock = Clock()
+    requests = _requests(preview_after_s=60.0, clock=clock)
+    requests.hear(started())
+    for second in range(1, 1000):
+        clock.now = float(second)
+        assert requests() is Request.NOTHING
+        if second % 50 == 0:
+            requests.hear(PreviewEvent(1, "/p/sample_1.wav", 48000))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from sda.callbacks.preview import PreviewCallback
 from sda.training.events import (
+    PreviewDue,
     PreviewEvent,
 )
-from tests.events import Recorder, complete, epoch, started
+from tests.events import Recorder, complete, epoch, started, step
 
 
 @dataclass
@@ -18,8 +19,8 @@ class _Preview:
 
 
 def _preview_callback(told, render=None, interval=2):
-    def made(epoch):
-        return [_Preview("sample", Path(f"/p/epoch_{epoch}/s.wav"), Path("/p/s.png"))]
+    def made(epoch, step=None):
+        return [_Preview("sample", Path(f"/p/epoch_{epoch}{f'_step_{step}' if step else ''}/s.wav"), Path("/p/s.png"))]
 
     ceiling = [_Preview("ceiling", Path("/p/ceiling/c.wav"), Path("/p/c.png"))]
     return PreviewCallback(render or made, [lambda: ceiling], interval, 48000, told)
@@ -35,6 +36,22 @@ def test_previews_come_at_the_interval_and_at_the_end_and_the_ceiling_once():
     assert told[1].audio_path == "/p/epoch_2/s.wav"
 
 
+def test_what_is_asked_for_in_mid_epoch_is_rendered_by_its_step_and_the_same_state_never_twice():
+    told = Recorder()
+    callback = _preview_callback(told)
+    for event in (started(), step(3), PreviewDue(1, 3), PreviewDue(1, 3), step(4), epoch(2), PreviewDue(2, 4)):
+        callback(event)
+    assert [event.audio_path for event in told[1:]] == ["/p/epoch_1_step_3/s.wav", "/p/epoch_2/s.wav"]
+
+
+def test_a_run_that_was_killed_before_the_preview_of_its_last_epoch_has_it_when_it_goes_on():
+    told = Recorder()
+    callback = _preview_callback(told, interval=5)
+    for event in (started(start_step=8), complete(4)):
+        callback(event)
+    assert [(event.kind, event.epoch) for event in told] == [("sample", 4)]
+
+
 def test_a_continued_run_does_not_render_the_ceiling_again():
     told = Recorder()
     _preview_callback(told)(started(start_step=5))
@@ -42,7 +59,7 @@ def test_a_continued_run_does_not_render_the_ceiling_again():
 
 
 def test_a_full_disk_costs_a_preview_and_not_the_run():
-    def refuse(epoch):
+    def refuse(epoch, step=None):
         raise OSError("no space left on device")
 
     told = Recorder()

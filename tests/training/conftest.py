@@ -19,6 +19,7 @@ from sda.losses.spectral import SpectralObjective
 from sda.models.autoencoder import Autoencoder
 from sda.models.mel_vae import MelVAE
 from sda.models.spectral_vae import SpectralVAE
+from sda.training.budget import TimeBudget
 from sda.training.chunk_dataset import number_files
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import create_data_loaders
@@ -47,6 +48,7 @@ class Miniature:
     held_out_blocks: list[int]
     events: list[Event] = field(default_factory=list)
     ask: Callable[[], Request] = lambda: Request.NOTHING
+    budget: TimeBudget | None = None
 
     @property
     def objective(self) -> Objective:
@@ -68,6 +70,7 @@ class Miniature:
             device=torch.device("cpu"),
             autocast=None,
             block_steps=block_steps,
+            budget=self.budget,
         )
         return train(
             setup, self.events.append, lambda: Request.STOP if self.state.progress.step >= stop_after else self.ask()

@@ -1,0 +1,111 @@
+"""Time plan: visits and epochs that fit into `training.minutes` on this machine."""
+
+import math
+import time
+from dataclasses import replace
+
+from sda.app.arithmetic import AUTOCAST, settle_precision
+from sda.app.pace import measure_step
+from sda.config.running import Suite
+from sda.errors import ConfigError
+from sda.runs.plan import Plan, count_chunks
+from sda.training.budget import TimeBudget, count_steps
+from sda.training.device import choose_device
+
+ENOUGH_EPOCHS = 6
+"""Epochs that a run has at least, where fewer visits to each chunk give it time for them: each is judged."""
+LEAST_EXPANSION = 3
+"""Extra visits that are kept for the sake of their offsets and variations, however little time there is."""
+LEAST_LEARNING_S = 20.0
+"""Time for training proper without which a run is not worth its beginning and its end."""
+BUILDING_S = 10.0
+"""What lies between this plan and the first step: statistics, first previews, a first save."""
+JUDGED_CHUNK = 0.5
+"""What judging a chunk after an epoch takes, as a share of what learning from it takes."""
+SAVING_S = 1.0
+"""What saving the best epoch takes, with a preview now and then."""
+
+MINUTES = "training.minutes"
+
+
+def plan_time(plan: Plan, began: float) -> tuple[Plan, TimeBudget | None]:
+    """Plan a run that is to end in time, from what a step takes here.
+
+    Where there is time for few epochs, each visits its chunks less often, unless how often is yours to say; a run that
+    goes on keeps to what it began with.
+
+    Args:
+        began: when this process began, by `time.monotonic`.
+
+    Returns:
+        the plan with its visits and epochs, and what keeps the run to its time; no budget where none is asked for.
+
+    Raises:
+        ConfigError: there is no time to learn anything.
+    """
+    config, training = plan.config, plan.config.training
+    if not training.minutes:
+        return plan, None
+    device = choose_device(training.device)
+    step_s = measure_step(config, device, AUTOCAST[settle_precision(training.precision, device)])
+    n_chunks, n_val = (
+        count_chunks(side, plan.scan, training.chunk_duration_s) for side in (plan.split.train, plan.split.val)
+    )
+    pause_s = SAVING_S + 2 * JUDGED_CHUNK * n_val * step_s / training.batch_size
+    done_s = 0.0 if plan.checkpoint is None else float(plan.checkpoint.progress.get("elapsed_s", 0.0))
+    beside_s = time.monotonic() - began + BUILDING_S + estimate_end_s(plan)
+    budget = TimeBudget(60.0 * training.minutes - beside_s, step_s, pause_s)
+    if budget.seconds - done_s < LEAST_LEARNING_S:
+        least = math.ceil((done_s + beside_s + LEAST_LEARNING_S) / 60)
+        words = f"it has trained for {done_s:.0f} s, and " if done_s else ""
+        at_end = "" if config.evaluation.at_end is Suite.none else " (evaluation.at_end=none leaves the evaluation out)"
+        raise ConfigError(
+            f"{MINUTES}={training.minutes:g} leaves no time to learn: {words}beginning and evaluating take about "
+            f"{beside_s:.0f} s here{at_end}. Give at least {MINUTES}={least}."
+        )
+    if plan.checkpoint is not None:
+        return plan, budget
+    return _settle(plan, budget, n_chunks), budget
+
+
+def estimate_end_s(plan: Plan) -> float:
+    """About what the end of a run takes: the evaluation, the last save, and telling of it."""
+    return 5.0
+
+
+def start_clock(budget: TimeBudget, plan: Plan, began: float) -> None:
+    """Now that all is built: what is left of the time, to the second."""
+    beside_s = time.monotonic() - began + estimate_end_s(plan)
+    budget.seconds = 60.0 * plan.config.training.minutes - beside_s
+
+
+def _settle(plan: Plan, budget: TimeBudget, n_chunks: int) -> Plan:
+    """Put visits and epochs into a new run's configuration, and say whose choice they were."""
+    training, expansion = plan.config.training, plan.config.regularization.augmentation_expansion
+    is_yours = any(
+        choice.key.endswith("augmentation_expansion") and choice.layer in ("yours", "experiment")
+        for choice in plan.choices
+    )
+    if not is_yours:
+        n_steps = count_steps(budget.seconds - ENOUGH_EPOCHS * budget.pause_s, budget.step_s, 0.0, 1)
+        visits = n_steps * training.batch_size // (ENOUGH_EPOCHS * n_chunks)
+        expansion = min(expansion, max(LEAST_EXPANSION, visits - 1))
+    steps_per_epoch = math.ceil(n_chunks * (1 + expansion) / training.batch_size)
+    total_steps = count_steps(budget.seconds, budget.step_s, budget.pause_s, steps_per_epoch)
+    settled = {
+        "training.max_epochs": max(1, math.ceil(total_steps / steps_per_epoch)),
+        "regularization.augmentation_expansion": expansion,
+    }
+    training.max_epochs = settled["training.max_epochs"]
+    for section in (plan.config.regularization, training.regularization):
+        section.augmentation_expansion = expansion
+    resolved = {**plan.resolved, "training": {**plan.resolved["training"], "max_epochs": training.max_epochs}}
+    for values in (resolved, resolved["training"]):
+        values["regularization"] = {**values["regularization"], "augmentation_expansion": expansion}
+    choices = [
+        replace(choice, value=settled[choice.key], layer="auto", reason=f"planned for {MINUTES}={training.minutes:g}")
+        if settled.get(choice.key, choice.value) != choice.value
+        else choice
+        for choice in plan.choices
+    ]
+    return replace(plan, resolved=resolved, choices=choices)

@@ -1,0 +1,95 @@
+"""Time budget: how many steps there is time for, planned anew while a run goes on.
+
+A run that is to end in time cannot know its length when it begins. It is planned from what a step and the pause between
+two epochs take, and both are measured as it goes on. Learning rate, KL warm-up and adversarial phase follow the share
+of the run that is over, so that they come to their end with it, whatever is planned anew.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+from sda.training.schedule import share_done
+from sda.training.state import Progress
+
+REPLAN_EVERY_S = 10.0
+"""The steps left are counted anew this often within an epoch."""
+LEAST_TIMED_STEPS = 8
+"""Steps of an epoch before their pace counts: the first ones find memory and choose kernels."""
+
+
+@dataclass
+class TimeBudget:
+    """Plans the steps of a run that is to end in time.
+
+    Args:
+        seconds: for all training, judging, previews and saving of the run, over all its continuations.
+        step_s: what a step takes, until it is measured.
+        pause_s: what lies between the last step of an epoch and the first of the next, until it is measured.
+    """
+
+    seconds: float
+    step_s: float
+    pause_s: float
+    _pauses: list[float] = field(default_factory=list)
+    _timed_from: tuple[int, float] = (0, 0.0)
+    """Step, and time of training, from which on steps of this epoch are timed."""
+    _last_step_at: float | None = None
+    _planned_at: float = -math.inf
+
+    def begin_epoch(self, progress: Progress, steps_per_epoch: int) -> None:
+        """Plan, knowing what the pause before took; steps are timed from here."""
+        if self._last_step_at is not None:
+            self._pauses.append(progress.elapsed_s - self._last_step_at)
+            self.pause_s = sum(self._pauses) / len(self._pauses)
+        self._timed_from = (progress.step, progress.elapsed_s)
+        self.plan(progress, steps_per_epoch)
+
+    def end_step(self, progress: Progress, steps_per_epoch: int) -> None:
+        """Time a step, and plan anew where the last plan is old."""
+        first, began = self._timed_from
+        self._last_step_at = progress.elapsed_s
+        if progress.step - first >= LEAST_TIMED_STEPS:
+            self.step_s = (progress.elapsed_s - began) / (progress.step - first)
+            if progress.elapsed_s - self._planned_at >= REPLAN_EVERY_S:
+                self.plan(progress, steps_per_epoch)
+
+    def plan(self, progress: Progress, steps_per_epoch: int) -> None:
+        """Let the run end where its time does."""
+        replan(progress, progress.step + self.count_left(progress, steps_per_epoch))
+        self._planned_at = progress.elapsed_s
+
+    def count_left(self, progress: Progress, steps_per_epoch: int) -> int:
+        """Steps that there still is time for."""
+        return count_steps(self.seconds - progress.elapsed_s, self.step_s, self.pause_s, steps_per_epoch)
+
+
+def count_steps(seconds: float, step_s: float, pause_s: float, steps_per_epoch: int) -> int:
+    """Steps that there is time for, with a pause after every epoch and after the last step.
+
+    >>> count_steps(100.0, step_s=1.0, pause_s=10.0, steps_per_epoch=20)
+    60
+    """
+    return max(0, math.floor((seconds - pause_s) / (step_s + pause_s / steps_per_epoch)))
+
+
+def replan(progress: Progress, total_steps: int) -> None:
+    """Let a run end at another step: what has been done stays the share that it was, and the rest is stretched.
+
+    A run that was over and is to go on stands where a longer run would stand at its step.
+    """
+    former, step = progress.total_steps, progress.step
+    total_steps = max(1, step, total_steps)
+    if former is None or step >= former:
+        progress.planned_at, progress.planned_share = 0, 0.0
+    else:
+        share = share_done(step, former, progress.planned_at, progress.planned_share)
+        stretch = (total_steps - step) / (former - step)
+        progress.planned_at, progress.planned_share = step, share
+        progress.kl_warmup_steps = _stretch(progress.kl_warmup_steps, step, stretch)
+        progress.second_phase_step = _stretch(progress.second_phase_step, step, stretch)
+    progress.total_steps = total_steps
+
+
+def _stretch(place: int | None, step: int, stretch: float) -> int | None:
+    """Where a step that is still to come moves to."""
+    return place if place is None or place <= step else step + math.ceil((place - step) * stretch)

@@ -1,0 +1,118 @@
+"""Planning a run that is to end in time: visits and epochs, and that a job is known by what was asked for."""
+
+import io
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+from hydra import compose, initialize_config_dir
+from rich.console import Console
+
+from sda.app import time_plan
+from sda.app.hydra_call import CONFIG_DIR
+from sda.app.time_plan import plan_time
+from sda.app.train import run_training
+from sda.config.arguments import quote_value
+from sda.errors import ConfigError
+from sda.runs.folder import read_summary
+from sda.runs.plan import plan_run
+from sda.runs.resume import plan_resume
+from sda.tracking.journal import read_journal
+from tests.verbs import TINY
+
+HALF_A_SECOND = 0.5
+
+
+@pytest.fixture
+def make_plan(make_sounds, tmp_path):
+    sounds = make_sounds(6)
+
+    def make(*overrides: str):
+        given = [f"data.root={quote_value(str(sounds))}", "tracking=none", "training.batch_size=4", *TINY, *overrides]
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            composed = compose("train", overrides=given)
+        return plan_run(composed, tmp_path / "run", given, "auto", None)
+
+    return make
+
+
+@pytest.fixture
+def steady_steps(monkeypatch):
+    """Every step takes half a second, as far as the plan is told."""
+    monkeypatch.setattr(time_plan, "measure_step", lambda *_: HALF_A_SECOND)
+
+
+def test_without_minutes_nothing_is_planned(make_plan):
+    plan = make_plan()
+    assert plan_time(plan, time.monotonic()) == (plan, None)
+
+
+def test_epochs_follow_the_time_and_the_configuration_says_so(make_plan, steady_steps):
+    ends = {}
+    for minutes in (2, 20):
+        asked = make_plan(f"training.minutes={minutes}")
+        plan, budget = plan_time(asked, time.monotonic())
+        assert plan.resolved["training"]["max_epochs"] == plan.config.training.max_epochs
+        (choice,) = (choice for choice in plan.choices if choice.key == "training.max_epochs")
+        assert (choice.value, choice.reason) == (
+            plan.config.training.max_epochs,
+            f"planned for training.minutes={minutes}",
+        )
+        assert 0 < budget.seconds < 60 * minutes
+        assert plan.identity == asked.identity == make_plan(f"training.minutes={minutes}").identity
+        ends[minutes] = plan.config.training.max_epochs
+    assert 5 * ends[2] < ends[20]
+
+
+def test_where_time_is_short_chunks_are_visited_less_often_but_not_where_how_often_is_yours(make_plan, monkeypatch):
+    monkeypatch.setattr(time_plan, "measure_step", lambda *_: 3.0)
+    settings = [one for one in TINY if "expansion" not in one]
+    monkeypatch.setattr("tests.app.test_time_plan.TINY", settings)
+    plan, _ = plan_time(make_plan("training.minutes=5"), time.monotonic())
+    fewer = plan.config.regularization.augmentation_expansion
+    assert time_plan.LEAST_EXPANSION <= fewer < 15
+    for section in (plan.resolved, plan.resolved["training"]):
+        assert section["regularization"]["augmentation_expansion"] == fewer
+    assert plan.config.training.regularization.augmentation_expansion == fewer
+    yours, _ = plan_time(make_plan("training.minutes=5", "regularization.augmentation_expansion=15"), time.monotonic())
+    assert yours.config.regularization.augmentation_expansion == 15
+
+
+def test_a_time_in_which_nothing_can_be_learned_is_refused_with_one_in_which_it_can(make_plan, steady_steps):
+    with pytest.raises(ConfigError, match=r"training.minutes=0\.1 leaves no time to learn: .*training.minutes=1\."):
+        plan_time(make_plan("training.minutes=0.1"), time.monotonic())
+
+
+def test_two_lengths_at_once_are_refused(make_plan):
+    with pytest.raises(ConfigError, match=r"training\.max_epochs has no say"):
+        make_plan("training.minutes=5", "training.max_epochs=3")
+    assert make_plan("training.minutes=0", "training.max_epochs=3").config.training.max_epochs == 3
+
+
+@pytest.mark.slow
+def test_a_run_with_a_time_comes_to_its_end_and_goes_on_when_it_is_given_more(make_plan, monkeypatch):
+    monkeypatch.setattr(time_plan, "LEAST_LEARNING_S", 1.0)
+    monkeypatch.setattr(time_plan, "BUILDING_S", 1.0)
+    monkeypatch.setattr(time_plan, "estimate_end_s", lambda plan: 1.0)
+    monkeypatch.setattr(time_plan, "time", SimpleNamespace(monotonic=lambda: 0.0))  # building takes no time
+    plan = make_plan("training.minutes=0.1")
+    plan.run_dir.mkdir()
+    printed = io.StringIO()
+    assert run_training(plan, Console(file=printed, width=300), began=0.0) == 0
+    assert "to end 6 s after it began (training.minutes)" in printed.getvalue()
+    summary = read_summary(plan.run_dir)
+    assert summary["status"] == "finished"
+    assert summary["identity"] == plan.identity
+    assert f"python train.py resume={plan.run_dir} training.minutes=0.2" in printed.getvalue()
+
+    with pytest.raises(ConfigError, match=r"is finished: .*give more: training.minutes=0\.2\."):
+        plan_resume(str(plan.run_dir), {})
+    with pytest.raises(ConfigError, match=r"training\.max_epochs has no say"):
+        plan_resume(str(plan.run_dir), {"training.max_epochs": 500})
+    more = plan_resume(str(plan.run_dir), {"training.minutes": 0.2})
+    assert run_training(more, Console(quiet=True), began=0.0) == 0
+    steps = [event["step"] for event in read_journal(plan.run_dir / "events.jsonl") if event["event"] == "StepMetrics"]
+    assert steps == list(range(1, read_summary(plan.run_dir)["steps"] + 1))
+    assert len(steps) > summary["steps"]
+    assert json.loads((plan.run_dir / "history.json").read_text())["epoch_metrics"]["learning_rate"][-1] < 1e-5
