@@ -1,5 +1,3 @@
-import re
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +7,6 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 from sda.app.hydra_call import CONFIG_DIR
-from sda.config.arguments import prepare_arguments
 from sda.config.provenance import PRESET_KEYS, explain_choices
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import TrainRunConfig
@@ -19,8 +16,6 @@ from sda.config_field import describe_settings
 from sda.errors import ConfigError
 from sda.runs.prepare_data import scan_once
 from sda.training.config import get_adaptive_config
-
-PROJECT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -96,18 +91,6 @@ def test_every_shipped_composition_composes(compose_for):
         assert OmegaConf.to_object(compose_for(18, f"{group}={path.stem}")).data.root
     demo = OmegaConf.to_object(compose("train", overrides=["experiment=demo"]))
     assert demo.data.root == "experiments/demo/sounds"
-
-
-def test_the_readmes_commands_compose(compose_for):
-    lines = re.findall(r"^python train\.py (.*)$", (PROJECT / "README.md").read_text(), re.MULTILINE)
-    assert len(lines) > 5
-    for line in lines:
-        arguments = shlex.split(line, comments=True)
-        overrides = [argument for argument in prepare_arguments(arguments) if not argument.startswith("-")]
-        if "-m" in arguments:  # the first of the runs that it sweeps over
-            ends = (re.sub(r"=.*interval\((.*),.*", r"=\1", override) for override in overrides)
-            overrides = [override.partition(",")[0] for override in ends]
-        compose("train", overrides=[override for override in overrides if override != "job"])
 
 
 def test_a_preset_of_your_own_is_checked_and_the_rest_follows_the_files(compose_for, tmp_path):
