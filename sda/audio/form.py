@@ -68,7 +68,7 @@ class Form:
             exponent, mantissa = int.from_bytes(self.formats[8:10], "big"), int.from_bytes(self.formats[10:18], "big")
             shift = 16383 + 63 - (exponent & 0x7FFF)
             rate_hz = mantissa >> shift if 0 <= shift < 64 else 0
-            return n_channels * (bits + 7) // 8 * rate_hz if self.formats[18:22] in (b"", *_AIFC_BITS) else 0
+            return n_channels * ((bits + 7) // 8) * rate_hz if self.formats[18:22] in (b"", *_AIFC_BITS) else 0
         return int.from_bytes(self.formats[8:12], self.style.order)
 
     @property

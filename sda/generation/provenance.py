@@ -87,7 +87,8 @@ class Provenance:
 
     def _describe_stretch(self, shares: Tensor, places: Tensor) -> None:
         mean = shares.mean(dim=0)
-        order = [number for number in mean.argsort(descending=True).tolist() if mean[number] >= LEAST_SHARE]
+        ranked = mean.argsort(descending=True).tolist()
+        order = [ranked[0], *(number for number in ranked[1:] if mean[number] >= LEAST_SHARE)]
         sources: list[dict[str, Any]] = [
             {"recording": self.names[number], "share": round(float(mean[number]), 4)} for number in order
         ]

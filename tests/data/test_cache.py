@@ -1,53 +1,17 @@
 import json
 import os
 import shutil
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from sda.audio.io import load_audio
-from sda.data import signature
 from sda.data.cache import SoundCache
-from sda.data.corpus import Corpus
 from sda.data.scan import scan_file, scan_folder
 from sda.errors import CacheError, DataError
 from tests.conftest import RATE_HZ, tone
-
-
-@pytest.fixture
-def cache(cache_dir):
-    return SoundCache(cache_dir, sample_rate_hz=RATE_HZ)
-
-
-@pytest.fixture
-def root(make_sounds):
-    """Three sounds that were written long enough ago to be told from what is written next."""
-    folder = make_sounds(3)
-    _settle()
-    return folder
-
-
-def _settle():
-    time.sleep(2 * signature.CLOCK_TICK_NS / 1e9)
-
-
-@pytest.fixture
-def decoded(monkeypatch):
-    """Names of the files that are decoded."""
-    names = []
-
-    def spy(path):
-        names.append(Path(path).name)
-        return real(path)
-
-    from sda.data import scan
-
-    real = scan.read_blocks
-    monkeypatch.setattr(scan, "read_blocks", spy)
-    return names
+from tests.data.conftest import settle
 
 
 def test_a_file_is_decoded_once(root, cache, decoded):
@@ -86,19 +50,11 @@ def test_a_changed_file_is_noticed(root, cache, decoded):
     samples, rate = soundfile.read(path)
     soundfile.write(path, -samples, rate)  # as long as before …
     os.utime(path, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))  # … and pretending to be as old
-    _settle()
+    settle()
     decoded.clear()
     after = scan_folder(root, cache=cache)
     assert decoded == ["tone_001.wav"]
     assert after.fingerprint != before.fingerprint
-
-
-def test_a_file_that_has_only_just_changed_is_not_trusted(make_sounds, cache, decoded, monkeypatch):
-    monkeypatch.setattr(signature, "CLOCK_TICK_NS", 60_000_000_000)
-    root = make_sounds(2)
-    for _ in range(2):
-        scan_folder(root, cache=cache)
-    assert len(decoded) == 4
 
 
 def _damage(place, how):
@@ -290,27 +246,6 @@ def test_a_link_to_the_users_folder_is_that_folder(root, tmp_path):
     (tmp_path / "link").symlink_to(root)
     with pytest.raises(DataError, match=r"lies inside data\.root"):
         scan_folder(tmp_path / "link", cache=SoundCache(root / "cache", RATE_HZ))
-
-
-def test_a_corpus_outlives_its_files(root, cache):
-    scan = scan_folder(root, cache=cache)
-    corpus = Corpus(cache, {file.path: file.sha256 for file in scan.usable})
-    path = scan.usable[0].path
-    sound = load_audio(path, RATE_HZ)
-    Path(path).unlink()
-    np.testing.assert_array_equal(corpus.get(path).numpy(), sound)
-
-
-def test_a_corpus_refuses_a_sound_that_is_not_the_one_scanned(root, cache):
-    scan = scan_folder(root, cache=cache)
-    path = scan.usable[0].path
-    cache.clear()
-    soundfile.write(path, tone(999, 1), RATE_HZ)
-    with pytest.raises(DataError, match="has changed since it was scanned"):
-        Corpus(cache, {path: scan.usable[0].sha256}).get(path)
-    Path(path).unlink()
-    with pytest.raises(DataError, match="unreadable"):
-        Corpus(cache, {path: scan.usable[0].sha256}).get(path)
 
 
 @pytest.mark.parametrize("mode", [0o775, 0o757])

@@ -5,22 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import soxr
 
 from sda.audio.io import load_audio
 from sda.data.cache import SoundCache
 from sda.data.measure import CLIPPED, LevelMeter, Measured
 from sda.data.scan import scan_file
 from tests.conftest import RATE_HZ
+from tests.data.sweeps import make_sweep
 
-
-def _sweep(duration_s: float = 2.0, rate_hz: int = RATE_HZ, level: float = 0.3) -> np.ndarray:
-    time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
-    noise = np.random.default_rng(0).standard_normal(len(time_s))
-    return level * np.sin(2 * np.pi * 400 * time_s + 3 * np.sin(2 * np.pi * 1.7 * time_s)) + 0.07 * level * noise
-
-
-X = _sweep()
+X = make_sweep()
 NOTHING = np.zeros_like(X)
 LEVEL_DBFS = 10 * np.log10(np.square(X).mean())
 
@@ -101,31 +94,6 @@ def test_a_sound_of_any_length_has_a_level(n_samples):
     if n_samples > 1:
         assert level_dbfs == pytest.approx(-6.02, abs=0.2)
         assert quiet_fraction == 0.0
-
-
-@pytest.mark.parametrize(
-    ("rate_hz", "kept_hz", "edge_hz"),
-    [(8000, 48000, 4000), (16000, 48000, 8000), (16000, 16000, 8000), (48000, 16000, 8000), (48000, 48000, 24000)],
-)
-@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
-def test_a_recording_ends_where_its_rate_ends(tmp_path, rate_hz, kept_hz, edge_hz, subtype):
-    for name, samples, written_hz in (
-        ("plain.wav", _sweep(2.0, rate_hz), rate_hz),
-        ("upsampled.wav", soxr.resample(_sweep(2.0, rate_hz), rate_hz, 48000), 48000),
-        ("quiet.wav", 0.05 * soxr.resample(_sweep(2.0, rate_hz), rate_hz, 48000), 48000),
-    ):
-        soundfile.write(tmp_path / name, samples, written_hz, subtype=subtype)
-        file, _ = scan_file(tmp_path / name, cache=SoundCache(sample_rate_hz=kept_hz))
-        assert 0.93 * edge_hz <= file.measured.bandwidth_hz <= 1.01 * edge_hz, name
-
-
-def test_noise_of_rounding_is_no_sound_and_weak_sound_is_no_noise(tmp_path):
-    low = soxr.resample(_sweep(2.0, 8000), 8000, 48000)
-    hiss = 10 ** (-60 / 20) * np.random.default_rng(1).standard_normal(len(low))
-    dither = np.random.default_rng(2).uniform(-0.5, 0.5, (2, len(low))).sum(axis=0) / 2**15
-    for name, samples, reaches in (("dithered.wav", 0.05 * low + dither, 4000), ("hissing.wav", low + hiss, 24000)):
-        soundfile.write(tmp_path / name, samples, 48000, subtype="PCM_16")
-        assert scan_file(tmp_path / name)[0].measured.bandwidth_hz == pytest.approx(reaches, rel=0.05)
 
 
 REASONS = {

@@ -9,36 +9,7 @@ import soundfile
 from sda.data.scan import scan_folder
 from sda.errors import DataError
 from tests.conftest import RATE_HZ, tone
-
-
-def _reasons(root, **kwargs):
-    return {os.path.relpath(file.path, root): file.reason for file in scan_folder(root, **kwargs).files}
-
-
-def test_what_sda_made_is_passed_over_by_what_lies_in_its_folder(make_sounds):
-    root = make_sounds(2)
-    for folder, names in {
-        "made": ["generated.json"],
-        "deep/made": ["generated.json"],
-        "judged": ["evaluation.json", "report.html"],
-        "mine": ["evaluation.json"],  # another program's file may have this name
-    }.items():
-        (root / folder).mkdir(parents=True)
-        shutil.copy(root / "tone_001.wav", root / folder / "sound_001.wav")
-        for name in names:
-            (root / folder / name).touch()
-    reasons = _reasons(root)
-    for folder in ("made", "deep/made"):
-        assert reasons.pop(folder) == "holds generated.json: output of sda, not data; take that file away if it is"
-    assert reasons.pop("judged").startswith("holds evaluation.json")
-    assert {path for path, reason in reasons.items() if not reason} == {
-        "tone_000.wav",
-        "tone_001.wav",
-        "mine/sound_001.wav",
-    }
-    assert scan_folder(root / "made").file_count == 1, "it is what was asked for"
-    looked_into = _reasons(root, with_generated=True)
-    assert looked_into["made/sound_001.wav"] == looked_into["deep/made/sound_001.wav"] == ""
+from tests.data.conftest import list_reasons
 
 
 def test_each_bad_file_is_left_out_with_its_reason(make_sounds):
@@ -66,7 +37,7 @@ def test_each_bad_file_is_left_out_with_its_reason(make_sounds):
     (root / "mlartifacts").mkdir()
     shutil.copy(good, root / "mlartifacts" / "preview.wav")
 
-    reasons = _reasons(root)
+    reasons = list_reasons(root)
     expected = {
         "cut.flac": ("truncated", "unreadable"),
         "cut.wav": ("truncated",),
@@ -101,8 +72,8 @@ def test_nothing_is_written_into_the_folder(make_sounds):
 def test_quiet_is_not_silent(make_sounds):
     root = make_sounds(2)
     soundfile.write(root / "quiet.wav", tone(440, 1, level=0.01), RATE_HZ)  # −40 dBFS
-    assert _reasons(root)["quiet.wav"] == ""
-    assert "silent" in _reasons(root, silence_dbfs=-30)["quiet.wav"]
+    assert list_reasons(root)["quiet.wav"] == ""
+    assert "silent" in list_reasons(root, silence_dbfs=-30)["quiet.wav"]
 
 
 def test_the_same_sound_in_two_formats_has_one_hash(make_sounds):
@@ -111,28 +82,6 @@ def test_the_same_sound_in_two_formats_has_one_hash(make_sounds):
     soundfile.write(root / "copy.flac", samples, rate, subtype="PCM_16")
     by_name = {Path(file.path).name: file.sha256 for file in scan_folder(root).files}
     assert by_name["copy.flac"] == by_name["tone_000.wav"] != by_name["tone_001.wav"]
-
-
-def test_the_fingerprint_follows_the_sound_and_not_the_names(make_sounds):
-    root = make_sounds(3)
-    before = scan_folder(root).fingerprint
-    (root / "tone_000.wav").rename(root / "renamed.wav")
-    assert scan_folder(root).fingerprint == before
-    soundfile.write(root / "renamed.wav", tone(999, 1), RATE_HZ)
-    assert scan_folder(root).fingerprint != before
-
-
-def test_links_are_followed_once(make_sounds):
-    root = make_sounds(2)
-    (root / "loop").symlink_to(root)
-    (root / "link.wav").symlink_to(root / "tone_000.wav")
-    assert scan_folder(root).file_count == 3
-
-
-def test_chunks_count_the_last_one_whole(make_sounds):
-    scan = scan_folder(make_sounds(2))  # 1.2 s and 1.25 s
-    assert scan.count_chunks(1.0) == 4
-    assert scan.count_chunks(0.6) == 5
 
 
 @pytest.mark.parametrize(

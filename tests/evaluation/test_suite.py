@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 from sda.audio.augmentation import SPEED_RATIOS, change_speed
@@ -17,17 +16,11 @@ from sda.evaluation.suite import (
     choose_window_s,
 )
 from tests.conftest import RATE_HZ
-
-
-def _read(folder):
-    return [
-        Sound(path.name, torch.from_numpy(soundfile.read(path, dtype="float32")[0]))
-        for path in sorted(folder.iterdir())
-    ]
+from tests.evaluation.conftest import read_sounds
 
 
 def test_one_shots_shorter_than_a_window_are_recognised_when_they_are_played_back(make_textures):
-    shots = _read(make_textures("shots", 12, duration_s=0.5))
+    shots = read_sounds(make_textures("shots", 12, duration_s=0.5))
     louder = [Sound("louder", 2.0 * shot.waveform) for shot in shots[:4]]
     found = assess_memorisation(EvaluationAudio(RATE_HZ, shots[:8], shots[8:], louder))
     assert found.replay.rate.value == 1.0
@@ -35,7 +28,7 @@ def test_one_shots_shorter_than_a_window_are_recognised_when_they_are_played_bac
 
 
 def test_training_sound_counts_as_unheard_only_against_other_recordings(make_textures):
-    sounds = _read(make_textures("textures", 6))
+    sounds = read_sounds(make_textures("textures", 6))
     takes = [*sounds[:3], *(Sound("take", sound.waveform.flip(0)) for sound in sounds[:3]), *sounds[:3]]
     groups = ["a", "b", "c"] * 3
     apart = assess_memorisation(EvaluationAudio(RATE_HZ, takes, [], sounds[3:], groups))
@@ -46,7 +39,7 @@ def test_training_sound_counts_as_unheard_only_against_other_recordings(make_tex
 
 @pytest.mark.parametrize("level", [1e-4, 0.0])
 def test_where_nothing_can_be_heard_it_says_so(make_textures, level):
-    sounds = _read(make_textures("textures", 6))
+    sounds = read_sounds(make_textures("textures", 6))
     quiet = [Sound(sound.name, level * sound.waveform) for sound in sounds]
     found = assess_memorisation(EvaluationAudio(RATE_HZ, sounds, quiet, quiet))
     assert "near-silent" in found.replay.doubt
@@ -116,7 +109,7 @@ def test_rain_of_the_same_colour_is_no_replay_and_a_copy_is():
 
 @pytest.mark.parametrize("speed", range(len(SPEED_RATIOS)))
 def test_a_replay_at_another_speed_is_a_replay(make_textures, speed):
-    sounds = _read(make_textures("textures", 9))
+    sounds = read_sounds(make_textures("textures", 9))
     n_out, n_in = SPEED_RATIOS[speed]
     n_samples = len(sounds[0].waveform) * n_out // n_in
     clips = torch.stack([sound.waveform for sound in sounds[:4]])
@@ -158,7 +151,7 @@ def _noises(n_sounds):
 
 
 def test_the_floor_says_whether_decoder_or_prior_is_to_blame(make_textures):
-    sounds = _read(make_textures("textures", 21))
+    sounds = read_sounds(make_textures("textures", 21))
     train, held_out, fresh = sounds[:9], sounds[9:15], sounds[15:]
     by_decoder = _look_at(train, held_out, _noises(8), rebuilt=_noises(6)).likeness
     assert by_decoder.rebuilt.ratio.low > 5.0
@@ -171,7 +164,7 @@ def test_the_floor_says_whether_decoder_or_prior_is_to_blame(make_textures):
 
 
 def test_the_floor_is_measured_on_as_many_windows_as_generated_sound(make_textures):
-    sounds = _read(make_textures("textures", 15))
+    sounds = read_sounds(make_textures("textures", 15))
     train, held_out = sounds[:9], sounds[9:]
     few = [sound._replace(waveform=sound.waveform[: 2 * RATE_HZ]) for sound in train[:8]]
     found = _look_at(train, held_out, few, rebuilt=train).likeness
@@ -180,7 +173,7 @@ def test_the_floor_is_measured_on_as_many_windows_as_generated_sound(make_textur
 
 
 def test_what_is_too_quiet_to_be_compared_is_counted(make_textures):
-    sounds = _read(make_textures("textures", 21))
+    sounds = read_sounds(make_textures("textures", 21))
     fresh = [sound._replace(waveform=1e-5 * sound.waveform) if n < 3 else sound for n, sound in enumerate(sounds[15:])]
     form, silence = assess_whole(EvaluationAudio(RATE_HZ, sounds[:9], sounds[9:15], fresh))
     assert silence["generated"].windows_left_out == 0.5
@@ -193,7 +186,7 @@ def test_what_is_too_quiet_to_be_compared_is_counted(make_textures):
 
 def test_form_is_that_of_sounds_with_the_silence_at_their_ends(make_textures):
     sounds = [sound._replace(waveform=sound.waveform * torch.linspace(1, 0, 3 * RATE_HZ) ** 4) for sound in
-              _read(make_textures("textures", 21))]  # fmt: skip
+              read_sounds(make_textures("textures", 21))]  # fmt: skip
     padded = [sound._replace(waveform=torch.cat([sound.waveform, torch.zeros(RATE_HZ)])) for sound in sounds]
     whole = {"train": padded[:9], "held_out": padded[9:15], "generated": padded[15:]}
     form, _ = assess_whole(EvaluationAudio(RATE_HZ, sounds[:9], sounds[9:15], sounds[15:], whole=whole))

@@ -8,7 +8,7 @@ from sda.evaluation.search import PatchFeatures, find_nearest
 from sda.evaluation.sounds import Sound, list_windows
 from sda.generation.provenance import Provenance
 from sda.generation.spectral_synthesizer import SpectralSynthesizer
-from sda.generation.synthesizer import TrainingSound, find_edges, note_sources
+from sda.generation.synthesizer import TrainingSound, note_sources
 from sda.models.priors.prior import Drawn, Manner, join
 from sda.models.spectral_vae import SpectralVAE
 
@@ -49,15 +49,6 @@ def test_of_a_prior_that_knows_no_sources_nothing_is_said():
     provenance = Provenance(["a.wav"], 0.1)
     provenance.add(Drawn(torch.zeros(2, 9), torch.zeros(9, 0), torch.full((9,), -1)))
     assert provenance.describe() == {}
-
-
-def test_where_a_sound_begins_and_ends_is_heard():
-    steady = torch.ones(4000)
-    fading = torch.linspace(1.0, 0.0, 4000) ** 3
-    assert find_edges(steady, 100) == (False, False)
-    assert find_edges(fading, 100) == (True, True)
-    assert find_edges(fading.flip(0), 100) == (True, False)
-    assert find_edges(torch.ones(150), 100) == (True, True), "so short a sound is a whole one"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sda.audio.span import take_whole
-from sda.losses.spectra import WINDOW_WEIGHTS, WINDOWS, build_filters, compute_magnitude
+from sda.losses.spectra import build_filters, compute_magnitude
 from sda.losses.spectral import DISTANCES, SpectralObjective, waveform_distance
 from sda.models.latents import Posterior, Reconstruction
 
@@ -90,11 +90,6 @@ def test_what_is_drawn_is_the_whole_on_average():
     drawn = [objective.measure_each(_result(output), target, draw=True).distances for _ in range(300)]
     torch.testing.assert_close(torch.stack(drawn).mean(dim=0), whole, rtol=0.05, atol=0)
     assert len({tuple(distances.flatten().tolist()) for distances in drawn}) > 10
-
-
-def test_long_windows_are_drawn_more_often_in_proportion():
-    share = dict(zip(WINDOWS, WINDOW_WEIGHTS, strict=True))
-    assert share[2048] == 4 * share[32]
 
 
 def test_free_bits_and_the_weight_of_kl_per_dimension():

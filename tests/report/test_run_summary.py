@@ -148,11 +148,13 @@ def test_where_an_evaluation_was_made_its_verdict_is_the_only_one():
     verdicts = [line for line in lines if "verdict" in line or "overfit" in line or "cannot tell" in line]
     assert verdicts == ["verdict: unlike. Much of it is silence."]
     assert "gap in training: +40% (+25% to +60%)" in lines
-    assert lines[-4:] == [
+    assert lines[-6:] == [
         "try next: Train for longer.",
         "python train.py resume=/run",
         "make sounds:",
         "python generate.py run=/run n=8 duration_s=10",
+        "judge it in full:",
+        "python evaluate.py run=/run",
     ]
 
 

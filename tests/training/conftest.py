@@ -116,3 +116,42 @@ def make_miniature(make_sounds):
         return Miniature(config, features, model, state, loader, training, held_out, *blocks)
 
     return make
+
+
+@pytest.fixture
+def run(make_miniature):
+    """A training that is over after an epoch."""
+    miniature = make_miniature(max_epochs=1)
+    miniature.run()
+    return miniature
+
+
+@pytest.fixture
+def ramps(tmp_path):
+    """Files whose samples say where they are: file k holds k/10 + a slow ramp."""
+    paths = []
+    for index, n_samples in enumerate((700, 1000, 2500)):
+        path = tmp_path / f"ramp_{index}.wav"
+        soundfile.write(path, 0.1 + index / 10 + np.arange(n_samples) / 1e5, RATE_HZ, subtype="FLOAT")
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture
+def hits(tmp_path):
+    """Short sounds: a level of 0.1 · k for 300 · k samples, the last with digital silence around and inside."""
+    paths = []
+    for index in (1, 2, 3):
+        paths.append(tmp_path / f"hit_{index}.wav")
+        soundfile.write(paths[-1], np.full(300 * index, 0.1 * index), RATE_HZ, subtype="FLOAT")
+    stem = np.zeros(40_000, np.float32)
+    stem[2300:2800] = stem[23_500:24_200] = 0.5
+    paths.append(tmp_path / "stem.wav")
+    soundfile.write(paths[-1], stem, RATE_HZ, subtype="FLOAT")
+    return paths
+
+
+@pytest.fixture
+def keep_constant_voltage(monkeypatch):
+    """Samples are told apart by ramps and constants here, which a recording would be rid of."""
+    monkeypatch.setattr("sda.audio.mono.ChannelSurvey._find_rest", lambda self, channels: None)

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from sda.errors import ConfigError, SdaError
+from sda.errors import SdaError
 from sda.training.config import (
     RegularizationConfig,
     TrainingConfig,
@@ -26,35 +26,6 @@ def test_the_plans_own_checks(file_count, preset, val_fraction, dropout):
     assert (config.preset, config.val_fraction, config.regularization.dropout) == (preset, val_fraction, dropout)
 
 
-@pytest.mark.parametrize(
-    ("file_count", "preset"),
-    [(1, "CONSERVATIVE"), (49, "CONSERVATIVE"), (50, "BALANCED"), (199, "BALANCED"), (200, "AGGRESSIVE")],
-)
-def test_the_presets_meet_where_the_table_says(file_count, preset):
-    assert get_adaptive_config(file_count).preset.name == preset
-
-
-def test_the_table():
-    rows = {}
-    for count in (10, 100, 300):
-        config = get_adaptive_config(count)
-        reg = config.regularization
-        rows[count] = (
-            reg.dropout,
-            reg.weight_decay,
-            reg.augmentation_expansion,
-            config.max_epochs,
-            config.learning_rate,
-            config.kl_warmup_fraction,
-            reg.gradient_clip_norm,
-        )
-    assert rows == {
-        10: (0.4, 0.05, 15, 100, 5e-4, 0.5, 0.5),
-        100: (0.2, 0.01, 10, 200, 1e-3, 0.3, 1.0),
-        300: (0.1, 0.001, 5, 500, 2e-3, 0.2, 5.0),
-    }
-
-
 def test_the_defaults_are_the_plans():
     config = TrainingConfig()
     assert (config.latent_dim, config.batch_size, config.max_epochs, config.learning_rate) == (64, 32, 200, 1e-3)
@@ -75,11 +46,6 @@ def test_the_batch_follows_the_chunks(file_count, n_chunks, batch_size):
 @pytest.mark.parametrize(("max_epochs", "interval"), [(49, 2), (50, 5), (100, 5)])
 def test_short_runs_preview_more_often(max_epochs, interval):
     assert get_effective_preview_interval(TrainingConfig(max_epochs=max_epochs)) == interval
-
-
-def test_a_negative_count_is_refused():
-    with pytest.raises(ConfigError, match="file_count=-1 cannot be negative"):
-        get_adaptive_config(-1)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import torch
 
 from sda.audio.augmentation import Augmentation
 from sda.audio.mel import LogMel
-from sda.training.chunk_dataset import number_files
 from sda.training.dataset import AudioTrainingDataset
 from sda.training.fixed_chunks import compute_fixed_chunks, extract_varied
 from tests.conftest import RATE_HZ
@@ -23,11 +22,6 @@ def test_every_judged_chunk_has_the_number_of_its_file(make_sounds):
         told = [paths[block] for block in chunks.blocks]
         assert told == [known[chunk.numpy().tobytes()] for batch in chunks.batches for chunk in batch.log_mel]
         assert set(told) == set(paths)
-
-
-def test_files_are_numbered_by_the_dataset_and_not_by_what_is_chosen(make_sounds):
-    dataset = AudioTrainingDataset(sorted(make_sounds(3).iterdir()), RATE_HZ // 4, RATE_HZ)
-    assert number_files(dataset, [dataset.n_chunks - 1, 0]) == [2, 0]
 
 
 def test_chunks_are_varied_before_training_as_in_training(make_sounds):

@@ -29,13 +29,6 @@ class Bomb:
 
 
 @pytest.fixture
-def run(make_miniature):
-    miniature = make_miniature(max_epochs=1)
-    miniature.run()
-    return miniature
-
-
-@pytest.fixture
 def crafted(run, tmp_path):
     """A whole checkpoint, and a way to replace one of its files under a manifest that fits."""
     folder = CheckpointWriter(tmp_path / "checkpoints", 3).write(draft_checkpoint(run.state, {}, {}, best=False))

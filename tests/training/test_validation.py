@@ -5,34 +5,17 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
+from sda.audio.mel import AudioFeatures
 from sda.losses.elbo import Elbo
 from sda.losses.objective import LossComponents, count_active_units, measure_batch
-from sda.models.latents import Posterior, Reconstruction
+from sda.models.latents import Posterior
 from sda.models.mel_vae import MelVAE
 from sda.models.standardise import Standardise
 from sda.training.overfitting import compute_overfitting_gap, judge_gap
 from sda.training.validation import ValidationChunks, enclose_gap, is_better, validate
 from tests.conftest import as_features
-
-
-class Echo(nn.Module):
-    """A model whose error in every cell is what it is given."""
-
-    def forward(self, heard):
-        nothing = torch.zeros(len(heard.log_mel), 2)
-        return Reconstruction(torch.zeros_like(heard.log_mel), heard.log_mel, Posterior(nothing, nothing))
-
-
-def judge_errors(errors, blocks, seed=0):
-    """The judgement of chunks with these errors, one a chunk."""
-    log_mels = [torch.as_tensor(errors, dtype=torch.float32)[:, None, None].expand(-1, 4, 3)]
-    return validate(
-        Echo(),
-        Elbo(Standardise(4), 12, 0.0, 0.0),
-        ValidationChunks([as_features(log_mel) for log_mel in log_mels], blocks, seed=seed),
-    )
+from tests.training.judging import Echo, judge_errors
 
 
 def _files(n_files, n_chunks):
@@ -198,3 +181,16 @@ def test_without_the_draws_of_the_best_epoch_its_loss_decides():
     assert is_better(better, worse.loss, [])
     assert not is_better(worse, better.loss, [])
     assert not is_better(better, worse.loss, worse.replicates)  # the first file got worse
+
+
+def test_judging_does_not_depend_on_the_batching_and_disturbs_no_generator(make_miniature):
+    run = make_miniature()
+    objective = run.objective
+    before = torch.get_rng_state()
+    whole = AudioFeatures(*(torch.cat(values) for values in zip(*run.train_eval, strict=True)))
+    together = validate(run.model, objective, ValidationChunks([whole], run.train_eval_blocks, seed=0))
+    apart = validate(run.model, objective, ValidationChunks(run.train_eval, run.train_eval_blocks, seed=0))
+    assert together.loss == pytest.approx(apart.loss, abs=1e-5)
+    assert together.kl_divergence == pytest.approx(apart.kl_divergence, rel=1e-5)
+    assert together.replicates == pytest.approx(apart.replicates, abs=1e-5)
+    assert torch.equal(before, torch.get_rng_state())

@@ -1,52 +1,10 @@
 import pytest
 import torch
 
-from sda.models.priors.bank import chain, coarsen
-from sda.models.priors.matching import Matcher, sum_diagonals
+from sda.models.priors.matching import Matcher
 from sda.models.priors.mosaic import Mosaic
-from sda.models.priors.movement import calm, deal
 from sda.models.priors.prior import Manner, Recording, join
-
-D = 8
-SILENCE = -6.0
-
-
-def walk(n_latents, seed):
-    noise = torch.randn(D, n_latents + 40, generator=torch.Generator().manual_seed(seed))
-    return 3.0 * torch.nn.functional.avg_pool1d(noise[None], 9, stride=1)[0][:, 20 : 20 + n_latents]
-
-
-def one_shot(length, seed):
-    """An event with silence around it, as a synthesizer encodes it: two latents before it, four behind it."""
-    latents = torch.full((D, length + 6), SILENCE)
-    latents[:, 2 : 2 + length] = walk(length, seed) + 2.0
-    return Recording(f"{seed}.wav", latents, lead=2, tail=4, start=-2)
-
-
-@pytest.fixture(scope="module")
-def stream():
-    prior = Mosaic(D)
-    prior.fit([Recording(f"{seed}.wav", walk(90, seed)) for seed in range(8)])
-    return prior
-
-
-@pytest.fixture(scope="module")
-def one_shots():
-    prior = Mosaic(D)
-    prior.fit([one_shot(18, seed) for seed in range(10)])
-    return prior
-
-
-@pytest.mark.parametrize("radius", [0, 1, 3, 9])
-def test_sums_along_diagonals(radius):
-    values = torch.randn(7, 11)
-    expected = torch.zeros_like(values)
-    for row in range(7):
-        for column in range(11):
-            for step in range(-radius, radius + 1):
-                if 0 <= row + step < 7 and 0 <= column + step < 11:
-                    expected[row, column] += values[row + step, column + step]
-    torch.testing.assert_close(sum_diagonals(values, radius), expected)
+from tests.models.priors.recordings import SILENCE, D, one_shot, walk
 
 
 def test_without_novelty_a_path_follows_one_recording_at_a_time(stream):
@@ -140,12 +98,6 @@ def test_a_whole_sound_goes_on_no_faster_than_recordings_do():
     assert late.abs().float().quantile(0.9) < 30
 
 
-def test_what_another_moves_is_no_more_than_moved_before():
-    loud, quiet = (scale * walk(60, seed).T for scale, seed in ((1.0, 0), (0.1, 1)))
-    assert calm(loud, quiet).square().mean() < quiet.square().mean()
-    assert torch.equal(calm(quiet, loud), quiet)
-
-
 def test_a_stream_is_never_silent_and_never_jumps(stream):
     path = join(stream.sample(1000, 0, Manner())).path
     known = torch.stack([walk(90, seed) for seed in range(8)])
@@ -153,39 +105,6 @@ def test_a_stream_is_never_silent_and_never_jumps(stream):
     assert steps.quantile(0.9) < 1.5 * real.quantile(0.99)
     joints = steps[63::64]
     assert joints.mean() < 2.0 * steps.mean(), "where one window follows another"
-
-
-def test_what_ends_is_followed_by_what_begins():
-    recordings = [
-        one_shot(10, 0),
-        one_shot(10, 1),
-        Recording("cut", walk(30, 5), tail=4),
-        Recording("cut 2", walk(9, 6)),
-    ]
-    rows = chain(recordings, [0, 1, 2, 3], seed=0)
-    assert len(rows.row.unique()) == 2
-    after = {
-        int(rows.owner[i]): int(rows.owner[i + 1])
-        for i in range(len(rows.row) - 1)
-        if rows.row[i] == rows.row[i + 1] and rows.owner[i] != rows.owner[i + 1]
-    }
-    assert set(after) >= {2}
-    assert after[2] in {0, 1}
-    assert 3 not in after
-
-
-def test_what_moves_little_is_dealt_out_first_and_counts_by_how_it_moves():
-    loudness = torch.tensor([5.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
-    for seed in range(5):
-        slots = deal(loudness, 0.5 * loudness, 0.85, 10, torch.Generator().manual_seed(seed))
-        assert len(slots.part) == 2
-        torch.testing.assert_close(slots.part.sum(), torch.tensor(1.0))
-        assert slots.slot[0] == 0, "the level"
-        assert slots.slot[6] == 1, "what does not move"
-        dealt = float(loudness[slots.slot == 1].square().sum() / loudness.square().sum())
-        assert 0.05 < dealt < 0.2
-        assert float(slots.part[1]) == pytest.approx(0.25 * dealt)
-    assert len(deal(loudness, loudness, 0.2, 3, torch.Generator().manual_seed(0)).part) == 3, "no more than recordings"
 
 
 def test_what_is_new_still_sounds_as_the_recording_that_fits_and_moves_as_another():
@@ -212,15 +131,6 @@ def test_memory_decides_how_long_a_path_stays_with_what_it_quotes():
     assert stays(64) > stays(4)
 
 
-def test_a_gap_is_filled_from_both_sides(stream):
-    path = walk(90, 3)
-    for seed in range(4):
-        filled = join(stream.continue_(path[:, :40], 12, seed, Manner(novelty=0.0), future=path[:, 52:])).path
-        whole = torch.cat([path[:, :40], filled, path[:, 52:]], dim=1)
-        steps = whole.diff(dim=1).square().sum(dim=0).sqrt()
-        assert steps[39:52].max() < 2.0 * path.diff(dim=1).square().sum(dim=0).sqrt().max()
-
-
 def test_the_cost_is_bounded_by_the_bank(monkeypatch):
     monkeypatch.setattr(Mosaic, "most_latents", 1000)
     prior = Mosaic(D)
@@ -229,31 +139,6 @@ def test_the_cost_is_bounded_by_the_bank(monkeypatch):
     assert set(prior.rows.owner.tolist()) == set(range(5))
     assert prior.lengths.tolist() == [3000] * 5
     assert isinstance(prior._match(1), Matcher)
-
-
-def test_a_level_of_some_recordings_keeps_their_order_and_has_nothing_between_them(stream):
-    level = coarsen(stream.rows, 1, stream.edges)
-    taken = level.take(torch.tensor([1, 5]))
-    assert set(taken.owner.tolist()) == {-1, 1, 5}
-    for owner in (1, 5):
-        for name in ("bank", "place", "squares"):
-            one, other = (getattr(of, name)[of.owner == owner] for of in (level, taken))
-            assert torch.equal(one, other)
-    assert (taken.bank[taken.owner < 0] == 0).all()
-    assert torch.equal(level.take(torch.arange(8)).bank[:20], level.bank[:20])
-
-
-def test_of_a_large_bank_what_fits_best_is_searched_and_nothing_else_changes(stream, monkeypatch):
-    manner = Manner(novelty=0.3, memory=32)
-    whole = join(stream.sample(200, 3, manner))
-    monkeypatch.setattr("sda.models.priors.filling.MOST_SEARCHED", 8 * 90)
-    assert torch.equal(join(stream.sample(200, 3, manner)).path, whole.path), "all of it fits in"
-    monkeypatch.setattr("sda.models.priors.filling.MOST_SEARCHED", 3 * 90)
-    first, again = (join(stream.sample(200, 3, manner)) for _ in range(2))
-    assert torch.equal(first.path, again.path)
-    torch.testing.assert_close(first.shares.sum(dim=1), torch.ones(200))
-    for window in first.shares.split(32):
-        assert (window.sum(dim=0) > 0.01).sum() <= 6, "three recordings in a window, and others in the next"
 
 
 @pytest.mark.parametrize("memory", [4, 64, 200])
