@@ -1,7 +1,6 @@
 """What a person sees while a run goes on: a live line in a terminal, plain lines elsewhere."""
 
 import math
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +25,9 @@ from sda.training.events import (
     Warned,
 )
 from sda.wording import format_duration
+
+if sys.platform != "win32":
+    import resource
 
 REFRESH_PER_S = 4
 PLAIN_STEP_INTERVAL_S = 30.0
@@ -159,9 +161,10 @@ class ConsoleCallback:
             f"loss {step.train_loss:.3f}",
             self._say_left(step),
         )
-        facts = [f"  peak memory {peak_memory_gib():.1f} GiB"]
-        facts += [f"newest preview {self._preview}"] if self._preview else []
-        return Group(table, Text(", ".join(facts), no_wrap=True, overflow="ellipsis"))
+        memory_gib = peak_memory_gib()
+        facts = [f"newest preview {self._preview}"] if self._preview else []
+        facts += [] if memory_gib is None else [f"peak memory {memory_gib:.1f} GiB"]
+        return Group(table, Text(f"  {', '.join(facts)}", no_wrap=True, overflow="ellipsis"))
 
     def _describe_epoch(self, epoch: EpochMetrics) -> str:
         eta = f"  ETA {format_duration(epoch.eta_seconds)}" if self._live is None and epoch.eta_seconds else ""
@@ -177,7 +180,9 @@ def describe_gap(epoch: EpochMetrics) -> str:
     return f"{epoch.overfitting_gap:+.0%}{interval}"
 
 
-def peak_memory_gib() -> float:
-    """Largest resident memory of this process so far, GiB."""
+def peak_memory_gib() -> float | None:
+    """Largest resident memory of this process so far, GiB; `None` on Windows, where Python does not tell it."""
+    if sys.platform == "win32":
+        return None
     unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30)

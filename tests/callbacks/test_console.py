@@ -130,3 +130,13 @@ def test_verbose_tells_of_files():
     callback = ConsoleCallback(Console(file=text, width=200), verbose=True)
     callback(CheckpointSaved(1, "/run/checkpoints/epoch_0001"))
     assert "checkpoint: /run/checkpoints/epoch_0001" in text.getvalue()
+
+
+def test_where_python_does_not_tell_its_memory_nothing_is_said_of_it(monkeypatch):
+    monkeypatch.setattr("sda.callbacks.console.peak_memory_gib", lambda: None)
+    text = io.StringIO()
+    callback = ConsoleCallback(Console(file=text, force_terminal=True, width=80))
+    for event in (started(), step(1), step(2)):
+        callback(event)
+    callback.close()
+    assert "memory" not in text.getvalue()

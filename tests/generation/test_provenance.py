@@ -45,6 +45,14 @@ def test_every_stretch_has_its_sources_however_it_was_drawn(n_block):
     ]
 
 
+def test_where_no_recording_has_a_share_worth_telling_the_largest_is_told():
+    provenance = Provenance([f"{number}.wav" for number in range(80)], 0.1)
+    shares = [[1 / 81] * 79 + [2 / 81]] * 5
+    provenance.add(_drawn(shares, [*range(5)]))
+    (stretch,) = provenance.describe()["stretches"]
+    assert stretch["sources"] == [{"recording": "79.wav", "share": pytest.approx(2 / 81, abs=1e-4), "at_s": 0.0}]
+
+
 def test_of_a_prior_that_knows_no_sources_nothing_is_said():
     provenance = Provenance(["a.wav"], 0.1)
     provenance.add(Drawn(torch.zeros(2, 9), torch.zeros(9, 0), torch.full((9,), -1)))

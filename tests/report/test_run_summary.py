@@ -180,7 +180,12 @@ def test_a_run_that_did_not_come_to_its_end_says_how_to_go_on_and_how_to_make_so
     lines = _print(status, _history(_epoch(1, 0.4, 0.25, 0.6)))
     assert sum("verdict" in line for line in lines) == 1, "of the gap, as there is no other"
     assert any("python train.py resume=/run" in line for line in lines)
-    assert lines[-1] == "python generate.py run=/run n=8 duration_s=10"
+    assert lines[-4:] == [
+        "make sounds:",
+        "python generate.py run=/run n=8 duration_s=10",
+        "judge it in full:",
+        "python evaluate.py run=/run",
+    ]
 
 
 def test_what_was_never_saved_is_not_offered():
