@@ -17,3 +17,16 @@ def format_duration(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def format_share(value: float, low: float = math.nan, high: float = math.nan, *, sign: str = "") -> str:
+    """A share in per cent, with its interval where there is one.
+
+    Args:
+        sign: `+` writes the sign of what is not negative too.
+
+    >>> format_share(0.25), format_share(0.25, 0.1, 0.4), format_share(0.34, 0.21, 0.5, sign="+")
+    ('25 %', '25 % (10 to 40)', '+34 % (+21 to +50)')
+    """
+    bounds = "" if math.isnan(low) or math.isnan(high) else f" ({100 * low:{sign}z.0f} to {100 * high:{sign}z.0f})"
+    return f"{100 * value:{sign}z.0f} %{bounds}"

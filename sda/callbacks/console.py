@@ -24,7 +24,7 @@ from sda.training.events import (
     StepMetrics,
     Warned,
 )
-from sda.wording import format_duration
+from sda.wording import format_duration, format_share
 
 if sys.platform != "win32":
     import resource
@@ -175,9 +175,9 @@ class ConsoleCallback:
 
 
 def describe_gap(epoch: EpochMetrics) -> str:
-    """The overfitting gap with its interval, where it has one: `+34% (+21% to +50%)`."""
-    interval = f" ({epoch.gap_low:+.0%} to {epoch.gap_high:+.0%})" if epoch.gap_low < epoch.gap_high else ""
-    return f"{epoch.overfitting_gap:+.0%}{interval}"
+    """The overfitting gap with its interval, where it has one: `+34 % (+21 to +50)`."""
+    bounds = (epoch.gap_low, epoch.gap_high) if epoch.gap_low < epoch.gap_high else ()
+    return format_share(epoch.overfitting_gap, *bounds, sign="+")
 
 
 def peak_memory_gib() -> float | None:

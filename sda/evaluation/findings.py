@@ -9,6 +9,7 @@ from sda.evaluation.distribution import DistributionScores
 from sda.evaluation.form import TRAITS
 from sda.evaluation.form_comparison import Form, Silence
 from sda.evaluation.names import EMBEDDINGS
+from sda.wording import format_share
 
 
 @dataclass(frozen=True)
@@ -159,10 +160,4 @@ def _describe_silence(silence: Mapping[str, Silence]) -> list[Finding]:
 
 
 def _percent(estimate: Estimate) -> str:
-    """A share with its interval.
-
-    >>> _percent(Estimate(0.25, 0.1, 0.4))
-    '25 % (10 to 40)'
-    """
-    bounds = f" ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})" if not math.isnan(estimate.low) else ""
-    return f"{100 * estimate.value:.0f} %{bounds}"
+    return format_share(estimate.value, estimate.low, estimate.high)

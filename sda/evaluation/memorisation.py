@@ -22,6 +22,7 @@ from torch import Tensor
 from sda.bootstrap import Estimate, FloatArray, draw_weights, enclose
 from sda.evaluation.search import Matches
 from sda.evaluation.sounds import Sound, Window
+from sda.wording import format_share
 
 WINDOW_S = 1.0
 PIECE_S = 0.25
@@ -95,7 +96,7 @@ class Replay:
             )
         copies = self.controls.get("copies")
         if copies is not None and copies.rate < LEAST_SENSITIVITY:
-            return f"only {copies.rate:.0%} of plain copies of training sound would be noticed"
+            return f"only {format_share(copies.rate)} of plain copies of training sound would be noticed"
         return ""
 
 

@@ -41,13 +41,13 @@ class Scale(NamedTuple):
     """Where the verdict draws its line."""
 
     def write(self, *numbers: float) -> str:
-        """One number, or the ends of a range.
+        """One number with its unit, or the ends of its interval, in brackets.
 
-        >>> Scale(100, 0, " %").write(0.1, 0.25)
-        '10 to 25 %'
+        >>> Scale(100, 0, " %").write(0.1), Scale(100, 0, " %").write(0.1, 0.25)
+        ('10 %', '(10 to 25)')
         """
-        text = " to ".join(f"{self.factor * number:.{self.digits}f}" for number in numbers) + self.unit
-        return text.replace("-", "−")
+        text = " to ".join(f"{self.factor * number:.{self.digits}f}" for number in numbers).replace("-", "−")
+        return f"{text}{self.unit}" if len(numbers) == 1 else f"({text})"
 
 
 SHARE = Scale(factor=100, digits=0, unit=" %", top=1.0)
@@ -105,7 +105,7 @@ def show_figure(estimate: Estimate | None, scale: Scale = NUMBER) -> Figure:
     """A figure with its interval, and its bar.
 
     >>> show_figure(Estimate(0.25, 0.1, 0.4), SHARE)
-    Figure(text='25 %', bounds='10 to 40 %', bar=Bar(value=25.0, low=10.0, high=40.0, limit=None))
+    Figure(text='25 %', bounds='(10 to 40)', bar=Bar(value=25.0, low=10.0, high=40.0, limit=None))
     """
     if estimate is None or not math.isfinite(estimate.value):
         return Figure("")

@@ -17,6 +17,7 @@ from sda.evaluation.trained_model import Reconstruction
 from sda.measures import RECONSTRUCTION
 from sda.report.advice import format_advice
 from sda.report.evaluation_words import FORM_KINDS, tell_drawn_again
+from sda.wording import format_share
 
 N_CLOSEST = 3
 """Generated windows that are named with the training sound that they are closest to."""
@@ -118,7 +119,7 @@ def _format_memorisation(assessment: Assessment) -> list[str]:
     memorisation = assessment.memorisation
     replay, collage, window_s = memorisation.replay, memorisation.collage, memorisation.window_s
     windows = "seconds" if window_s == WINDOW_S else f"windows of {1000 * window_s:.0f} ms"
-    controls = ", ".join(f"{name} {one.rate:.0%}" for name, one in replay.controls.items())
+    controls = ", ".join(f"{name} {format_share(one.rate)}" for name, one in replay.controls.items())
     text = (
         f"  replays: {_show(replay.rate)} of {windows} above a correlation of {replay.threshold:.2f}, "
         f"{_show(collage.rate)} of quarter seconds; recognised: {controls}"

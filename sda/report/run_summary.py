@@ -24,7 +24,7 @@ from sda.tracking.folds import FoldSummary
 from sda.training.events import EpochMetrics, Evaluated, ReconstructionScored, RunStarted
 from sda.training.metrics import MetricsHistory
 from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, OVERFITTING_THRESHOLD
-from sda.wording import format_duration
+from sda.wording import format_duration, format_share
 
 SHOWN_QUARANTINED = 10
 SOURCE_NAMES = {
@@ -220,17 +220,17 @@ def _judge(history: MetricsHistory) -> str:
     if best is None:
         return f"verdict: too early to tell; the KL term was still warming up (weight {last.kl_weight:.2f})"
     verdict = _read_verdict(best)
-    words = f"verdict: {verdict}; at the best epoch the error on held-out sound is {abs(best.overfitting_gap):.0%} "
-    words += f"{'larger' if best.overfitting_gap >= 0 else 'smaller'} than on training sound{_describe_interval(best)}"
+    words = f"verdict: {verdict}; at the best epoch the error on held-out sound is {_describe_gap(best)} "
+    words += f"{'larger' if best.overfitting_gap >= 0 else 'smaller'} than on training sound"
     drift = last.val_loss - best.val_loss
     if verdict == CANNOT_TELL:
-        words += f", and {OVERFITTING_THRESHOLD:.0%} counts as overfitting: more held-out files would tell"
+        words += f", and {format_share(OVERFITTING_THRESHOLD)} counts as overfitting: more held-out files would tell"
     elif verdict == OVERFITTING and drift > 0.02:
         words += f", and {drift:.3f} nats were lost by training on after it"
     elif verdict == OVERFITTING:
         words += ", though held-out sound was still not getting worse at the end"
     if last.trend in ("widening", "narrowing"):
-        words += f"; the gap was {last.trend} at the end, by {abs(last.gap_slope):.1%} an epoch"
+        words += f"; the gap was {last.trend} at the end, by {100 * abs(last.gap_slope):.1f} % an epoch"
     return words
 
 
@@ -239,10 +239,10 @@ def _read_verdict(epoch: EpochMetrics) -> str:
     return epoch.verdict or (OVERFITTING if epoch.overfitting_gap > OVERFITTING_THRESHOLD else NO_OVERFITTING)
 
 
-def _describe_interval(epoch: EpochMetrics) -> str:
-    """Of the gap, in the direction in which it is told."""
+def _describe_gap(epoch: EpochMetrics) -> str:
+    """The gap with its interval, in the direction in which it is told."""
     low, high = (epoch.gap_low, epoch.gap_high) if epoch.overfitting_gap >= 0 else (-epoch.gap_high, -epoch.gap_low)
-    return f" ({low:z.0%} to {high:z.0%})" if low < high else ""
+    return format_share(abs(epoch.overfitting_gap), *((low, high) if low < high else ()))
 
 
 def is_improving(history: MetricsHistory) -> bool:

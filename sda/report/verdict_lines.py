@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from sda.bootstrap import Estimate
 from sda.evaluation.names import EMBEDDINGS
 from sda.training.events import Evaluated
+from sda.wording import format_share
 
 REPLAY_NAMES = {"replay_rate": "generated seconds", "collage_rate": "quarter seconds"}
 SILENCE_NAMES = {"near_silent_files": "generated files are near-silent", "silent_frames": "their time is silence"}
@@ -23,7 +24,7 @@ def say_verdict(evaluated: Evaluated, weakness: str = "") -> str:
 def format_figures(figures: Mapping[str, float]) -> list[str]:
     """A line for each question: replays, likeness, form, silence; none for what was not measured."""
     rates = [_describe_rate(figures, f"memorisation.{name}", what) for name, what in REPLAY_NAMES.items()]
-    lines = [f"    replays of training sound: {', '.join(rates)}; 1% would be chance"]
+    lines = [f"    replays of training sound: {', '.join(rates)}; 1 % would be chance"]
     for name, words in EMBEDDINGS.items():
         ratio, rebuilt = (f"distribution.{name}.{key}" for key in ("ratio", "ratio_rebuilt"))
         if ratio in figures:
@@ -33,7 +34,7 @@ def format_figures(figures: Mapping[str, float]) -> list[str]:
         made, train = (_describe(figures, f"form.{key}") for key in ("distance", "distance_train"))
         lines.append(f"    form: {made} spreads of real sound away from it; training sound {train}")
     shares = [
-        f"{figures[made]:.0%} of {words} (real: {figures[real]:.0%})"
+        f"{format_share(figures[made])} of {words} (real: {format_share(figures[real])})"
         for made, real, words in (
             (f"silence.generated.{name}", f"silence.real.{name}", words) for name, words in SILENCE_NAMES.items()
         )
@@ -50,6 +51,5 @@ def _describe(figures: Mapping[str, float], key: str) -> str:
 def _describe_rate(figures: Mapping[str, float], key: str, what: str) -> str:
     if key not in figures:
         return f"not measured of {what}"
-    low, high = figures.get(f"{key}_low"), figures.get(f"{key}_high")
-    bounds = "" if low is None or high is None else f" ({low:.0%} to {high:.0%})"
-    return f"{figures[key]:.0%} of {what}{bounds}"
+    rate = format_share(*(figures.get(f"{key}{end}", math.nan) for end in ("", "_low", "_high")))
+    return f"{rate} of {what}"

@@ -17,6 +17,7 @@ from sda.data.scanned import Scan
 from sda.data.split import Split, split_scan
 from sda.errors import DataError
 from sda.runs.sound_notices import describe_sounds
+from sda.wording import format_share
 
 MOSTLY_SILENT = 0.5
 """Share of a corpus that is silent from which on it is said."""
@@ -91,8 +92,8 @@ def find_notices(config: TrainRunConfig, scan: Scan, groups: Groups) -> list[str
     silent = sum(file.measured.quiet_fraction * file.duration_s for file in scan.usable) / total_s
     if silent >= MOSTLY_SILENT:
         notices.append(
-            f"{silent:.0%} of this is silence ({-QUIET_DB:g} dB below the loudest window of its file): digital silence "
-            "is left out of training and of all figures, but for a little between sounds"
+            f"{format_share(silent)} of this is silence ({-QUIET_DB:g} dB below the loudest window of its file): "
+            "digital silence is left out of training and of all figures, but for a little between sounds"
         )
     if groups.near_duplicates:
         pair = groups.near_duplicates[0]

@@ -18,6 +18,7 @@ from sda.training.overfitting import (
 from sda.training.schedule import kl_weight
 from sda.training.state import Progress, TrainState
 from sda.training.validation import ValidationResult, enclose_gap, is_better
+from sda.wording import format_share
 
 ADVERSARIAL_ALLOWANCE = 0.05
 """How much higher the held-out loss may be for the sake of what only discriminators hear: errors 5 % larger."""
@@ -116,10 +117,10 @@ def warn_of_epoch(progress: Progress, metrics: EpochMetrics, config: TrainingCon
         return []
     due = {}
     if metrics.verdict == OVERFITTING:
+        excess = format_share(metrics.overfitting_gap, metrics.gap_low, metrics.gap_high)
         due["overfitting"] = (
-            f"overfitting: the error on held-out sound is {metrics.overfitting_gap:.0%} larger than on training sound "
-            f"({metrics.gap_low:.0%} to {metrics.gap_high:.0%}; threshold {OVERFITTING_THRESHOLD:.0%}); "
-            "training goes on"
+            f"overfitting: the error on held-out sound is {excess} larger than on training sound, and from "
+            f"{format_share(OVERFITTING_THRESHOLD)} on it counts as overfitting; training goes on"
         )
     if metrics.active_units == 0:
         due["posterior_collapse"] = (

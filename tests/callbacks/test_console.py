@@ -23,7 +23,7 @@ def test_plain_lines_say_what_a_person_needs():
         callback(event)
     callback.close()
     lines = text.getvalue().splitlines()
-    assert lines[0].startswith("epoch 1/4  train 0.300  held-out 0.400  gap +10%")
+    assert lines[0].startswith("epoch 1/4  train 0.300  held-out 0.400  gap +10 %")
     assert lines[0].endswith("*best  ETA 60 s")
     assert "overfitting: [bold] 30 %" in lines[1]
     assert "\x1b" not in text.getvalue()
@@ -31,7 +31,7 @@ def test_plain_lines_say_what_a_person_needs():
 
 @pytest.mark.parametrize(
     ("fields", "expected"),
-    [({}, "gap +10%  ETA"), ({"gap_low": -0.03, "gap_high": 0.25}, "gap +10% (-3% to +25%)  ETA")],
+    [({}, "gap +10 %  ETA"), ({"gap_low": -0.03, "gap_high": 0.25}, "gap +10 % (-3 to +25)  ETA")],
 )
 def test_the_gap_is_shown_with_its_interval(fields, expected):
     text = io.StringIO()

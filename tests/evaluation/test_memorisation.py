@@ -80,7 +80,7 @@ def test_too_little_to_compare_with_is_said(null):
     few = _similarity(np.full(20, 0.3), 2)
     assert "too few to tell: 20 windows of 2 files" in measure_replay(few, few, {}).doubt
     blind = {"copies": _similarity(np.full(10, 0.2), 5)}
-    assert "only 0% of plain copies" in measure_replay(null, _similarity([0.3] * 9, 3), blind).doubt
+    assert "only 0 % of plain copies" in measure_replay(null, _similarity([0.3] * 9, 3), blind).doubt
     assert "near-silent" in measure_replay(null, _similarity([], 1), {}).doubt
     without = measure_replay(_similarity([], 1), null, blind)
     assert "0 windows of 0 files" in without.doubt

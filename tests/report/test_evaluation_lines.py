@@ -26,7 +26,7 @@ LINES = """\
     length where they end, s                                     –                       –        2.37 (2.16–2.61)
     distance from held-out sounds, spreads     1.31 (0.71 to 1.92)                            0.02 (-0.14 to 0.26)
   silence: 1 draw in which nothing could be heard was made anew
-  replays: 0.02 (0.01 to 0.07) of seconds above a correlation of 0.42, 0.00 (0.00 to 0.04) of quarter seconds; recognised: copies 100%
+  replays: 0.02 (0.01 to 0.07) of seconds above a correlation of 0.42, 0.00 (0.00 to 0.04) of quarter seconds; recognised: copies 100 %
     closest: generated 3 at 0.5 s and train 1 at 0:01.00, correlation 0.50
     closest: generated 2 at 0.5 s and train 1 at 0:01.00, correlation 0.30
     closest: generated 1 at 0.5 s and train 1 at 0:01.00, correlation 0.20

@@ -98,7 +98,7 @@ def test_every_figure_is_shown_with_its_interval():
     page = Page(draw_page([make_report()]))
     for words in (
         "overfit It overfits.",
-        "2 % 1 to 7 % Few are replays.",
+        "2 % (1 to 7) Few are replays.",
         "1.40× Worse on others.",
         "More sounds help most. python train.py 'data.root=/a b' preset=conservative",
         "right of the broken line, at 0.42.",
@@ -106,17 +106,17 @@ def test_every_figure_is_shown_with_its_interval():
         "plain copies of training sound, cut a little later 60 0.97 100 % 95 %",
         "rain.wav, 1:02.31 0.38 no",
         "they hold 43 % of its variance",
-        "Mel spectrum, dB log-mel L1: timbre and dynamics 3.87 3.51 to 4.22 2.50",
-        "8.50 3.51 to 4.22 1.25 1.11 to 1.36",
+        "Mel spectrum, dB log-mel L1: timbre and dynamics 3.87 (3.51 to 4.22) 2.50",
+        "8.50 (3.51 to 4.22) 1.25 (1.11 to 1.36)",
         "no unit: 0.005 is plain to hear 0.0061 0.0061 0.0061 –",
         "60 held-out clips of 12 files, 50 training clips of 28 files",
-        "3.00× 1.00 to 6.00× 1.70× 0.60 to 2.90× 0.050 0.020 to 0.080 0.010 −0.010 to 0.030 0.70 (1.00) 50 % (90 %)",
+        "3.00× (1.00 to 6.00) 1.70× (0.60 to 2.90) 0.050 (0.020 to 0.080) 0.010 (−0.010 to 0.030) 0.70 (1.00) 50 % (90 %)",
         "sound-effect network too few to tell: 9 windows",
-        "onsets a second how often something begins 4.41 3.21 to 5.63 1.43 1.53",
-        "from the first to the last of what is loud – – 2.37 2.16 to 2.61",
-        "in spreads of real sound 1.31 0.71 to 1.92 – 0.02 −0.14 to 0.26",
+        "onsets a second how often something begins 4.41 (3.21 to 5.63) 1.43 1.53",
+        "from the first to the last of what is loud – – 2.37 (2.16 to 2.61)",
+        "in spreads of real sound 1.31 (0.71 to 1.92) – 0.02 (−0.14 to 0.26)",
         "5.0 s at most, from where a sound begins to where it ends",
-        "generated 31 % 13 to 57 % 46 % 32 to 58 % 28 % real 0 % 1 % 0 %",
+        "generated 31 % (13 to 57) 46 % (32 to 58) 28 % real 0 % 1 % 0 %",
         "2 of 3 dimensions are active",
         "80 nats a latent",
         "12 nats between all sounds",
@@ -269,7 +269,7 @@ def test_several_reports_are_compared_before_each_is_shown():
     page = Page(draw_page([make_report("one"), make_report("two", reconstruction=better), make_report("<b>three")]))
     assert page.headings[0] == "3 evaluations, side by side"
     assert "figure one two <b>three verdict overfit overfit overfit" in page.words
-    assert "held-out over training error 1.40× 1.10× 1.00 to 1.20× 1.40×" in page.words
+    assert "held-out over training error 1.40× 1.10× (1.00 to 1.20) 1.40×" in page.words
     assert page.words.index("active latent dimensions") < page.words.index("How close each second")
     assert [attrs["id"] for attrs in page.find(**{"class": "run"})] == ["run-0", "run-1", "run-2"]
     alone = Page(draw_page([make_report("one")]))

@@ -17,7 +17,7 @@ def _be_unlike(*ratio: float):
 def test_bars_of_a_row_share_the_axis_that_holds_the_largest_figure_and_interval():
     rows = dict(compare_assessments([_be_unlike(2.0, 1.0, 4.0), _be_unlike(8.0, 5.0, 10.0)]))
     near, far = rows["distance ratio, timbre and movement"]
-    assert [near.text, near.bounds, far.text, far.bounds] == ["2.00×", "1.00 to 4.00×", "8.00×", "5.00 to 10.00×"]
+    assert [near.text, near.bounds, far.text, far.bounds] == ["2.00×", "(1.00 to 4.00)", "8.00×", "(5.00 to 10.00)"]
     assert [near.bar.value, near.bar.low, near.bar.high] == [18.18, 9.09, 36.36]  # of 11
     assert [far.bar.value, far.bar.high] == [72.73, 90.91]
     assert near.bar.limit == far.bar.limit == 45.45  # the verdict's 5

@@ -37,35 +37,35 @@ GAP = "at the best epoch the error on held-out sound is"
         (
             _epoch(1, 0.4, 0.25, 0.6),
             (
-                f"verdict: overfitting; {GAP} 40% larger than on training sound (25% to 60%), though held-out sound "
+                f"verdict: overfitting; {GAP} 40 % (25 to 60) larger than on training sound, though held-out sound "
                 "was still not getting worse at the end"
             ),
         ),
         (
             _epoch(1, 0.1, -0.02, 0.15),
-            f"verdict: no overfitting; {GAP} 10% larger than on training sound (-2% to 15%)",
+            f"verdict: no overfitting; {GAP} 10 % (-2 to 15) larger than on training sound",
         ),
         (
             _epoch(1, 0.25, 0.03, 0.51),
             (
-                f"verdict: cannot tell; {GAP} 25% larger than on training sound (3% to 51%), and 20% counts as "
+                f"verdict: cannot tell; {GAP} 25 % (3 to 51) larger than on training sound, and 20 % counts as "
                 "overfitting: more held-out files would tell"
             ),
         ),
         (
             _epoch(1, 0.25, verdict="cannot tell"),
             (
-                f"verdict: cannot tell; {GAP} 25% larger than on training sound, and 20% counts as overfitting: more "
+                f"verdict: cannot tell; {GAP} 25 % larger than on training sound, and 20 % counts as overfitting: more "
                 "held-out files would tell"
             ),
         ),
         (
             _epoch(1, -0.11, -0.22, 0.0),
-            f"verdict: no overfitting; {GAP} 11% smaller than on training sound (0% to 22%)",
+            f"verdict: no overfitting; {GAP} 11 % (0 to 22) smaller than on training sound",
         ),
         (
             _epoch(1, 0.1),
-            f"verdict: no overfitting; {GAP} 10% larger than on training sound",
+            f"verdict: no overfitting; {GAP} 10 % larger than on training sound",
         ),
     ],
 )
@@ -77,8 +77,8 @@ def test_the_verdict_says_no_more_than_the_interval(epoch, expected):
 def test_what_was_lost_after_the_best_epoch_and_where_the_gap_goes_is_told():
     last = _epoch(9, 0.9, 0.6, 1.2, val_loss=0.5, trend="widening", gap_slope=0.034)
     words = describe_verdict(_history(_epoch(1, 0.4, 0.25, 0.6), last))
-    assert "25% to 60%" in words  # of the best epoch
-    assert "0.100 nats were lost by training on after it; the gap was widening at the end, by 3.4% an epoch" in words
+    assert "(25 to 60)" in words  # of the best epoch
+    assert "0.100 nats were lost by training on after it; the gap was widening at the end, by 3.4 % an epoch" in words
 
 
 def test_during_the_warm_up_there_is_no_verdict():
@@ -147,7 +147,7 @@ def test_where_an_evaluation_was_made_its_verdict_is_the_only_one():
     lines = _print("finished", _history(_epoch(1, 0.4, 0.25, 0.6)), EVALUATED)
     verdicts = [line for line in lines if "verdict" in line or "overfit" in line or "cannot tell" in line]
     assert verdicts == ["verdict: unlike. Much of it is silence."]
-    assert "gap in training: +40% (+25% to +60%)" in lines
+    assert "gap in training: +40 % (+25 to +60)" in lines
     assert lines[-6:] == [
         "try next: Train for longer.",
         "python train.py resume=/run",
@@ -162,7 +162,7 @@ def test_the_end_speaks_of_replays_likeness_form_and_silence():
     lines = _print("finished", _history(_epoch(1, 0.1, 0.0, 0.2)), EVALUATED)
     for line in (
         (
-            "replays of training sound: 0% of generated seconds (0% to 12%), not measured of quarter seconds; 1% would "
+            "replays of training sound: 0 % (0 to 12) of generated seconds, not measured of quarter seconds; 1 % would "
             "be chance"
         ),
         (
@@ -170,7 +170,7 @@ def test_the_end_speaks_of_replays_likeness_form_and_silence():
             "through the model 2.46"
         ),
         "form: 1.67 spreads of real sound away from it; training sound 0.02",
-        "silence: 31% of generated files are near-silent (real: 0%), 45% of their time is silence (real: 1%)",
+        "silence: 31 % of generated files are near-silent (real: 0 %), 45 % of their time is silence (real: 1 %)",
     ):
         assert line in lines
 
