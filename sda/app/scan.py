@@ -1,5 +1,6 @@
 """`scan.py`: what is in a folder, and what training on it would be, before anything is trained."""
 
+import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -48,13 +49,15 @@ def scan_for_training(composed: DictConfig, overrides: list[str], preset_choice:
     _settle_paths(composed)
     scan, groups, plan, refusal = _survey(composed, overrides, preset_choice)
     config = to_schema(composed)
+    words = ""
+    try:
+        if plan is not None and composed.estimate:
+            plan, words = _estimate(plan, preset_choice)
+    except SdaError as error:
+        refusal = error
     report = _describe(config, scan, groups, plan, preset_choice)
     print_files(console, report)
-    try:
-        time = _estimate(config, report) if composed.estimate else ""
-    except SdaError as error:
-        time, refusal = "", error
-    report = replace(report, time=time, refusal=str(refusal or ""))
+    report = replace(report, time=words, refusal=str(refusal or ""))
     print_estimate(console, report)
     page = absolute(composed.output or _name_page(scan))
     with Console(stderr=True).status("drawing every sound"):
@@ -116,18 +119,14 @@ def _describe(
     )
 
 
-def _estimate(config: TrainRunConfig, report: FolderReport) -> str:
-    """How long training would take here; torch is imported only now."""
-    if report.estimate is None:
-        return ""
+def _estimate(plan: Plan, preset_choice: str) -> tuple[Plan, str]:
+    """How long training would take here, and, given a time, what fits into it; torch is imported only now."""
     with Console(stderr=True).status("taking a few training steps"):
-        from sda.app.arithmetic import AUTOCAST, settle_precision
-        from sda.app.pace import measure_step
-        from sda.training.device import choose_device
+        from sda.app.time_plan import measure_pace, plan_time
 
-        device = choose_device(config.training.device)
-        precision = settle_precision(config.training.precision, device)
-        return describe_time(report.estimate, measure_step(config, device, AUTOCAST[precision]), str(device))
+        device, step_s = measure_pace(plan.config)
+        plan, _ = plan_time(plan, time.monotonic(), step_s)
+        return plan, describe_time(estimate_training(plan, preset_choice), step_s, str(device))
 
 
 def _name_page(scan: Scan) -> str:

@@ -4,9 +4,12 @@ import math
 import time
 from dataclasses import replace
 
+import torch
+
 from sda.app.arithmetic import AUTOCAST, settle_precision
 from sda.app.pace import measure_step
 from sda.config.running import Suite
+from sda.config.schema import TrainRunConfig
 from sda.errors import ConfigError
 from sda.runs.plan import Plan, count_chunks
 from sda.training.budget import TimeBudget, count_steps
@@ -22,13 +25,25 @@ BUILDING_S = 10.0
 """What lies between this plan and the first step: statistics, first previews, a first save."""
 JUDGED_CHUNK = 0.5
 """What judging a chunk after an epoch takes, as a share of what learning from it takes."""
+LAST_SAVE_S = 5.0
+"""What is saved, told and closed at the end, evaluation apart."""
+END_FIXED = {Suite.none: 150.0, Suite.small: 2000.0, Suite.full: 6000.0}
+"""What an evaluation at the end takes whatever the sounds, as chunks learned from."""
+END_PER_CHUNK = {Suite.none: 1.0, Suite.small: 9.0, Suite.full: 28.0}
+"""What it takes more for each chunk of sound, on either side."""
 SAVING_S = 1.0
 """What saving the best epoch takes, with a preview now and then."""
 
 MINUTES = "training.minutes"
 
 
-def plan_time(plan: Plan, began: float) -> tuple[Plan, TimeBudget | None]:
+def measure_pace(config: TrainRunConfig) -> tuple[torch.device, float]:
+    """The device that a run would be trained on, and seconds that a step takes there."""
+    device = choose_device(config.training.device)
+    return device, measure_step(config, device, AUTOCAST[settle_precision(config.training.precision, device)])
+
+
+def plan_time(plan: Plan, began: float, step_s: float | None = None) -> tuple[Plan, TimeBudget | None]:
     """Plan a run that is to end in time, from what a step takes here.
 
     Where there is time for few epochs, each visits its chunks less often, unless how often is yours to say; a run that
@@ -36,6 +51,7 @@ def plan_time(plan: Plan, began: float) -> tuple[Plan, TimeBudget | None]:
 
     Args:
         began: when this process began, by `time.monotonic`.
+        step_s: what a step takes; it is measured if not given.
 
     Returns:
         the plan with its visits and epochs, and what keeps the run to its time; no budget where none is asked for.
@@ -46,14 +62,11 @@ def plan_time(plan: Plan, began: float) -> tuple[Plan, TimeBudget | None]:
     config, training = plan.config, plan.config.training
     if not training.minutes:
         return plan, None
-    device = choose_device(training.device)
-    step_s = measure_step(config, device, AUTOCAST[settle_precision(training.precision, device)])
-    n_chunks, n_val = (
-        count_chunks(side, plan.scan, training.chunk_duration_s) for side in (plan.split.train, plan.split.val)
-    )
+    step_s = measure_pace(config)[1] if step_s is None else step_s
+    n_chunks, n_val = _count_chunks(plan)
     pause_s = SAVING_S + 2 * JUDGED_CHUNK * n_val * step_s / training.batch_size
     done_s = 0.0 if plan.checkpoint is None else float(plan.checkpoint.progress.get("elapsed_s", 0.0))
-    beside_s = time.monotonic() - began + BUILDING_S + estimate_end_s(plan)
+    beside_s = time.monotonic() - began + BUILDING_S + estimate_end_s(plan, step_s)
     budget = TimeBudget(60.0 * training.minutes - beside_s, step_s, pause_s)
     if budget.seconds - done_s < LEAST_LEARNING_S:
         least = math.ceil((done_s + beside_s + LEAST_LEARNING_S) / 60)
@@ -68,14 +81,29 @@ def plan_time(plan: Plan, began: float) -> tuple[Plan, TimeBudget | None]:
     return _settle(plan, budget, n_chunks), budget
 
 
-def estimate_end_s(plan: Plan) -> float:
-    """About what the end of a run takes: the evaluation, the last save, and telling of it."""
-    return 5.0
+def estimate_end_s(plan: Plan, step_s: float) -> float:
+    """About what the end of a run takes: the evaluation, the last save, and telling of it.
+
+    An evaluation's work is counted in chunks learned from, which take as much longer on a slow machine as it does.
+
+    Args:
+        step_s: what a step was measured to take.
+    """
+    training, suite = plan.config.training, plan.config.evaluation.at_end
+    n_chunks = sum(_count_chunks(plan))
+    work = END_FIXED[suite] + END_PER_CHUNK[suite] * n_chunks
+    return LAST_SAVE_S + work * step_s / training.batch_size
+
+
+def _count_chunks(plan: Plan) -> tuple[int, int]:
+    """Chunks to train on, and held out."""
+    split, length_s = plan.split, plan.config.training.chunk_duration_s
+    return count_chunks(split.train, plan.scan, length_s), count_chunks(split.val, plan.scan, length_s)
 
 
 def start_clock(budget: TimeBudget, plan: Plan, began: float) -> None:
     """Now that all is built: what is left of the time, to the second."""
-    beside_s = time.monotonic() - began + estimate_end_s(plan)
+    beside_s = time.monotonic() - began + estimate_end_s(plan, budget.step_s)
     budget.seconds = 60.0 * plan.config.training.minutes - beside_s
 
 

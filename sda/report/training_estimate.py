@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from sda.printable import show_name
 from sda.runs.plan import Plan, count_chunks
 
+LONG_S = 15 * 60.0
+"""A run that takes longer is told that it can be given a time."""
+
 
 @dataclass(frozen=True)
 class TrainingEstimate:
@@ -23,6 +26,8 @@ class TrainingEstimate:
     expansion: int
     batch_size: int
     max_epochs: int
+    minutes: float
+    """Time that the run was given; 0 where it was given none."""
     in_parts: bool
     """Whether a file is trained on in one part and held out in another."""
     weakness: str
@@ -70,6 +75,7 @@ def estimate_training(plan: Plan, preset_choice: str) -> TrainingEstimate:
         expansion=config.regularization.augmentation_expansion,
         batch_size=training.batch_size,
         max_epochs=training.max_epochs,
+        minutes=training.minutes,
         in_parts=not set(split.train_paths).isdisjoint(split.val_paths),
         weakness=split.weakness,
         set_aside=[show_name(path, plan.scan.root) for path in split.set_aside],
@@ -91,9 +97,10 @@ def describe_split(estimate: TrainingEstimate) -> list[str]:
 def describe_steps(estimate: TrainingEstimate) -> str:
     """How chunks, visits and batches come to steps."""
     visits = f"each chunk {1 + estimate.expansion} times an epoch" if estimate.expansion else "each chunk once an epoch"
+    about = "about " if estimate.minutes else ""
     return (
         f"visit {visits}, {estimate.batch_size} at a time: {estimate.steps_per_epoch} steps an epoch, "
-        f"{estimate.total_steps} in {estimate.max_epochs} epochs"
+        f"{about}{estimate.total_steps} in {estimate.max_epochs} epochs"
     )
 
 
@@ -103,8 +110,12 @@ def describe_time(estimate: TrainingEstimate, step_s: float, device: str) -> str
     Args:
         step_s: what one step was measured to take on `device`.
     """
-    whole = format_about(estimate.total_steps * step_s)
-    return f"about {whole} on {device} (measured: {step_s:.2g} s a step, data and previews not included)"
+    measured = f"measured: {step_s:.2g} s a step"
+    if estimate.minutes:
+        return f"{format_about(60 * estimate.minutes)} on {device}, evaluation included (training.minutes; {measured})"
+    whole_s = estimate.total_steps * step_s
+    less = "; training.minutes=10 ends in ten minutes" if whole_s > LONG_S else ""
+    return f"about {format_about(whole_s)} on {device} ({measured}, data and previews not included){less}"
 
 
 def format_about(seconds: float) -> str:

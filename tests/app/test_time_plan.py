@@ -94,7 +94,7 @@ def test_two_lengths_at_once_are_refused(make_plan):
 def test_a_run_with_a_time_comes_to_its_end_and_goes_on_when_it_is_given_more(make_plan, monkeypatch):
     monkeypatch.setattr(time_plan, "LEAST_LEARNING_S", 1.0)
     monkeypatch.setattr(time_plan, "BUILDING_S", 1.0)
-    monkeypatch.setattr(time_plan, "estimate_end_s", lambda plan: 1.0)
+    monkeypatch.setattr(time_plan, "estimate_end_s", lambda plan, step_s: 1.0)
     monkeypatch.setattr(time_plan, "time", SimpleNamespace(monotonic=lambda: 0.0))  # building takes no time
     plan = make_plan("training.minutes=0.1")
     plan.run_dir.mkdir()
