@@ -300,6 +300,9 @@ def _stop_in_mid_epoch(command_line, sounds, number, n_told_before=0):
     assert json.loads((broken / "summary.json").read_text())["status"] == "stopped"
     assert list((broken / "checkpoints").glob("epoch_*"))
     assert command_line.query("SELECT status FROM runs") == [("KILLED",)]
+    heard = [folder.name for folder in (broken / "previews").glob("epoch_*_step_*")]
+    assert len(heard) == (number == signal.SIGINT), "a person hears how far it came; what terminates it does not wait"
+    assert not heard or f"listen: {broken / 'previews' / heard[0]}\n" in text
     return broken
 
 

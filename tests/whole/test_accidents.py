@@ -16,7 +16,7 @@ from rich.console import Console
 
 from sda.app.hydra_call import CONFIG_DIR
 from sda.app.interrupt import SAVE_SIGNAL
-from sda.app.train import EXIT_STOPPED_AT_ONCE, EXIT_UNSAVED, run_training
+from sda.app.train import EXIT_STOPPED, EXIT_STOPPED_AT_ONCE, EXIT_UNSAVED, run_training
 from sda.config.arguments import quote_value
 from sda.errors import TrainingError
 from sda.runs.continuation import open_continuation
@@ -193,3 +193,17 @@ def test_what_happened_to_the_numbers_is_shown_in_mlflow(train, at_step, empty_d
     assert tags["rolled_back.1"].startswith("at step 7, to ")
     assert "step 5 was skipped" not in tags["warning.step_skipped"]  # the newest one stands
     assert "step 7 was skipped" in tags["warning.step_skipped"]
+
+
+def test_ctrl_c_while_the_last_sounds_are_made_leaves_them_out_and_nothing_else(train, at_step, monkeypatch):
+    def interrupt(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return arguments[-1]
+
+    at_step([3], interrupt)
+    monkeypatch.setattr("sda.generation.previews.PreviewRenderer.render", lambda self, epoch, step=None: interrupt([]))
+    run_dir, code, printed = train()
+    assert code == EXIT_STOPPED + signal.SIGINT
+    assert read_summary(run_dir)["status"] == "stopped"
+    assert open_newest(run_dir / "checkpoints")[0].progress["step"] == 3
+    assert f"python train.py resume={run_dir}" in printed
