@@ -133,7 +133,7 @@ class ModelConfig:
     adversarial: Adversarial = setting(
         Adversarial.never,
         "end the training with discriminators: always, never, or auto: on a CUDA device of 8 GB or more. "
-        "It costs a third more time, and gained nothing that was measured in two to ten minutes.",
+        "It costs a third more time; in two to ten minutes it gained 0.2 dB on one of four folders, and lost on three.",
         only_for="spectral_vae",
     )
     second_phase: SecondPhaseConfig = setting(SecondPhaseConfig, "", only_for="spectral_vae")
