@@ -1,0 +1,74 @@
+"""What MLflow is told once about a run: its name, its parameters, its tags and its sounds."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from sda.config.schema import TrainRunConfig
+from sda.config_field import list_defaults, list_traits
+from sda.runs.folder import CONFIG_FILE, MANIFEST, flatten
+from sda.runs.plan import Plan
+from sda.runs.sweep_command import list_swept, name_setting
+from sda.runs.sweep_folder import read_command
+from sda.tracking.delivery_state import TrackingSettings
+
+_TRAITS = list_traits(TrainRunConfig)
+_DEFAULTS = list_defaults(TrainRunConfig)
+_SUITS_MLFLOW = re.compile(r"[\w./ -]+", re.ASCII)
+
+
+def describe_run(plan: Plan) -> TrackingSettings:
+    """Everything that MLflow is told of a run before its first step."""
+    tracking, scan = plan.config.tracking, plan.scan
+    swept = {} if plan.sweep_dir is None else list_swept(plan.overrides, read_command(plan.sweep_dir))
+    return TrackingSettings(
+        uri=tracking.uri,
+        experiment=tracking.experiment,
+        run_name=plan.run_dir.name if plan.sweep_dir is None else name_setting(swept),
+        tags=_list_tags(plan, swept),
+        params=choose_params(flatten(plan.resolved), swept),
+        dataset={
+            "name": Path(scan.root).name,
+            "digest": scan.fingerprint[:32],
+            "source": f'{{"uri": "{Path(scan.root).as_uri()}"}}',
+            "profile": f'{{"num_files": {scan.file_count}, "num_chunks": {plan.config.data.n_chunks}}}',
+        },
+        artifacts=[CONFIG_FILE, MANIFEST],
+        sweep_dir="" if plan.sweep_dir is None else str(plan.sweep_dir),
+        objective=plan.config.sweep.objective,
+    )
+
+
+def choose_params(values: Mapping[str, str], swept: Mapping[str, str]) -> dict[str, str]:
+    """The keys by which runs are told apart; all others stand in the configuration that lies among the artifacts.
+
+    A key is one of them where runs that differ in it learn something else, the model knows it, and no other key has
+    its value; a detail only where it is not what it is by default.
+
+    Args:
+        values: the whole configuration, by full key.
+        swept: what the sweep that the run belongs to varies: always among them.
+    """
+    model = values["model.name"]
+    params = {key: value for key, value in values.items() if _tells_apart(key, value, model)}
+    for key, value in ((key.lstrip("+"), value) for key, value in swept.items()):
+        if _SUITS_MLFLOW.fullmatch(key):
+            params[key] = values.get(key, value)
+    return params
+
+
+def _tells_apart(key: str, value: str, model: str) -> bool:
+    traits = _TRAITS[key]
+    is_apart = traits.compared and traits.decides and not traits.repeats and traits.only_for in ("", model)
+    return is_apart and not (traits.is_detail and value == _DEFAULTS[key])
+
+
+def _list_tags(plan: Plan, swept: Mapping[str, str]) -> dict[str, str]:
+    """What was chosen and by which layer, what is varied, and what was left out."""
+    tags = {f"chose.{choice.key}": f"{choice.value:g} ({choice.reason})" for choice in plan.choices}
+    tags |= {f"swept.{key.replace('/', '.')}": value for key, value in swept.items()}
+    tags |= {"preset": plan.config.preset.name, "model": plan.config.model.name.value}
+    tags["validation"] = f"weak: {plan.split.weakness}" if plan.split.weakness else "whole groups of files held out"
+    return tags | {
+        f"quarantined.{n}": f"{file.path}: {file.reason}" for n, file in enumerate(plan.scan.quarantined[:50])
+    }
