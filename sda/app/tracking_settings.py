@@ -2,33 +2,42 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
+from sda.config.model import ModelConfig
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_defaults, list_traits
+from sda.printable import make_printable
 from sda.runs.folder import CONFIG_FILE, MANIFEST, flatten
 from sda.runs.plan import Plan
 from sda.runs.sweep_command import list_swept, name_setting
 from sda.runs.sweep_folder import read_command
 from sda.tracking.delivery_state import TrackingSettings
 
+LONGEST_NAME = 60
+"""Characters that are shown of a folder's name."""
 _TRAITS = list_traits(TrainRunConfig)
 _DEFAULTS = list_defaults(TrainRunConfig)
 _SUITS_MLFLOW = re.compile(r"[\w./ -]+", re.ASCII)
 
 
-def describe_run(plan: Plan) -> TrackingSettings:
-    """Everything that MLflow is told of a run before its first step."""
+def describe_run(plan: Plan, begun: datetime) -> TrackingSettings:
+    """Everything that MLflow is told of a run before its first step.
+
+    Args:
+        begun: the local time at which it begins.
+    """
     tracking, scan = plan.config.tracking, plan.scan
     swept = {} if plan.sweep_dir is None else list_swept(plan.overrides, read_command(plan.sweep_dir))
     return TrackingSettings(
         uri=tracking.uri,
         experiment=tracking.experiment,
-        run_name=plan.run_dir.name if plan.sweep_dir is None else name_setting(swept),
+        run_name=name_run(scan.root, plan.config.model, begun) if plan.sweep_dir is None else name_setting(swept),
         tags=_list_tags(plan, swept),
         params=choose_params(flatten(plan.resolved), swept),
         dataset={
-            "name": Path(scan.root).name,
+            "name": _shorten_name(scan.root),
             "digest": scan.fingerprint[:32],
             "source": f'{{"uri": "{Path(scan.root).as_uri()}"}}',
             "profile": f'{{"num_files": {scan.file_count}, "num_chunks": {plan.config.data.n_chunks}}}',
@@ -37,6 +46,17 @@ def describe_run(plan: Plan) -> TrackingSettings:
         sweep_dir="" if plan.sweep_dir is None else str(plan.sweep_dir),
         objective=plan.config.sweep.objective,
     )
+
+
+def name_run(root: str, model: ModelConfig, begun: datetime) -> str:
+    r"""A run by what a person knows it by: folder of sounds, model, local time.
+
+    >>> name_run("/home/a/rain\n", ModelConfig(), datetime(2026, 11, 29, 13, 28))
+    'rain\\n · mel_vae · 11-29 13:28'
+    """
+    has_sizes = _TRAITS["model.size"].only_for in ("", model.name.value)
+    network = f"{model.name.value} {model.size.value}" if has_sizes else model.name.value
+    return f"{_shorten_name(root)} · {network} · {begun:%m-%d %H:%M}"
 
 
 def choose_params(values: Mapping[str, str], swept: Mapping[str, str]) -> dict[str, str]:
@@ -72,3 +92,9 @@ def _list_tags(plan: Plan, swept: Mapping[str, str]) -> dict[str, str]:
     return tags | {
         f"quarantined.{n}": f"{file.path}: {file.reason}" for n, file in enumerate(plan.scan.quarantined[:50])
     }
+
+
+def _shorten_name(root: str) -> str:
+    """A folder's name, fit to be shown."""
+    name = make_printable(Path(root).name or root)
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -206,7 +207,7 @@ def _build_tracking(plan: Plan) -> MlflowTracking | None:
     if tracking.backend is TrackingBackend.none:
         return None
     leftovers = [run_dir for run_dir in close_stale_runs() if run_dir != plan.run_dir]
-    settings = describe_run(plan)
+    settings = describe_run(plan, datetime.now().astimezone())
     return MlflowTracking(plan.run_dir, settings, tracking.close_timeout_s, leftovers)
 
 

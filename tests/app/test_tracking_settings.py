@@ -1,11 +1,15 @@
 """What MLflow is told once about a run."""
 
+from datetime import datetime
+
 import pytest
 
-from sda.app.tracking_settings import choose_params
-from sda.config.model import ModelName
+from sda.app.tracking_settings import choose_params, name_run
+from sda.config.model import ModelConfig, ModelName, ModelSize
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_defaults
+
+NOON = datetime(2026, 11, 29, 12, 0)
 
 
 def _configure(model: str = "spectral_vae", **given: str) -> dict[str, str]:
@@ -49,3 +53,24 @@ def test_what_a_sweep_varies_is_always_told():
     assert params["preset"] == "balanced", "a group, which has no value of its own"
     assert params["tracking.experiment"] == "sda"
     assert not [key for key in params if "@" in key], "MLflow takes no such name, and would refuse all of them"
+
+
+def test_a_run_is_called_by_its_sounds_its_model_and_its_time():
+    model = ModelConfig(name=ModelName.spectral_vae, size=ModelSize.tiny)
+    assert name_run("/home/a/rain", model, NOON) == "rain · spectral_vae tiny · 11-29 12:00"
+    assert name_run("/home/a/rain", ModelConfig(), NOON) == "rain · mel_vae · 11-29 12:00"
+
+
+@pytest.mark.parametrize(
+    "folder", ["wet\n\x1b[2J", "\udcff\udcfe", "a\N{RIGHT-TO-LEFT OVERRIDE}b", "long" * 60, "\N{SNOWMAN} été"]
+)
+def test_a_run_can_be_named_after_any_folder(folder):
+    name = name_run(f"/sounds/{folder}", ModelConfig(), NOON)
+    assert name.isprintable()
+    assert name.encode()
+    assert len(name) < 100
+    assert name.endswith(" · mel_vae · 11-29 12:00")
+
+
+def test_the_topmost_folder_has_a_name_too():
+    assert name_run("/", ModelConfig(), NOON).startswith("/ · ")
