@@ -36,7 +36,7 @@ def test_a_run_and_what_it_leaves(command_line, sounds):
         "(preset conservative)",
         "run finished",
         "log-mel L1",
-        "make ui",
+        "python -m sda.app.ui",
         "verdict",
         "replays of training sound",
         f"it goes on with: python train.py resume={run_dir}",
