@@ -23,6 +23,7 @@ from sda.tracking.delivery_state import (
 from sda.tracking.journal import JOURNAL, read_lines
 from sda.tracking.metric_names import OF_EPOCH, name_metric
 from sda.tracking.mlflow_mapping import STEP_METRICS, Batch, Delivered, collect
+from sda.tracking.preview_names import name_artifact
 from sda.tracking.recovery import recover_experiment, recover_run
 from sda.tracking.store import connect, find_experiment
 from sda.tracking.sweep_parent import SweepNews, find_sweep, tell_sweep, update_sweep
@@ -178,7 +179,7 @@ def _deliver_files(client: "MlflowClient", run_dir: Path, settings: TrackingSett
         relative, folder = state.pending[0]
         path = find_file(run_dir, relative)
         if path is not None:
-            send(path, folder)
+            send(path, folder, name_artifact(relative, state.naming))
         del state.pending[0]
         write_state(run_dir, state)
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sda.measures import AT_END, OF_EVALUATION, RECONSTRUCTION
 from sda.tracking.delivery_state import DeliveryState
 from sda.tracking.metric_names import OF_END, OF_EPOCH, name_metric
+from sda.tracking.preview_names import PREVIEWS
 from sda.training.events import StepMetrics
 
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "killed": "KILLED"}
@@ -78,7 +79,7 @@ def collect(
             batch.metrics += _metrics("epoch", OF_EPOCH, values, values["epoch"], name)
         state.last_epoch = max(state.last_epoch, values["epoch"])
     elif kind == "PreviewEvent":
-        folder = f"previews/{Path(values['audio_path']).parent.name}"
+        folder = f"{PREVIEWS}/{Path(values['audio_path']).parent.name}"
         batch.artifacts += [(path, folder) for path in (values["audio_path"], values["picture_path"]) if path]
     elif kind == "ReconstructionScored":
         told = values.get("measures", values)  # in the journal of an older run, each stands for itself

@@ -107,6 +107,7 @@ def test_everything_in_the_journal_reaches_the_store(store, tmp_path):
     assert run.inputs.dataset_inputs[0].dataset.digest == "abc"
     names = {item.path for item in _client(store).list_artifacts(run_id)}
     assert {"manifest.json", "previews"} <= names
+    assert next(store.rglob("artifacts/previews/epoch_0001/sample_01.wav")).read_bytes() == b"RIFF"
     experiment = _client(store).get_experiment(run.info.experiment_id)
     assert experiment.artifact_location.endswith("/mlartifacts/test")
     assert link_to_run(run_dir).endswith(f"{run_id}?workflowType=machine_learning")
@@ -423,7 +424,7 @@ def test_only_files_of_the_run_go_to_the_store(store, tmp_path):
     write_state(run_dir, replace(read_state(run_dir), pending=[("../outside.wav", ""), (str(outside), "")]))
     deliver(run_dir)
     names = {path.name for path in (store / "mlartifacts").rglob("*") if path.is_file()}
-    assert names == {"manifest.json", "sample_1.wav"}
+    assert names == {"manifest.json", "sample_01.wav"}
 
 
 def test_a_store_that_keeps_files_elsewhere_is_refused_and_told(store, tmp_path):
