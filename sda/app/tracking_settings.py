@@ -15,8 +15,10 @@ from sda.runs.sweep_command import list_swept, name_setting
 from sda.runs.sweep_folder import read_command
 from sda.tracking.delivery_state import TrackingSettings
 
-LONGEST_NAME = 60
-"""Characters that are shown of a folder's name."""
+LONGEST_FOLDER = 24
+"""Characters that a run's name has of its folder's."""
+LONGEST_DATASET = 400
+"""Characters of a folder's name that MLflow is told; it takes 500."""
 _TRAITS = list_traits(TrainRunConfig)
 _DEFAULTS = list_defaults(TrainRunConfig)
 _SUITS_MLFLOW = re.compile(r"[\w./ -]+", re.ASCII)
@@ -37,7 +39,7 @@ def describe_run(plan: Plan, begun: datetime) -> TrackingSettings:
         tags=_list_tags(plan, swept),
         params=choose_params(flatten(plan.resolved), swept),
         dataset={
-            "name": _shorten_name(scan.root),
+            "name": _show_folder(scan.root)[:LONGEST_DATASET],
             "digest": scan.fingerprint[:32],
             "source": f'{{"uri": "{Path(scan.root).as_uri()}"}}',
             "profile": f'{{"num_files": {scan.file_count}, "num_chunks": {plan.config.data.n_chunks}}}',
@@ -49,14 +51,18 @@ def describe_run(plan: Plan, begun: datetime) -> TrackingSettings:
 
 
 def name_run(root: str, model: ModelConfig, begun: datetime) -> str:
-    r"""A run by what a person knows it by: folder of sounds, model, local time.
+    r"""A run by what a person knows it by: folder of sounds, local time, model.
+
+    Lists and legends show some twenty signs of it, in which runs must differ.
 
     >>> name_run("/home/a/rain\n", ModelConfig(), datetime(2026, 11, 29, 13, 28))
-    'rain\\n · mel_vae · 11-29 13:28'
+    'rain\\n · 11-29 13:28 · mel_vae'
     """
     has_sizes = _TRAITS["model.size"].only_for in ("", model.name.value)
     network = f"{model.name.value} {model.size.value}" if has_sizes else model.name.value
-    return f"{_shorten_name(root)} · {network} · {begun:%m-%d %H:%M}"
+    folder = _show_folder(root)
+    shown = folder if len(folder) <= LONGEST_FOLDER else f"{folder[: LONGEST_FOLDER - 1]}…"
+    return f"{shown} · {begun:%m-%d %H:%M} · {network}"
 
 
 def choose_params(values: Mapping[str, str], swept: Mapping[str, str]) -> dict[str, str]:
@@ -94,7 +100,6 @@ def _list_tags(plan: Plan, swept: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _shorten_name(root: str) -> str:
+def _show_folder(root: str) -> str:
     """A folder's name, fit to be shown."""
-    name = make_printable(Path(root).name or root)
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return make_printable(Path(root).name or root)
