@@ -20,6 +20,9 @@ TRAINING = "5_training"
 STEPS = "6_steps"
 SYSTEM = "system"
 
+BARS = tuple(f"{section}/" for section in (HELD_OUT, EVALUATION, REFERENCE))
+"""Beginnings of names that are told without a step: MLflow then draws a bar for each run, not a curve of one point."""
+
 OF_EPOCH = {
     "train_loss": LOSS,
     "val_loss": LOSS,

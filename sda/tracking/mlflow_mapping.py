@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sda.measures import AT_END, OF_EVALUATION, RECONSTRUCTION
 from sda.tracking.delivery_state import DeliveryState
-from sda.tracking.metric_names import OF_END, OF_EPOCH, name_metric
+from sda.tracking.metric_names import BARS, OF_END, OF_EPOCH, name_metric
 from sda.tracking.preview_names import PREVIEWS
 from sda.training.events import StepMetrics
 
@@ -38,7 +38,7 @@ class MetricPoint(NamedTuple):
     value: float
     timestamp_ms: int
     step: int
-    """Optimiser step for figures of steps, epoch for all others."""
+    """Optimiser step for figures of steps, 0 for those drawn as bars, epoch for all others."""
 
 
 @dataclass
@@ -110,7 +110,8 @@ def _add_once(
     """
     for point in points:
         known = [*delivered.list_points(point.key), *([state.told[point.key]] if point.key in state.told else [])]
-        if not any(step == point.step and (value == point.value or not may_differ) for step, value in known):
+        differs = may_differ or point.key.startswith(BARS)
+        if not any(step == point.step and (value == point.value or not differs) for step, value in known):
             batch.metrics.append(point)
         state.told[point.key] = (point.step, point.value)
 
@@ -168,4 +169,5 @@ def _metrics(
     """One point for each name; the journal of an older run lacks some, and without discriminators some are none."""
     timestamp_ms = round(values["time"] * 1000)
     told = {one: name(event, one) for one in names if values.get(one) is not None}
-    return [MetricPoint(key, float(values[one]), timestamp_ms, step) for one, key in told.items() if key]
+    at = {key: 0 if key.startswith(BARS) else step for key in told.values()}
+    return [MetricPoint(key, float(values[one]), timestamp_ms, at[key]) for one, key in told.items() if key]

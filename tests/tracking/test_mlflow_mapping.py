@@ -78,6 +78,17 @@ def test_sources_of_reconstruction_stand_beside_each_other_and_what_they_are_hel
     ]
 
 
+def test_what_a_run_comes_to_is_told_without_a_step_so_that_it_is_drawn_as_bars():
+    batch, state = Batch(), DeliveryState()
+    scored = ReconstructionScored(3, "model", {"mr_stft": 1.25}, 8)
+    for one in (scored, scored, replace(scored, epoch=4, measures={"mr_stft": 1.0})):  # told again, then of more epochs
+        collect({"time": 1.0, **event_to_dict(one)}, batch, state, Delivered())
+    assert [(point.step, point.value) for point in batch.metrics] == [(0, 1.25), (0, 1.0)]
+    former = DeliveryState(naming=1)
+    collect({"time": 1.0, **event_to_dict(scored)}, former_batch := Batch(), former, Delivered())
+    assert [(point.key, point.step) for point in former_batch.metrics] == [("heldout.model/mr_stft", 3)]
+
+
 def test_loss_curves_come_first_then_what_is_heard_and_timings_have_a_page_of_their_own():
     told = {
         **_collect(event_to_dict(epoch(1))),
