@@ -56,6 +56,10 @@ class Traits:
     """Whether its value is always a path, a pattern or a plain name, never a Hydra expression."""
     is_place: bool = False
     """Whether it says where things are sent or kept, which only the command line may."""
+    repeats: bool = False
+    """Whether another key has its value, which it only sets, or is set by."""
+    is_detail: bool = False
+    """Whether it is worth naming only where it is not what it is by default."""
     only_for: str = ""
     """The one model that knows it; empty for all."""
 
@@ -122,6 +126,18 @@ def list_traits(schema: Any, prefix: str = "", inherited: Mapping[str, Any] | No
         nested = _find_section(item)
         if nested is not None:
             found |= list_traits(nested, f"{prefix}{item.name}.", traits)
+    return found
+
+
+def list_defaults(schema: Any, prefix: str = "") -> dict[str, str]:
+    """What every key of a schema is by default, as text; sections are left out."""
+    found: dict[str, str] = {}
+    for item in fields(schema):
+        nested = _find_section(item)
+        if nested is None:
+            found[f"{prefix}{item.name}"] = _show_default(item)
+        else:
+            found |= list_defaults(nested, f"{prefix}{item.name}.")
     return found
 
 

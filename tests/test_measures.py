@@ -28,7 +28,7 @@ def test_what_is_taken_at_the_end_is_told_by_the_console_and_mlflow_and_can_be_r
     for key in AT_END:
         assert RECONSTRUCTION[key].title in title
         assert RECONSTRUCTION[key].write(1.25) in line
-        assert f"heldout.model/{key}" in {point.key for point in batch.metrics}
+        assert f"2_held_out/{key}" in {point.key for point in batch.metrics}
         check_objective(key, at_end="none")
 
 
@@ -36,7 +36,7 @@ def test_a_journal_of_before_the_registry_is_told_as_it_was():
     values = {"event": "ReconstructionScored", "time": 1.0, "epoch": 2, "source": "model", "mr_stft": 1.5, "n_clips": 8}
     batch = Batch()
     collect(values, batch, DeliveryState(), Delivered())
-    assert [(point.key, point.value) for point in batch.metrics] == [("heldout.model/mr_stft", 1.5)]
+    assert [(point.key, point.value) for point in batch.metrics] == [("2_held_out/mr_stft", 1.5)]
 
 
 def test_what_a_description_names_are_keys_of_an_evaluation():

@@ -21,6 +21,7 @@ from sda.app.session import Session
 from sda.audio.mel import MIN_MAGNITUDE, AudioFeatures
 from sda.audio.span import take_whole
 from sda.losses.objective import measure_batch
+from sda.tracking.quiet import keep_quiet
 from sda.training.dataset import AudioTrainingDataset
 
 N_STEPS = 4
@@ -55,6 +56,7 @@ def measure(trial: Trial) -> list[Figure]:
 
 
 def _compare(live: LiveRun, trial: Trial) -> Steps[_Rounds]:
+    keep_quiet()
     import mlflow
 
     rounds, plain = _Rounds(), _PlainTraining(live.session, trial.folder)

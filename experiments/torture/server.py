@@ -21,6 +21,8 @@ from experiments.torture.servers import MlflowServer
 from sda.config.arguments import quote_value
 from sda.tracking.delivery_state import is_delivered, read_state
 from sda.tracking.journal import JOURNAL, read_journal
+from sda.tracking.metric_names import name_metric
+from sda.tracking.store import connect
 
 N_STEPS_SKIPPED = 100
 """Steps at the start while mlflow is imported, in both runs."""
@@ -90,12 +92,11 @@ def _print_steps(run_dir: Path) -> None:
 
 def _print_delivery(run_dir: Path, server: MlflowServer) -> None:
     """Whether MLflow has exactly the journal."""
-    from mlflow import MlflowClient
-
-    client, state = MlflowClient(tracking_uri=server.uri), read_state(run_dir)
+    client, state = connect(server.uri), read_state(run_dir)
     told = [event for event in read_journal(run_dir / JOURNAL) if event["event"] == "StepMetrics"]
     for name in ("train_loss", "kl_loss", "gradient_norm"):
-        stored = [(point.step, point.value) for point in client.get_metric_history(state.run_id, f"step/{name}")]
+        key = name_metric("step", name, state.naming)
+        stored = [(point.step, point.value) for point in client.get_metric_history(state.run_id, key)]
         if stored != [(event["step"], event[name]) for event in told]:
             print(f"  MLflow has {len(stored)} points of {name}, the journal {len(told)}")
             return

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from sda.tracking.quiet import SETTINGS
+
 START_S = 120.0
 
 
@@ -87,8 +89,7 @@ class MlflowServer:
             "--backend-store-uri", store_uri, "--artifacts-destination", str(artifacts), "--workers", "1",
             *arguments,
         ]  # fmt: skip
-        # Without workers for language models.
-        self._environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **(environment or {})}
+        self._environment = {**SETTINGS, **(environment or {})}
         self._log = artifacts.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -16,24 +17,17 @@ from sda.app.run_record import record_end, record_start
 from sda.app.session import Session, build_session
 from sda.app.sync import close_stale_runs
 from sda.app.time_plan import plan_time, start_clock
+from sda.app.tracking_settings import describe_run
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
 from sda.callbacks.preview import PreviewCallback
 from sda.config.running import TrackingBackend
 from sda.errors import DivergedError
 from sda.report.run_summary import Outcome, print_lines, print_outcome, print_plan
-from sda.runs.folder import (
-    CONFIG_FILE,
-    MANIFEST,
-    flatten,
-    lock_run,
-    update_summary,
-)
+from sda.runs.folder import lock_run, update_summary
 from sda.runs.plan import Plan
 from sda.runs.prepare_data import build_cache
-from sda.runs.sweep_command import list_swept, name_setting
-from sda.runs.sweep_folder import read_command
-from sda.tracking.delivery_state import TrackingSettings, link_to_run, read_state
+from sda.tracking.delivery_state import link_to_run, read_state
 from sda.tracking.folds import summarise_folds
 from sda.tracking.journal import Journal
 from sda.tracking.mlflow_callback import MlflowTracking
@@ -235,28 +229,8 @@ def _build_tracking(plan: Plan) -> MlflowTracking | None:
     tracking = plan.config.tracking
     if tracking.backend is TrackingBackend.none:
         return None
-    tags = {f"chose.{choice.key}": f"{choice.value:g} ({choice.reason})" for choice in plan.choices}
-    swept = {} if plan.sweep_dir is None else list_swept(plan.overrides, read_command(plan.sweep_dir))
-    tags |= {f"swept.{key.replace('/', '.')}": value for key, value in swept.items()}
-    tags |= {"preset": plan.config.preset.name, "model": plan.config.model.name.value}
-    tags["validation"] = f"weak: {plan.split.weakness}" if plan.split.weakness else "whole groups of files held out"
-    tags |= {f"quarantined.{n}": f"{file.path}: {file.reason}" for n, file in enumerate(plan.scan.quarantined[:50])}
-    settings = TrackingSettings(
-        uri=tracking.uri,
-        experiment=tracking.experiment,
-        run_name=plan.run_dir.name if plan.sweep_dir is None else name_setting(swept),
-        tags=tags,
-        params=flatten(plan.resolved),
-        dataset={
-            "name": Path(plan.scan.root).name,
-            "digest": plan.scan.fingerprint[:32],
-            "source": f'{{"uri": "{Path(plan.scan.root).as_uri()}"}}',
-            "profile": f'{{"num_files": {plan.scan.file_count}, "num_chunks": {plan.config.data.n_chunks}}}',
-        },
-        artifacts=[CONFIG_FILE, MANIFEST],
-        sweep_dir="" if plan.sweep_dir is None else str(plan.sweep_dir),
-    )
     leftovers = [run_dir for run_dir in close_stale_runs() if run_dir != plan.run_dir]
+    settings = describe_run(plan, datetime.now().astimezone())
     return MlflowTracking(plan.run_dir, settings, tracking.close_timeout_s, leftovers)
 
 

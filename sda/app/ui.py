@@ -5,6 +5,7 @@ import sys
 
 from sda.config.running import TrackingConfig
 from sda.tracking.delivery_state import resolve_uri
+from sda.tracking.quiet import keep_quiet
 
 VIEW = "#/experiments?workflowType=machine_learning"
 """MLflow 3 opens on a page for language models that hides training runs; this is the other one."""
@@ -14,7 +15,7 @@ def main(port: str) -> None:
     """Become the MLflow server; ends with Ctrl-C."""
     print(f"open http://127.0.0.1:{port}/{VIEW}", flush=True)
     store = resolve_uri(TrackingConfig().uri)
-    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # a dozen idle processes less
+    keep_quiet()
     command = ["mlflow", "server", "--backend-store-uri", store, "--host", "127.0.0.1", "--port", port]
     os.execv(sys.executable, [sys.executable, "-m", *command])
 

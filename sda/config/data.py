@@ -19,9 +19,13 @@ class DataConfig:
         decides=False,
         is_path=True,
     )
-    min_duration_s: float = setting(0.02, "Files shorter than this are left out.", unit="s", at_least=0)
+    min_duration_s: float = setting(0.02, "Files shorter than this are left out.", unit="s", at_least=0, is_detail=True)
     silence_dbfs: float = setting(
-        -80.0, "Files whose loudest sample stays below this are left out as silent.", unit="dBFS", at_most=0
+        -80.0,
+        "Files whose loudest sample stays below this are left out as silent.",
+        unit="dBFS",
+        at_most=0,
+        is_detail=True,
     )
     file_count: int = setting(0, "Usable files; counted in root unless you give it.", unit="files", at_least=0)
     n_chunks: int = setting(0, "Chunks in them; counted in root unless you give it.", unit="chunks", at_least=0)
@@ -39,6 +43,7 @@ class DataConfig:
         "between training and held-out. takes finds alike what differs in an ending such as -A, take 2 or (3); auto "
         "does where that leaves 3 groups; empty is off.",
         is_path=True,
+        is_detail=True,
     )
     folds: int = setting(
         0,

@@ -89,9 +89,15 @@ class ModelConfig:
     name: ModelName = setting(
         ModelName.mel_vae, "Which network learns; model=mel_vae or model=spectral_vae chooses it."
     )
-    latent_dim: int = setting(64, "Sets training.latent_dim.", unit="dimensions", at_least=1, at_most=4096)
+    latent_dim: int = setting(
+        64, "Sets training.latent_dim.", unit="dimensions", at_least=1, at_most=4096, repeats=True
+    )
     largest_batch: int = setting(
-        32, "Most chunks a step learns from where training.batch_size follows the data.", unit="chunks", at_least=1
+        32,
+        "Most chunks a step learns from where training.batch_size follows the data.",
+        unit="chunks",
+        at_least=1,
+        repeats=True,
     )
     energy_weight: float = setting(
         0.2,
@@ -129,14 +135,14 @@ class ModelConfig:
         at_least=0,
         only_for="spectral_vae",
     )
-    losses: LossWeights = setting(LossWeights, "", only_for="spectral_vae")
+    losses: LossWeights = setting(LossWeights, "", only_for="spectral_vae", is_detail=True)
     adversarial: Adversarial = setting(
         Adversarial.never,
         "end the training with discriminators: always, never, or auto: on a CUDA device of 8 GB or more. "
         "It costs a third more time; in two to ten minutes it gained 0.2 dB on one of four folders, and lost on three.",
         only_for="spectral_vae",
     )
-    second_phase: SecondPhaseConfig = setting(SecondPhaseConfig, "", only_for="spectral_vae")
+    second_phase: SecondPhaseConfig = setting(SecondPhaseConfig, "", only_for="spectral_vae", is_detail=True)
 
     def __post_init__(self) -> None:
         check_settings(self, "model")

@@ -15,20 +15,22 @@ class TrainRunConfig:
     """Everything `train.py` can be told."""
 
     data: DataConfig = setting(DataConfig, "")
-    preset: Preset = setting(Preset, "")
+    preset: Preset = setting(Preset, "", repeats=True)
     training: TrainingConfig = setting(TrainingConfig, "")
     regularization: RegularizationConfig = setting(RegularizationConfig, "")
     audio: AudioConfig = setting(AudioConfig, "")
     model: ModelConfig = setting(ModelConfig, "")
     prior: PriorConfig = setting(PriorConfig, "")
-    augmentation: AugmentationConfig = setting(AugmentationConfig, "")
+    augmentation: AugmentationConfig = setting(AugmentationConfig, "", is_detail=True)
     preview: PreviewConfig = setting(PreviewConfig, "", compared=False)
     checkpoint: CheckpointConfig = setting(CheckpointConfig, "")
     evaluation: EvaluationConfig = setting(EvaluationConfig, "", compared=False)
     tracking: TrackingConfig = setting(TrackingConfig, "", decides=False, compared=False)
     sweep: SweepConfig = setting(SweepConfig, "", compared=False)
     seed: int = setting(0, "Decides the split and every random draw of the run.", at_least=0)
-    deterministic: bool = setting(False, "Exact repetition on a GPU, slower; on the CPU runs repeat exactly anyway.")
+    deterministic: bool = setting(
+        False, "Exact repetition on a GPU, slower; on the CPU runs repeat exactly anyway.", is_detail=True
+    )
     resume: str | None = setting(
         None,
         "Continue a run: its folder, its MLflow run id, or `last`. Every other key then comes from that run.",

@@ -21,6 +21,7 @@ from sda.runs.folder import PREVIEWS
 from sda.runs.plan import Plan
 from sda.tracking.delivery_state import LOCAL_UI
 from sda.tracking.folds import FoldSummary
+from sda.tracking.local_ui import is_shown, name_ui
 from sda.training.events import EpochMetrics, Evaluated, ReconstructionScored, RunStarted
 from sda.training.metrics import MetricsHistory
 from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, OVERFITTING_THRESHOLD
@@ -175,8 +176,9 @@ def _format_next(plan: Plan, outcome: Outcome) -> list[str]:
 
 
 def describe_link(link: str) -> str:
-    """How to get to a page of MLflow: under `make ui`, or on a server that runs anyway."""
-    return f"run `make ui`, then open {link}" if link.startswith(LOCAL_UI) else f"open {link}"
+    """How to get to a page of MLflow, whose server a person may have to start first."""
+    is_there = not link.startswith(LOCAL_UI) or is_shown(link)
+    return f"open {link}" if is_there else f"run `{name_ui()}`, then open {link}"
 
 
 def print_lines(console: Console, lines: list[str]) -> None:

@@ -3,19 +3,12 @@
 import math
 from urllib.parse import quote
 
-from sda.measures import AT_END
 from sda.report.comparison_lines import write_note
 from sda.report.comparison_report import Written
 from sda.runs.comparison import Comparison
 from sda.tracking.delivery_state import LOCAL_UI, DeliveryState, TrackingSettings
+from sda.tracking.metric_names import name_objective
 from sda.tracking.sweep_parent import SweepNews
-
-METRICS = {
-    **{name: f"heldout.model/{name}" for name in AT_END},
-    "best_val_loss": "final/best_val_loss",
-    "overfitting_gap": "epoch/overfitting_gap",
-}
-"""Under which name MLflow has an objective; all others are figures of the evaluation."""
 
 
 def describe_sweep(comparison: Comparison, written: Written) -> SweepNews:
@@ -32,8 +25,7 @@ def describe_sweep(comparison: Comparison, written: Written) -> SweepNews:
             "sweep/chance_best": best.chance_best,
         }
         if comparison.ranking.differences:
-            gain = comparison.ranking.differences[0].gain
-            metrics |= {"sweep/gain_over_second": gain.value, "sweep/gain_low": gain.low, "sweep/gain_high": gain.high}
+            metrics["sweep/gain_over_second"] = comparison.ranking.differences[0].gain.value
     name = f"sweep: {comparison.axes_words}, {len(comparison.runs)} runs"
     finite = {key: value for key, value in metrics.items() if math.isfinite(value)}
     return SweepNews(name, tags, write_note(comparison), finite, written.files)
@@ -42,7 +34,7 @@ def describe_sweep(comparison: Comparison, written: Written) -> SweepNews:
 def link_to_sweep(settings: TrackingSettings, state: DeliveryState, parent: str, objective: str) -> str:
     """The address of a sweep's runs in MLflow, best first."""
     server = settings.uri if settings.uri.startswith("http") else LOCAL_UI
-    order = quote(f"metrics.`{METRICS.get(objective, f'evaluation/{objective}')}`")
+    order = quote(f"metrics.`{name_objective(objective, state.naming)}`")
     those = quote(f"tags.`mlflow.parentRunId` = '{parent}'")
     view = f"workflowType=machine_learning&searchFilter={those}&orderByKey={order}&orderByAsc=true"
     return f"{server.rstrip('/')}/#/experiments/{state.experiment_id}/runs?{view}"

@@ -5,6 +5,8 @@ the run's folder, and it goes where a store of its kind keeps files.
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ from urllib.parse import unquote, urlparse
 from sda.errors import TrackingError
 from sda.plain_files import open_plain
 
-Send = Callable[[Path, str], None]
-"""Sends a file; the second argument is its folder among the run's artifacts, empty for none."""
+Send = Callable[[Path, str, str], None]
+"""Sends a file; then its folder among the run's artifacts, empty for none, and its name there, empty for its own."""
 
 _OBJECT_STORES = ("s3", "gs", "abfss", "wasbs")
 
@@ -59,8 +61,15 @@ def open_place(artifact_uri: str, store_uri: str) -> Send:
         _refuse_elsewhere(artifact_uri, store_uri)
     repository: Any = get_artifact_repository(artifact_uri, tracking_uri=store_uri)
 
-    def send(path: Path, folder: str) -> None:
-        repository.log_artifact(str(path), folder or None)
+    def send(path: Path, folder: str, name: str) -> None:
+        if name in ("", path.name):
+            repository.log_artifact(str(path), folder or None)
+            return
+        with tempfile.TemporaryDirectory() as place, open_plain(path) as file:  # MLflow takes names from files alone
+            renamed = Path(place) / name
+            with renamed.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+            repository.log_artifact(str(renamed), folder or None)
 
     return send
 

@@ -21,7 +21,9 @@ from sda.tracking.delivery_state import (
     write_state,
 )
 from sda.tracking.journal import JOURNAL, read_lines
-from sda.tracking.mlflow_mapping import EPOCH_METRICS, STEP_METRICS, Batch, Delivered, collect
+from sda.tracking.metric_names import OF_EPOCH, name_metric
+from sda.tracking.mlflow_mapping import STEP_METRICS, Batch, Delivered, collect
+from sda.tracking.preview_names import name_artifact
 from sda.tracking.recovery import recover_experiment, recover_run
 from sda.tracking.store import connect, find_experiment
 from sda.tracking.sweep_parent import SweepNews, find_sweep, tell_sweep, update_sweep
@@ -94,18 +96,18 @@ def deliver(run_dir: Path) -> list[str]:
         if not state.introduced:
             notices += _introduce(client, run_dir, settings, state)
         if journal.exists():
-            status_changed = _deliver_journal(client, run_dir, journal, state)
+            status_changed = _deliver_journal(client, run_dir, settings, state)
             if settings.sweep_dir and status_changed:
                 update_sweep(client, Path(settings.sweep_dir))
         _deliver_files(client, run_dir, settings, state)
     return notices
 
 
-def _deliver_journal(client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState) -> bool:
+def _deliver_journal(client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState) -> bool:
     """Deliver what the journal holds beyond what was delivered; says whether the run's status changed."""
     is_doubtful, status_changed = state.in_doubt, False
     delivered = _ask_what_is_there(client, state) if is_doubtful else Delivered()
-    while (batch := _deliver_batch(client, run_dir, journal, state, delivered)) is not None:
+    while (batch := _deliver_batch(client, run_dir, settings, state, delivered)) is not None:
         status_changed |= bool(batch.status)
     if is_doubtful:
         state.in_doubt = False  # only now: what lies before the end of the journal may all have been there
@@ -128,24 +130,25 @@ def _ask_what_is_there(client: "MlflowClient", state: DeliveryState) -> Delivere
     def list_points(key: str) -> set[tuple[int, float]]:
         return {(point.step, point.value) for point in client.get_metric_history(state.run_id, key)}
 
-    keys = f"step/{STEP_METRICS[0]}", f"epoch/{EPOCH_METRICS[0]}"
+    firsts = {"step": STEP_METRICS[0], "epoch": next(iter(OF_EPOCH))}
+    keys = (name_metric(event, name, state.naming) for event, name in firsts.items())
     steps, epochs = (frozenset(step for step, _ in list_points(key)) for key in keys)
     return Delivered(steps, epochs, list_points)
 
 
 def _deliver_batch(
-    client: "MlflowClient", run_dir: Path, journal: Path, state: DeliveryState, delivered: Delivered
+    client: "MlflowClient", run_dir: Path, settings: TrackingSettings, state: DeliveryState, delivered: Delivered
 ) -> Batch | None:
     """Deliver at most one call's worth of events and remember it; nothing when the journal holds no more."""
     from mlflow.entities import Metric, RunTag
 
     batch = Batch()
     reached, before = state.offset, replace(state, told=dict(state.told))
-    for values, offset in read_lines(journal, state.offset):
+    for values, offset in read_lines(run_dir / JOURNAL, state.offset):
         if values is not None:
-            collect(values, batch, state, delivered)
+            collect(values, batch, state, delivered, settings.objective)
         reached = offset
-        if len(batch.metrics) > BATCH_METRICS - 2 * len(EPOCH_METRICS) or batch.status:
+        if len(batch.metrics) > BATCH_METRICS - 2 * len(OF_EPOCH) or batch.status:
             break
     if reached == state.offset:
         return None
@@ -176,7 +179,7 @@ def _deliver_files(client: "MlflowClient", run_dir: Path, settings: TrackingSett
         relative, folder = state.pending[0]
         path = find_file(run_dir, relative)
         if path is not None:
-            send(path, folder)
+            send(path, folder, name_artifact(relative, state.naming))
         del state.pending[0]
         write_state(run_dir, state)
 

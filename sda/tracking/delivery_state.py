@@ -16,6 +16,7 @@ from sda.plain_files import open_to_append, truncate
 from sda.seal import is_own, name_purpose, read_sealed, write_sealed
 from sda.stored import take_shape
 from sda.tracking.journal import JOURNAL, cut_journal
+from sda.tracking.metric_names import FORMER_NAMING, NAMING
 from sda.training.metrics import MetricsHistory
 
 SETTINGS = "tracking.json"
@@ -45,6 +46,8 @@ class DeliveryState:
     """Whether MLflow may have more than this says: a batch was sent, and nothing noted after it."""
     pending: list[tuple[str, str]] = field(default_factory=list)
     """Files still to be delivered: path relative to the run's folder, and folder among the run's artifacts."""
+    naming: int = NAMING
+    """How the run's metrics and previews are named in MLflow: all of them alike, from its beginning to its end."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class TrackingSettings:
     """Files in the run's folder to store at the start, relative to it."""
     sweep_dir: str = ""
     """Folder of the sweep that the run belongs to; its runs share an MLflow parent."""
+    objective: str = ""
+    """The figure that the sweep is ranked by."""
 
 
 def resolve_uri(uri: str) -> str:
@@ -96,7 +101,9 @@ def read_state(run_dir: Path) -> DeliveryState:
         DamagedError: the state of a run that was begun here is damaged.
     """
     values = _read_own(run_dir, STATE)
-    return DeliveryState() if values is None else take_shape(values, DeliveryState, str(run_dir / STATE))
+    if values is None:
+        return DeliveryState()
+    return take_shape({"naming": FORMER_NAMING} | values, DeliveryState, str(run_dir / STATE))
 
 
 def rewind(run_dir: Path, step: int, epoch: int, history: MetricsHistory) -> int:

@@ -2,35 +2,19 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sda.measures import AT_END, OF_EVALUATION, RECONSTRUCTION
 from sda.tracking.delivery_state import DeliveryState
+from sda.tracking.metric_names import BARS, OF_END, OF_EPOCH, name_metric
+from sda.tracking.preview_names import PREVIEWS
 from sda.training.events import StepMetrics
 
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "killed": "KILLED"}
 
 STEP_METRICS = tuple(item.name for item in fields(StepMetrics) if item.name not in ("epoch", "step", "total_steps"))
-EPOCH_METRICS = (
-    "train_loss",
-    "val_loss",
-    "val_recon_loss",
-    "val_kl_loss",
-    "kl_divergence",
-    "overfitting_gap",
-    "gap_low",
-    "gap_high",
-    "gap_slope",
-    "learning_rate",
-    "elapsed_seconds",
-    "kl_weight",
-    "active_units",
-    "skipped_steps",
-    "disguise_strength",
-    "discriminator_overfitting",
-)
-FINAL_METRICS = ("total_time_s", "final_train_loss", "final_val_loss", "best_val_loss", "best_epoch")
 NOTED = {
     **{
         f"reconstruction.held_out.model.{key}": (f"{one.title} (held-out sound)", one)
@@ -50,11 +34,11 @@ class MetricPoint(NamedTuple):
     """One value of one curve."""
 
     key: str
-    """Such as `epoch/val_loss`."""
+    """Such as `1_loss/val_loss`; see `name_metric`."""
     value: float
     timestamp_ms: int
     step: int
-    """Optimiser step for `step/…`, epoch for all others."""
+    """Optimiser step for figures of steps, 0 for those drawn as bars, epoch for all others."""
 
 
 @dataclass
@@ -77,27 +61,34 @@ class Delivered(NamedTuple):
     """Step and value of every point of a metric."""
 
 
-def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivered: Delivered) -> None:
-    """Add one event to a batch, unless MLflow has it."""
-    kind = values["event"]
+def collect(
+    values: dict[str, Any], batch: Batch, state: DeliveryState, delivered: Delivered, objective: str = ""
+) -> None:
+    """Add one event to a batch, unless MLflow has it.
+
+    Args:
+        objective: the figure that the run's sweep is ranked by, which is told whatever it is.
+    """
+    kind, name = values["event"], partial(name_metric, naming=state.naming, objective=objective)
     if kind == "StepMetrics":
         if values["step"] > state.last_step and values["step"] not in delivered.steps:
-            batch.metrics += _metrics("step", STEP_METRICS, values, values["step"])
+            batch.metrics += _metrics("step", STEP_METRICS, values, values["step"], name)
         state.last_step = max(state.last_step, values["step"])
     elif kind == "EpochMetrics":
         if values["epoch"] > state.last_epoch and values["epoch"] not in delivered.epochs:
-            batch.metrics += _metrics("epoch", EPOCH_METRICS, values, values["epoch"])
+            batch.metrics += _metrics("epoch", OF_EPOCH, values, values["epoch"], name)
         state.last_epoch = max(state.last_epoch, values["epoch"])
     elif kind == "PreviewEvent":
-        folder = f"previews/{Path(values['audio_path']).parent.name}"
+        folder = f"{PREVIEWS}/{Path(values['audio_path']).parent.name}"
         batch.artifacts += [(path, folder) for path in (values["audio_path"], values["picture_path"]) if path]
     elif kind == "ReconstructionScored":
         told = values.get("measures", values)  # in the journal of an older run, each stands for itself
-        points = _metrics(f"heldout.{values['source']}", AT_END, told | {"time": values["time"]}, values["epoch"])
+        timed = told | {"time": values["time"]}
+        points = _metrics(f"heldout.{values['source']}", AT_END, timed, values["epoch"], name)
         _add_once(points, batch, state, delivered)
     elif kind == "Evaluated":
-        points = _metrics("evaluation", values["figures"], values | values["figures"], values["epoch"])
-        _add_once(points, batch, state, delivered)
+        points = _metrics("evaluation", values["figures"], values | values["figures"], values["epoch"], name)
+        _add_once(points, batch, state, delivered, may_differ=True)
         folder = values.get("name", EVALUATION)
         paths = [values.get(name) for name in ("values_path", "report_path", "provenance_path")]
         batch.artifacts += [(path, folder) for path in paths if path]
@@ -105,19 +96,22 @@ def collect(values: dict[str, Any], batch: Batch, state: DeliveryState, delivere
         folder = f"generated/{values.get('name') or '{mode}_seed_{seed}'.format(**values)}"
         batch.artifacts += [(path, folder) for path in (*values["audio_paths"], values.get("record_path")) if path]
     elif kind == "TrainingCompleteEvent":
-        _add_once(_metrics("final", FINAL_METRICS, values, values["total_epochs"]), batch, state, delivered)
+        _add_once(_metrics("final", OF_END, values, values["total_epochs"], name), batch, state, delivered)
     _collect_words(values, batch)
 
 
-def _add_once(points: Iterable[MetricPoint], batch: Batch, state: DeliveryState, delivered: Delivered) -> None:
+def _add_once(
+    points: Iterable[MetricPoint], batch: Batch, state: DeliveryState, delivered: Delivered, *, may_differ: bool = False
+) -> None:
     """Add what MLflow does not have yet; the end of a run is told again where it died before all of it was noted.
 
-    A later evaluation of the same epoch may come to other values, which are told.
+    Args:
+        may_differ: whether a later event of the same epoch may come to other values, which are told.
     """
     for point in points:
         known = [*delivered.list_points(point.key), *([state.told[point.key]] if point.key in state.told else [])]
-        may_differ = point.key.startswith("evaluation/")
-        if not any(step == point.step and (value == point.value or not may_differ) for step, value in known):
+        differs = may_differ or point.key.startswith(BARS)
+        if not any(step == point.step and (value == point.value or not differs) for step, value in known):
             batch.metrics.append(point)
         state.told[point.key] = (point.step, point.value)
 
@@ -169,8 +163,11 @@ def _write_gap(values: dict[str, Any]) -> str:
     return f"{values['overfitting_gap']:+.0%}{interval if values['gap_low'] < values['gap_high'] else ''}{trend}"
 
 
-def _metrics(prefix: str, names: Iterable[str], values: dict[str, Any], step: int) -> list[MetricPoint]:
+def _metrics(
+    event: str, names: Iterable[str], values: dict[str, Any], step: int, name: Callable[[str, str], str]
+) -> list[MetricPoint]:
     """One point for each name; the journal of an older run lacks some, and without discriminators some are none."""
     timestamp_ms = round(values["time"] * 1000)
-    told = [name for name in names if values.get(name) is not None]
-    return [MetricPoint(f"{prefix}/{name}", float(values[name]), timestamp_ms, step) for name in told]
+    told = {one: name(event, one) for one in names if values.get(one) is not None}
+    at = {key: 0 if key.startswith(BARS) else step for key in told.values()}
+    return [MetricPoint(key, float(values[one]), timestamp_ms, at[key]) for one, key in told.items() if key]

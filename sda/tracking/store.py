@@ -10,9 +10,8 @@ from urllib.parse import quote
 
 from filelock import FileLock
 
-from sda.tracking.delivery_state import (
-    TrackingSettings,
-)
+from sda.tracking.delivery_state import TrackingSettings
+from sda.tracking.quiet import keep_quiet
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,8 +24,7 @@ def connect(uri: str) -> "MlflowClient":
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(HTTP_TIMEOUT_S))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")  # a server may ask for a day
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # else it announces every table it creates
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # the run prints its link itself, once
+    keep_quiet()
     from mlflow import MlflowClient
 
     if not uri.startswith("sqlite:///"):
@@ -41,6 +39,7 @@ def connect(uri: str) -> "MlflowClient":
 
 def create_store(database: Path) -> None:
     """Make an embedded store, whole or not at all: MLflow takes seconds, and cannot use one that was left half made."""
+    keep_quiet()
     from mlflow import MlflowClient
 
     with tempfile.TemporaryDirectory(dir=database.parent, prefix=".mlflow-") as folder:

@@ -54,7 +54,7 @@ def tell_sweep(client: "MlflowClient", store_uri: str, folder: Path, news: Sweep
         client.log_metric(parent, key, number)
     send = open_place(client.get_run(parent).info.artifact_uri, store_uri)
     for path in news.artifacts:
-        send(path, "")
+        send(path, "", "")
     update_sweep(client, folder)
 
 

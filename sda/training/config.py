@@ -119,8 +119,10 @@ class TrainingConfig:
     max_checkpoints: int = setting(
         3, "Recent checkpoints kept, beside the best.", unit="checkpoints", at_least=1, resumable=True, decides=False
     )
-    preset: OverfittingPreset = setting(OverfittingPreset.BALANCED, "Which guard against overfitting was chosen.")
-    regularization: RegularizationConfig = setting(RegularizationConfig, "The section of that name.")
+    preset: OverfittingPreset = setting(
+        OverfittingPreset.BALANCED, "Which guard against overfitting was chosen.", repeats=True
+    )
+    regularization: RegularizationConfig = setting(RegularizationConfig, "The section of that name.", repeats=True)
     device: str = setting(
         "auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.", resumable=True, decides=False
     )
@@ -150,19 +152,21 @@ class TrainingConfig:
         resumable=True,
     )
     early_stopping_patience: int = setting(
-        20, "Epochs without improvement that early stopping waits.", at_least=1, resumable=True
+        20, "Epochs without improvement that early stopping waits.", at_least=1, resumable=True, is_detail=True
     )
     max_skipped_steps: int = setting(
         20,
         "Steps in a row whose loss or gradient is not finite before the run goes back to its last checkpoint.",
         unit="steps",
         at_least=1,
+        is_detail=True,
     )
     max_rollbacks: int = setting(
         2,
         "Times a run goes back to its last checkpoint, each time with half the learning rate, before it gives up.",
         at_least=0,
         resumable=True,
+        is_detail=True,
     )
 
     def __post_init__(self) -> None:

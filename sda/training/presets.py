@@ -25,7 +25,9 @@ class OverfittingPreset(Enum):
 class Preset:
     """The numbers a preset decides; `conf/preset/` may add presets of your own."""
 
-    name: str = setting("balanced", "What tracking calls this preset; the name of its file if not given.")
+    name: str = setting(
+        "balanced", "What tracking calls this preset; the name of its file if not given.", repeats=False
+    )
     guard: OverfittingPreset = setting(OverfittingPreset.BALANCED, "Which of the three built-in presets it is nearest.")
     dropout: float = setting(0.2, "Sets regularization.dropout.", at_least=0, below=1)
     weight_decay: float = setting(0.01, "Sets regularization.weight_decay.", at_least=0)

@@ -69,7 +69,7 @@ def _expect_all_in_mlflow(command_line, sweep_dirs):
         for run_dir in sweep_dir.glob("*/events.jsonl"):
             n_steps = len(command_line.events(run_dir.parent, "StepMetrics"))
             run_id = json.loads((run_dir.parent / "summary.json").read_text())["mlflow_run_id"]
-            query = f"SELECT count(*) FROM metrics WHERE run_uuid = '{run_id}' AND key = 'step/train_loss'"
+            query = f"SELECT count(*) FROM metrics WHERE run_uuid = '{run_id}' AND key = '6_steps/train_loss'"
             assert command_line.query(query) == [(n_steps,)]
 
 

@@ -65,8 +65,8 @@ def test_the_printed_link_shows_metrics_and_parameters_and_serves_the_preview(fi
     summary = json.loads((finished / "summary.json").read_text())
     browser.get(summary["mlflow_link"].replace(":5000", f":{serve}"))
     assert find("regularization.dropout").is_displayed()
-    assert find("epoch/val_loss").is_displayed()
-    for name in ("reconstruction_1.wav", "reconstruction_1.png"):
-        query = f"path=previews/epoch_0002/{name}&run_uuid={summary['mlflow_run_id']}"
+    assert find("1_loss/val_loss").is_displayed()
+    for name, shown in (("reconstruction_1.wav", "01_reconstruction.wav"), ("sample_1.png", "sample_01.png")):
+        query = f"path=previews/epoch_0002/{shown}&run_uuid={summary['mlflow_run_id']}"
         with urllib.request.urlopen(f"http://127.0.0.1:{serve}/get-artifact?{query}", timeout=30) as answer:
             assert answer.read() == (finished / "previews" / "epoch_0002" / name).read_bytes()

@@ -2,13 +2,15 @@
 
 import shutil
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from sda.errors import TrackingError
+from sda.seal import name_purpose, write_sealed
 from sda.tracking.delivery import deliver
 from sda.tracking.delivery_state import (
+    DeliveryState,
     TrackingSettings,
     is_delivered,
     link_to_run,
@@ -20,8 +22,9 @@ from sda.tracking.delivery_state import (
     write_state,
 )
 from sda.tracking.journal import Journal
+from sda.tracking.metric_names import FORMER_NAMING
 from sda.tracking.mlflow_callback import MlflowTracking
-from sda.training.events import PreviewEvent, ReconstructionScored, RunEnded, Warned
+from sda.training.events import Evaluated, PreviewEvent, ReconstructionScored, RunEnded, Warned
 from sda.training.metrics import MetricsHistory
 from tests.events import complete, epoch, started, step
 
@@ -97,13 +100,14 @@ def test_everything_in_the_journal_reaches_the_store(store, tmp_path):
     assert len(run.data.params) == 120
     assert run.data.tags["preset"] == "conservative"
     assert run.data.tags["warning.overfitting"] == "told"
-    assert run.data.metrics["heldout.model/log_mel_l1_db"] == 5.0
-    assert run.data.metrics["final/best_val_loss"] == 0.4
-    assert _curve(store, run_id, "step/train_loss") == [(n, 0.5) for n in range(1, 301)]
-    assert _curve(store, run_id, "epoch/val_loss") == [(1, 0.4), (2, 0.4)]
+    assert run.data.metrics["2_held_out/log_mel_l1_db"] == 5.0
+    assert run.data.metrics["2_held_out/best_val_loss"] == 0.4
+    assert _curve(store, run_id, "6_steps/train_loss") == [(n, 0.5) for n in range(1, 301)]
+    assert _curve(store, run_id, "1_loss/val_loss") == [(1, 0.4), (2, 0.4)]
     assert run.inputs.dataset_inputs[0].dataset.digest == "abc"
     names = {item.path for item in _client(store).list_artifacts(run_id)}
     assert {"manifest.json", "previews"} <= names
+    assert next(store.rglob("artifacts/previews/epoch_0001/sample_01.wav")).read_bytes() == b"RIFF"
     experiment = _client(store).get_experiment(run.info.experiment_id)
     assert experiment.artifact_location.endswith("/mlartifacts/test")
     assert link_to_run(run_dir).endswith(f"{run_id}?workflowType=machine_learning")
@@ -115,7 +119,7 @@ def test_delivering_again_changes_nothing(store, tmp_path):
     for _ in range(3):
         deliver(run_dir)
     run_id = read_state(run_dir).run_id
-    assert _curve(store, run_id, "step/train_loss") == [(1, 0.5)]
+    assert _curve(store, run_id, "6_steps/train_loss") == [(1, 0.5)]
     assert len(_client(store).search_runs([read_state(run_dir).experiment_id], f"tags.run_dir = '{run_dir}'")) == 1
 
 
@@ -130,8 +134,8 @@ def test_a_continued_run_is_one_unbroken_curve(store, tmp_path):
     deliver(run_dir)
     assert read_state(run_dir).run_id == run_id
     assert _client(store).get_run(run_id).info.status == "RUNNING"
-    assert [point[0] for point in _curve(store, run_id, "step/train_loss")] == list(range(1, 9))
-    assert [point[0] for point in _curve(store, run_id, "epoch/val_loss")] == [1, 2]
+    assert [point[0] for point in _curve(store, run_id, "6_steps/train_loss")] == list(range(1, 9))
+    assert [point[0] for point in _curve(store, run_id, "1_loss/val_loss")] == [1, 2]
 
 
 @pytest.mark.parametrize(("status", "shown"), [("failed", "FAILED"), ("stopped", "KILLED"), ("killed", "KILLED")])
@@ -170,7 +174,7 @@ def test_a_store_that_is_away_loses_nothing(store, tmp_path, monkeypatch):
     # The store comes back, here as another address.
     move_store(run_dir, f"sqlite:///{store}/mlflow.db")
     deliver(run_dir)
-    assert _curve(store, read_state(run_dir).run_id, "step/train_loss") == [(1, 0.5)]
+    assert _curve(store, read_state(run_dir).run_id, "6_steps/train_loss") == [(1, 0.5)]
 
 
 def test_a_sweep_is_one_parent_with_a_child_a_job(store, tmp_path):
@@ -239,7 +243,7 @@ def test_a_file_that_the_store_refuses_keeps_nothing_else_from_it(store, tmp_pat
             deliver(run_dir)
     run_id = read_state(run_dir).run_id
     assert _client(store).get_run(run_id).info.status == "FINISHED"
-    assert _curve(store, run_id, "step/train_loss") == [(1, 0.5)]
+    assert _curve(store, run_id, "6_steps/train_loss") == [(1, 0.5)]
     assert not is_delivered(run_dir)
     deliver(run_dir)
     assert is_delivered(run_dir)
@@ -284,9 +288,44 @@ def test_an_end_that_is_told_again_is_delivered_once(store, tmp_path, is_noted):
     _write(run_dir, replace(complete(1), total_time_s=9.0), replace(score), RunEnded("finished", 1, 1))
     deliver(run_dir)
     run_id = read_state(run_dir).run_id
-    keys = [key for key in _client(store).get_run(run_id).data.metrics if not key.startswith(("step/", "epoch/"))]
-    assert len(keys) == 8
+    scores = [f"2_held_out/{name}" for name in (*score.measures, "best_val_loss")]
+    keys = [*scores, "5_training/best_epoch", "system/total_time_s"]
     assert {key: len(_curve(store, run_id, key)) for key in keys} == dict.fromkeys(keys, 1)
+
+
+def test_a_run_that_began_under_former_names_goes_on_under_them_alone(store, tmp_path):
+    run_dir = _make_run(tmp_path, store)
+    values = {key: value for key, value in asdict(DeliveryState()).items() if key != "naming"}
+    write_sealed(run_dir / "tracking_state.json", name_purpose("tracking_state.json", run_dir), values)
+    _write(run_dir, started(), step(1), step(2), epoch(1))
+    deliver(run_dir)
+    rewind(run_dir, 2, 1, MetricsHistory([step(1), step(2)], [epoch(1)]))  # it is resumed
+    score = ReconstructionScored(2, "model", {"log_mel_l1_db": 5.0}, 8)
+    judged = Evaluated(2, "small", "learned", {"form.distance": 0.1, "form.distance_low": 0.0}, "/e.json", "/r.html")
+    _write(run_dir, step(3), step(4), epoch(2), score, judged, complete(2), RunEnded("finished", 2, 4))
+    deliver(run_dir)
+    run_id = read_state(run_dir).run_id
+    assert [at for at, _ in _curve(store, run_id, "step/train_loss")] == [1, 2, 3, 4]
+    assert [at for at, _ in _curve(store, run_id, "epoch/val_loss")] == [1, 2]
+    told = _client(store).get_run(run_id).data.metrics
+    assert {key.split("/")[0] for key in told} == {"step", "epoch", "heldout.model", "evaluation", "final"}
+    assert "evaluation/form.distance_low" in told, "as before: a curve of it is there already"
+
+
+def test_a_run_that_is_told_anew_is_told_under_the_names_of_today(store, empty_database, tmp_path):
+    run_dir = _make_run(tmp_path, store)
+    write_state(run_dir, DeliveryState(naming=FORMER_NAMING))
+    _write(run_dir, started(), step(1), epoch(1))
+    deliver(run_dir)
+    (tmp_path / "new").mkdir()
+    shutil.copy(empty_database, tmp_path / "new" / "mlflow.db")
+    move_store(run_dir, f"sqlite:///{tmp_path}/new/mlflow.db")
+    _write(run_dir, step(2), epoch(2))
+    assert "told anew" in deliver(run_dir)[0]
+    run_id = read_state(run_dir).run_id
+    assert [at for at, _ in _curve(tmp_path / "new", run_id, "1_loss/val_loss")] == [1, 2]
+    told = _client(tmp_path / "new").get_run(run_id).data.metrics
+    assert not [key for key in told if key.startswith(("step/", "epoch/"))]
 
 
 def test_a_whole_journal_that_is_told_again_is_delivered_once_whenever_it_dies(store, tmp_path, monkeypatch):
@@ -314,7 +353,7 @@ def test_a_whole_journal_that_is_told_again_is_delivered_once_whenever_it_dies(s
         with pytest.raises(KeyboardInterrupt):
             deliver(run_dir)
     deliver(run_dir)
-    assert [at for at, _ in _curve(store, read_state(run_dir).run_id, "step/train_loss")] == list(range(1, 31))
+    assert [at for at, _ in _curve(store, read_state(run_dir).run_id, "6_steps/train_loss")] == list(range(1, 31))
 
 
 @pytest.mark.parametrize("deleted", ["run", "experiment"])
@@ -327,7 +366,7 @@ def test_what_was_deleted_in_mlflow_is_restored_and_said(store, tmp_path, delete
     _write(run_dir, step(2), RunEnded("finished", 1, 2))
     notices = deliver(run_dir)
     assert any(f"{deleted} " in notice and "restored" in notice for notice in notices)
-    assert [at for at, _ in _curve(store, state.run_id, "step/train_loss")] == [1, 2]
+    assert [at for at, _ in _curve(store, state.run_id, "6_steps/train_loss")] == [1, 2]
     run = _client(store).get_run(state.run_id).info
     assert (run.lifecycle_stage, run.status) == ("active", "FINISHED")
     assert deliver(run_dir) == []
@@ -340,7 +379,7 @@ def test_a_new_run_of_a_deleted_experiment_brings_it_back(store, tmp_path):
     _client(store).delete_experiment(read_state(first).experiment_id)
     _write(second, started(), step(1))
     assert "restored" in " ".join(deliver(second))
-    assert _curve(store, read_state(second).run_id, "step/train_loss") == [(1, 0.5)]
+    assert _curve(store, read_state(second).run_id, "6_steps/train_loss") == [(1, 0.5)]
 
 
 def test_a_run_that_is_gone_for_good_is_told_anew(store, empty_database, tmp_path):
@@ -355,7 +394,7 @@ def test_a_run_that_is_gone_for_good_is_told_anew(store, empty_database, tmp_pat
     (notice,) = deliver(run_dir)
     assert before in notice
     assert "told anew" in notice
-    assert [at for at, _ in _curve(tmp_path / "new", read_state(run_dir).run_id, "step/train_loss")] == [1, 2]
+    assert [at for at, _ in _curve(tmp_path / "new", read_state(run_dir).run_id, "6_steps/train_loss")] == [1, 2]
 
 
 def test_a_sweeps_parent_that_was_deleted_is_restored(store, tmp_path):
@@ -385,7 +424,7 @@ def test_only_files_of_the_run_go_to_the_store(store, tmp_path):
     write_state(run_dir, replace(read_state(run_dir), pending=[("../outside.wav", ""), (str(outside), "")]))
     deliver(run_dir)
     names = {path.name for path in (store / "mlartifacts").rglob("*") if path.is_file()}
-    assert names == {"manifest.json", "sample_1.wav"}
+    assert names == {"manifest.json", "sample_01.wav"}
 
 
 def test_a_store_that_keeps_files_elsewhere_is_refused_and_told(store, tmp_path):
@@ -396,7 +435,7 @@ def test_a_store_that_keeps_files_elsewhere_is_refused_and_told(store, tmp_path)
     with pytest.raises(TrackingError, match="outside its own folder"):
         deliver(run_dir)
     assert not target.exists()
-    assert _curve(store, read_state(run_dir).run_id, "step/train_loss") == [(1, 0.5)]
+    assert _curve(store, read_state(run_dir).run_id, "6_steps/train_loss") == [(1, 0.5)]
 
 
 def test_what_was_looked_at_is_where_files_go(store, tmp_path, monkeypatch):

@@ -233,7 +233,7 @@ def test_a_strangers_run_goes_on_as_a_run_of_ones_own(stranger, command_line, fo
     assert list_tree(stranger) == before
     (run_dir,) = command_line.runs()
     assert is_own(run_dir)
-    losses = command_line.query("SELECT step FROM metrics WHERE key = 'epoch/val_loss' ORDER BY step")
+    losses = command_line.query("SELECT step FROM metrics WHERE key = '1_loss/val_loss' ORDER BY step")
     assert losses == [(1,), (2,), (3,)]
     command_line.run("train", "resume=last", "training.max_epochs=4")
     assert command_line.runs() == [run_dir]

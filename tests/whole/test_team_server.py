@@ -157,9 +157,9 @@ def _expect_the_run(team, run_dir):
     assert is_delivered(run_dir)
     client = MlflowClient(tracking_uri=team.uri)
     assert client.get_run(state.run_id).info.status == "FINISHED"
-    points = client.get_metric_history(state.run_id, "step/train_loss")
+    points = client.get_metric_history(state.run_id, "6_steps/train_loss")
     assert [(point.step, point.value) for point in points] == [(n, 0.5) for n in range(1, N_STEPS + 1)]
-    assert [point.step for point in client.get_metric_history(state.run_id, "epoch/val_loss")] == [1]
+    assert [point.step for point in client.get_metric_history(state.run_id, "1_loss/val_loss")] == [1]
     objects = {item.key: item for item in team.bucket.objects.filter(Prefix=f"mlflow/{state.experiment_id}")}
     key = f"mlflow/{state.experiment_id}/{state.run_id}/artifacts/manifest.json"
     assert objects[key].get()["Body"].read() == (run_dir / "manifest.json").read_bytes()
