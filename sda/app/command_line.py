@@ -1,8 +1,6 @@
 """The verbs on the command line. Nothing heavy is imported before a command is known to be sound."""
 
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
 
+from sda.app.closed_pipe import PipedConsole, TrainingConsole
 from sda.app.explanation import explain_choice, find_cause
-from sda.app.hydra_call import EXIT_ERROR, Refused, RunStart, SweepStart, call_hydra, fail, report_errors
+from sda.app.hydra_call import EXIT_ERROR, RunStart, SweepStart, call_hydra, report_errors
 from sda.app.sweep_end import Sweep
 from sda.app.sweep_job import Job, run_job, share_threads
 from sda.config.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
@@ -88,8 +86,6 @@ def _train_one(arguments: list[str]) -> None:
     RunStart.begin = begin
     try:
         call_hydra("train", _train_task, arguments)
-    except Refused as refusal:
-        raise refusal.reason from None
     finally:
         if claim is not None:
             claim.release()
@@ -124,11 +120,9 @@ def _train_many(arguments: list[str]) -> None:
     n_failed = 0
     try:
         call_hydra("train", _train_task, arguments)
-    except Refused as refusal:
-        raise refusal.reason from None
     finally:
         if sweep is not None:
-            n_failed = sweep.end(Console())
+            n_failed = sweep.end(PipedConsole())
     if n_failed:
         sys.exit(EXIT_ERROR)
 
@@ -177,39 +171,21 @@ def _asks_to_resume(arguments: list[str]) -> bool:
     return (find_value(arguments, "sweep.resume") or "").lower() == "true"
 
 
-def _tell_errors(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
-    """Tell an error inside the task: outside of it, Hydra has said before that its job failed."""
-
-    @wraps(task)
-    def told(config: DictConfig) -> None:
-        try:
-            task(config)
-        except SdaError as error:
-            fail(find_cause(error))
-
-    return told
-
-
-@_tell_errors
 def _scan_task(composed: DictConfig) -> None:
     from sda.app.scan import scan_for_training
 
-    scan_for_training(composed, _list_given(), HydraConfig.get().runtime.choices["preset"], Console())
+    scan_for_training(composed, _list_given(), HydraConfig.get().runtime.choices["preset"], PipedConsole())
 
 
 def _train_task(composed: DictConfig) -> float | None:
     """One training, alone or as a job of a sweep, which gives back what a search makes small."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _train_as_job(composed)
-    run_dir = Path(HydraConfig.get().runtime.output_dir)
-    try:
-        plan = _plan(composed, run_dir)
-        from sda.app.train import run_training
+    plan = _plan(composed, Path(HydraConfig.get().runtime.output_dir))
+    from sda.app.train import run_training
 
-        layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
-        exit_code = run_training(plan, Console(stderr=False), layers)
-    except SdaError as error:
-        fail(find_cause(error))
+    layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
+    exit_code = run_training(plan, TrainingConsole(stderr=False), layers)
     if exit_code:
         sys.exit(exit_code)
     return None
@@ -251,7 +227,6 @@ def _list_given() -> list[str]:
     return [str(override) for override in HydraConfig.get().overrides.task]
 
 
-@_tell_errors
 def _evaluate_task(config: DictConfig) -> None:
     settings = _to_object(config)
     names = split_names(settings.run)
@@ -265,21 +240,19 @@ def _evaluate_task(config: DictConfig) -> None:
     from sda.app.evaluate import evaluate_folders, evaluate_runs
 
     if names:
-        evaluate_runs(names, settings, Console())
+        evaluate_runs(names, settings, PipedConsole())
     else:
-        evaluate_folders(settings, Console())
+        evaluate_folders(settings, PipedConsole())
 
 
-@_tell_errors
 def _generate_task(config: DictConfig) -> None:
     settings = _to_object(config)
     find_run(settings.run)
     from sda.app.generate import generate_from_run
 
-    generate_from_run(settings, Console())
+    generate_from_run(settings, PipedConsole())
 
 
-@_tell_errors
 def _compare_task(config: DictConfig) -> None:
     settings = _to_object(config)
     names = split_names(settings.runs)
@@ -288,7 +261,7 @@ def _compare_task(config: DictConfig) -> None:
     check_objective(settings.objective, at_end="small", key="objective")
     from sda.app.compare import compare_given
 
-    compare_given(names, settings, Console())
+    compare_given(names, settings, PipedConsole())
 
 
 def _to_object(config: DictConfig) -> Any:

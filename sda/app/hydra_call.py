@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import hydra
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from sda.app.closed_pipe import EXIT_CLOSED_PIPE, drop_output
 from sda.app.composition import guard_composition
 from sda.app.explanation import explain_choice, explain_composition, find_cause
 from sda.config.arguments import find_value
@@ -34,6 +36,7 @@ CONFIG_DIR = next(path for path in (_HERE.parents[1] / "conf", _HERE.parents[2] 
 guard_composition(CONFIG_DIR)
 
 EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
 _NEEDED_GROUPS = ("preset", "model", "tracking")
 """Groups of which one is always chosen."""
 
@@ -78,8 +81,8 @@ _REFUSED_FLAGS = ("--experimental-rerun",)
 """Flags of Hydra's that read a pickle, which could run anything."""
 
 
-def call_hydra(config_name: str, task: Callable[[DictConfig], Any], arguments: list[str]) -> None:
-    """Let Hydra compose and run, with errors coming back as exceptions."""
+def call_hydra(verb: str, task: Callable[[DictConfig], Any], arguments: list[str]) -> None:
+    """Let Hydra compose and run a verb, with errors coming back as exceptions."""
     for argument in arguments:
         if argument.startswith(_REFUSED_FLAGS):
             raise ConfigError(
@@ -92,17 +95,36 @@ def call_hydra(config_name: str, task: Callable[[DictConfig], Any], arguments: l
     prefer_own_choices(CONFIG_DIR)
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own words and exits
+    reason: Exception | None = None
+    let_jobs_fail_quietly()
     try:
-        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(task)()
+        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=verb)(task)()
+    except Refused as refusal:
+        reason = refusal.reason
     finally:
         if not wants_traceback:
             del os.environ["HYDRA_FULL_ERROR"]
+    if reason is not None:
+        raise reason  # out here, where it keeps its own cause
+
+
+def let_jobs_fail_quietly() -> None:
+    """Let the error of a job, alone or in a sweep, come back without Hydra's line before it: it is told here, once."""
+
+    def give_back(self: JobReturn) -> Any:
+        if self.status is JobStatus.COMPLETED:
+            return self._return_value
+        raise self._return_value
+
+    known = vars(JobReturn)["return_value"]
+    setattr(JobReturn, known.fget.__name__, property(give_back, known.fset))
 
 
 def report_errors(run: Callable[[], None]) -> None:
     """Run a verb; errors a user can mend end in a message and exit code 1, all others in a traceback."""
     try:
         run()
+        sys.stdout.flush()  # here, where it can still be told that nobody reads it
     except SdaError as error:
         fail(find_cause(error))
     except OverrideParseException as error:
@@ -112,10 +134,13 @@ def report_errors(run: Callable[[], None]) -> None:
         if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
             fail(explain_choice(error.missing_cfg_file, error.options))
         fail(explain_composition(error))
+    except BrokenPipeError:
+        drop_output()
+        sys.exit(EXIT_CLOSED_PIPE)
     except OSError as error:
         fail(f"{error.filename or 'a file'}: {error.strerror or error}. Is the folder writable, and the disk not full?")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def fail(message: str) -> NoReturn:

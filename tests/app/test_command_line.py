@@ -76,6 +76,7 @@ def test_wrong_input_is_explained_and_leaves_nothing_behind(command_line, folder
     assert message in text
     assert "Traceback" not in text
     assert "HYDRA_FULL_ERROR" not in text
+    assert "Error executing job" not in text
     assert list(command_line.folder.iterdir()) == []
 
 
@@ -130,6 +131,19 @@ def test_the_other_verbs_ask_for_a_run(command_line):
         assert "give either run=" in command_line.run("evaluate", *arguments, code=1)
     assert command_line.run("compare", "runs=/nowhere", code=1).startswith("error: /nowhere is no run")
     assert command_line.run("generate", "run=/nowhere", code=1).startswith("error: "), "nothing of Hydra's before it"
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+def test_an_error_inside_a_job_is_told_without_hydras_words(command_line, sounds, sweep):
+    text = command_line.run("train", sounds, "training.batch_size=999", "tracking=none", *sweep, code=1)
+    assert "error: training.batch_size=999 is larger than the data" in text
+    assert "Error executing job" not in text
+
+
+def test_what_the_disk_refuses_is_told_without_hydras_words(command_line, sounds):
+    text = command_line.run("scan", sounds, "estimate=false", "output=/dev/null/page.html", code=1)
+    assert text.splitlines()[-1].startswith("error: /dev/null")
+    assert "Error executing job" not in text
 
 
 @pytest.mark.parametrize("verb", ["train", "scan"])
