@@ -17,6 +17,7 @@ from sda.app.explanation import explain_choice, find_cause
 from sda.app.hydra_call import EXIT_ERROR, RunStart, SweepStart, call_hydra, report_errors
 from sda.app.sweep_end import Sweep
 from sda.app.sweep_job import Job, run_job, share_threads
+from sda.app.unknown_key import refuse_added_keys
 from sda.config.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
@@ -40,29 +41,29 @@ def scan() -> None:
             raise ConfigError("scan.py looks at one configuration at a time: leave out -m.")
         call_hydra("scan", _scan_task, arguments)
 
-    report_errors(run)
+    report_errors("scan", run)
 
 
 def train() -> None:
     """Entry point of `train.py` and `sda-train`."""
     arguments = prepare_arguments(sys.argv[1:])
     is_sweep = bool(_MULTIRUN & set(arguments)) or find_value(arguments, "hydra.mode") == RunMode.MULTIRUN.name
-    report_errors(lambda: _train_many(arguments) if is_sweep else _train_one(arguments))
+    report_errors("train", lambda: _train_many(arguments) if is_sweep else _train_one(arguments))
 
 
 def evaluate() -> None:
     """Entry point of `evaluate.py` and `sda-evaluate`."""
-    report_errors(lambda: call_hydra("evaluate", _evaluate_task, prepare_arguments(sys.argv[1:])))
+    report_errors("evaluate", lambda: call_hydra("evaluate", _evaluate_task, prepare_arguments(sys.argv[1:])))
 
 
 def generate() -> None:
     """Entry point of `generate.py` and `sda-generate`."""
-    report_errors(lambda: call_hydra("generate", _generate_task, prepare_arguments(sys.argv[1:])))
+    report_errors("generate", lambda: call_hydra("generate", _generate_task, prepare_arguments(sys.argv[1:])))
 
 
 def compare() -> None:
     """Entry point of `compare.py` and `sda-compare`."""
-    report_errors(lambda: call_hydra("compare", _compare_task, prepare_arguments(sys.argv[1:])))
+    report_errors("compare", lambda: call_hydra("compare", _compare_task, prepare_arguments(sys.argv[1:])))
 
 
 def _train_one(arguments: list[str]) -> None:
@@ -172,6 +173,7 @@ def _asks_to_resume(arguments: list[str]) -> bool:
 
 
 def _scan_task(composed: DictConfig) -> None:
+    refuse_added_keys("scan", composed)
     from sda.app.scan import scan_for_training
 
     scan_for_training(composed, _list_given(), HydraConfig.get().runtime.choices["preset"], PipedConsole())
@@ -181,6 +183,7 @@ def _train_task(composed: DictConfig) -> float | None:
     """One training, alone or as a job of a sweep, which gives back what a search makes small."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _train_as_job(composed)
+    refuse_added_keys("train", composed)
     plan = _plan(composed, Path(HydraConfig.get().runtime.output_dir))
     from sda.app.train import run_training
 
@@ -199,6 +202,7 @@ def _train_as_job(composed: DictConfig) -> float | None:
 
     def plan(composed: DictConfig, run_dir: Path) -> Plan:
         try:
+            refuse_added_keys("train", composed)
             check_objective(composed.sweep.objective, composed.evaluation.at_end)
             return plan_run(composed, run_dir, job.overrides, settings.runtime.choices["preset"], sweep_dir)
         except SdaError as error:
@@ -228,7 +232,7 @@ def _list_given() -> list[str]:
 
 
 def _evaluate_task(config: DictConfig) -> None:
-    settings = _to_object(config)
+    settings = _to_object("evaluate", config)
     names = split_names(settings.run)
     folders = {key: getattr(settings, key) for key in ("reference", "generated")}
     if bool(names) == any(folders.values()) or (not names and not all(folders.values())):
@@ -246,7 +250,7 @@ def _evaluate_task(config: DictConfig) -> None:
 
 
 def _generate_task(config: DictConfig) -> None:
-    settings = _to_object(config)
+    settings = _to_object("generate", config)
     find_run(settings.run)
     from sda.app.generate import generate_from_run
 
@@ -254,7 +258,7 @@ def _generate_task(config: DictConfig) -> None:
 
 
 def _compare_task(config: DictConfig) -> None:
-    settings = _to_object(config)
+    settings = _to_object("compare", config)
     names = split_names(settings.runs)
     if bool(names) == bool(settings.sweep):
         raise ConfigError("give either runs=…, such as runs=last,runs/…/other, or sweep=…, such as sweep=last.")
@@ -264,7 +268,8 @@ def _compare_task(config: DictConfig) -> None:
     compare_given(names, settings, PipedConsole())
 
 
-def _to_object(config: DictConfig) -> Any:
+def _to_object(verb: str, config: DictConfig) -> Any:
+    refuse_added_keys(verb, config)
     missing = OmegaConf.missing_keys(config)
     if missing:
         raise ConfigError(f"{', '.join(sorted(missing))} is not set. Give the run: run=last, or its folder.")

@@ -5,11 +5,12 @@ Nothing heavy is imported here.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
@@ -19,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sda.app.closed_pipe import EXIT_CLOSED_PIPE, drop_output
 from sda.app.composition import guard_composition
 from sda.app.explanation import explain_choice, explain_composition, find_cause
+from sda.app.stray_words import list_repeats, refuse_stray_words
 from sda.config.arguments import find_value
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices, register_configs
@@ -91,6 +93,9 @@ def call_hydra(verb: str, task: Callable[[DictConfig], Any], arguments: list[str
     for group in _NEEDED_GROUPS:
         if find_value(arguments, group) in ("null", ""):
             raise ConfigError(f"{group}={find_value(arguments, group)} is none: leave {group} out, or name one.")
+    parsed, flags = get_args_parser().parse_known_args(arguments)
+    refuse_stray_words(verb, parsed.overrides, flags)
+    print_to_stderr(list_repeats(parsed.overrides))
     sys.argv[1:] = arguments
     prefer_own_choices(CONFIG_DIR)
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
@@ -120,7 +125,7 @@ def let_jobs_fail_quietly() -> None:
     setattr(JobReturn, known.fget.__name__, property(give_back, known.fset))
 
 
-def report_errors(run: Callable[[], None]) -> None:
+def report_errors(verb: str, run: Callable[[], None]) -> None:
     """Run a verb; errors a user can mend end in a message and exit code 1, all others in a traceback."""
     try:
         run()
@@ -133,7 +138,7 @@ def report_errors(run: Callable[[], None]) -> None:
     except (HydraException, OmegaConfBaseException) as error:
         if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
             fail(explain_choice(error.missing_cfg_file, error.options))
-        fail(explain_composition(error))
+        fail(explain_composition(verb, error))
     except BrokenPipeError:
         drop_output()
         sys.exit(EXIT_CLOSED_PIPE)
@@ -145,5 +150,11 @@ def report_errors(run: Callable[[], None]) -> None:
 
 def fail(message: str) -> NoReturn:
     """Say what went wrong, and end with exit code 1."""
-    print(f"error: {make_lines_printable(message)}", file=sys.stderr)
+    print_to_stderr([f"error: {message}"])
     sys.exit(EXIT_ERROR)
+
+
+def print_to_stderr(lines: Sequence[str]) -> None:
+    """Say what is no part of a verb's output."""
+    for line in lines:
+        print(make_lines_printable(line), file=sys.stderr, flush=True)
