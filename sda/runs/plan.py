@@ -14,6 +14,7 @@ from sda.config.provenance import Choice, explain_choices
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups
+from sda.data.scan import find_root
 from sda.data.scanned import Scan, count_between
 from sda.data.split import Segment, Split
 from sda.errors import ConfigError, DataError
@@ -84,7 +85,7 @@ def foresee_run(
     if preset_choice != "auto" and OmegaConf.is_interpolation(composed.preset, "name"):
         OmegaConf.update(composed, "preset.name", preset_choice)  # a preset of the user's that gives itself no name
     # From here on, paths mean the same wherever the run is continued from.
-    OmegaConf.update(composed, "data.root", str(Path(composed.data.root).expanduser().absolute()))
+    OmegaConf.update(composed, "data.root", str(find_root(composed.data.root)))
     if composed.data.cache_dir:
         OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
     OmegaConf.update(composed, "tracking.uri", resolve_uri(composed.tracking.uri))

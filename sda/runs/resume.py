@@ -11,6 +11,7 @@ from sda.config.provenance import Choice
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_traits
 from sda.data.cache import SoundCache
+from sda.data.scan import find_root
 from sda.data.scanned import Scan
 from sda.data.split import Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
@@ -135,7 +136,7 @@ def _take_places(
             f"where its sounds lie here is for you to say: python train.py resume={theirs} data.root=~/sounds"
         )
     refuse_taken(here)
-    root = str(Path(str(overrides["data.root"])).expanduser().absolute())
+    root = str(find_root(str(overrides["data.root"])))
     uri = resolve_uri(str(yours.tracking.uri))
     overrides["data.root"] = root
     OmegaConf.update(composed, "data.cache_dir", escape(str(SoundCache(yours.data.cache_dir).folder)))

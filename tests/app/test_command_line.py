@@ -13,8 +13,9 @@ from tests.verbs import PROJECT, TINY
 CASES = {
     "missing folder": (["data.root=/nowhere/at all (1)"], "no such folder"),
     "no folder given": ([], "data.root is not set"),
-    "empty folder": (["data.root={empty}"], "no usable sound file"),
-    "no usable file": (["data.root={unusable}"], r"no usable sound file (notes.txt: unsupported format .txt"),
+    "empty folder": (["data.root={empty}"], "no usable sound file: the folder is empty"),
+    "empty value": (["data.root="], "data.root= is empty. Give the folder that holds your sounds."),
+    "no usable file": (["data.root={unusable}"], "no usable sound file: 1 other file passed over, such as notes.txt"),
     "one file": (["data.root={one}"], "at least 2 are needed"),
     "unknown key": (["data.root={good}", "regularization.dropot=0.3"], "Did you mean regularization.dropout"),
     "wrong type": (["data.root={good}", "training.max_epochs=many"], "training.max_epochs"),
