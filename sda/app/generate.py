@@ -54,6 +54,7 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
         )
     if config.duration_s == AUTO_LENGTH and config.mode is not GenerateMode.sample:
         raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
+    _refuse_missing(config.source)
     run = open_run(config.run, config.device, config.checkpoint)
     run.synthesizer.writes_noise = run.synthesizer.writes_noise and config.noise
     run.synthesizer.manner = choose_manner(
@@ -153,6 +154,17 @@ def _describe_event(call: Call, config: GenerateConfig, is_numbered: bool) -> Ge
         name=call.folder.name if is_numbered else f"{call.folder.name}-{secrets.token_hex(3)}",
         record_path=str(call.folder / GENERATED_RECORD),
     )
+
+
+def _refuse_missing(source: str) -> None:
+    """Refuse a source that is not there, before anything that takes long.
+
+    Raises:
+        DataError: it is not.
+    """
+    if source and not absolute(source).exists():
+        kind = "file" if Path(source).suffix else "folder"
+        raise DataError(f"source={source}: there is no such {kind}. Give a sound file, or a folder of them.")
 
 
 def _list_sources(run: TrainedRun, config: GenerateConfig) -> list[str]:
