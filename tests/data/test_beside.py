@@ -58,7 +58,7 @@ def test_what_is_no_sound_is_passed_over_and_what_might_be_is_named(root):
 def test_a_folder_without_sound_says_what_it_holds(tmp_path):
     for name in ("LICENSE", "notes.txt"):
         (tmp_path / name).write_text("no sound")
-    with pytest.raises(DataError, match="no usable sound file: 2 other files passed over, such as LICENSE. Supported"):
+    with pytest.raises(DataError, match=r"no usable sound file: 2 other files passed over, such as LICENSE. Supported"):
         scan_folder(tmp_path)
     (tmp_path / "song.m4a").write_bytes(b"....ftypM4A ")
     with pytest.raises(DataError, match=r"song.m4a: unsupported format .m4a; convert it .*; 2 other files passed over"):
@@ -66,5 +66,5 @@ def test_a_folder_without_sound_says_what_it_holds(tmp_path):
 
 
 def test_an_empty_value_is_no_folder(tmp_path):
-    with pytest.raises(DataError, match="data.root= is empty. Give the folder"):
+    with pytest.raises(DataError, match=r"data.root= is empty. Give the folder"):
         scan_folder("")
