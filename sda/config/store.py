@@ -40,7 +40,8 @@ def register_configs() -> None:
     for name, model in MODELS.items():
         store.store(group="model", name=name.name, node=model.config)
     for backend in TrackingBackend:
-        store.store(group="tracking", name=backend.name, node=TrackingConfig(backend=backend))
+        places = {"uri": "${tracking_uri:}", "experiment": "${tracking_experiment:}"}
+        store.store(group="tracking", name=backend.name, node=_linked(TrackingConfig, backend=backend, **places))
     for verb, schema in SCHEMAS.items():
         store.store(group="hydra/help", name=f"sda_{verb}", node=_help(verb, schema))
 

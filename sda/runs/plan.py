@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sda.config.environment import describe_environment
 from sda.config.model import refuse_keys_of_others
 from sda.config.provenance import Choice, explain_choices
+from sda.config.running import TrackingBackend
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups
@@ -68,7 +70,15 @@ def plan_run(
         DataError: the sounds cannot be used as asked.
     """
     refuse_taken(run_dir)
-    return foresee_run(composed, run_dir, overrides, preset_choice, sweep_dir)
+    is_left = {key: OmegaConf.is_interpolation(composed.tracking, key) for key in ("uri", "experiment")}
+    plan = foresee_run(composed, run_dir, overrides, preset_choice, sweep_dir)
+    tracking = plan.config.tracking
+    if tracking.backend is TrackingBackend.none:
+        return plan
+    named = describe_environment(
+        tracking.uri, tracking.experiment, is_uri_left=is_left["uri"], is_experiment_left=is_left["experiment"]
+    )
+    return replace(plan, notices=[*plan.notices, *named])
 
 
 def foresee_run(
