@@ -44,7 +44,7 @@ class TrackingConfig:
     )
     close_timeout_s: float = setting(
         60.0,
-        "How long a run waits at its end for MLflow; `make sync` delivers what is left.",
+        "How long a run waits at its end for MLflow; what is left can be delivered later, and it is said how.",
         unit="s",
         at_least=0,
         resumable=True,

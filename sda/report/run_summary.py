@@ -131,9 +131,7 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
     if outcome.unsaved:
         lines.append(f"! not on disk: {'; '.join(outcome.unsaved)}. Make room, or see to the permissions of the folder")
     if outcome.tracking_problem:
-        lines.append(
-            f"! MLflow lacks something ({outcome.tracking_problem}). The journal has it: `make sync` tries again"
-        )
+        lines.append(f"! MLflow lacks something: {outcome.tracking_problem}")
     lines += [f"! MLflow: {notice}" for notice in outcome.tracking_notices]
     if outcome.tracking_link:
         lines.append(f"  MLflow: {describe_link(outcome.tracking_link)}")
