@@ -20,9 +20,9 @@ _BEGIN_FORMULAS = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDT
 
 def format_comparison(comparison: Comparison) -> list[str]:
     """Both tables, and how sure it is which setting is best."""
-    lines = [comparison.title, f"{'! ' if comparison.refusal else '  '}{comparison.ranked_words}", ""]
+    lines = [comparison.title, f"{'! ' if comparison.refusal else '  '}{comparison.ranked_words}"]
     if comparison.ranking is not None:
-        lines += _align([HEAD_OF_SETTINGS, *tabulate_settings(comparison)])
+        lines += ["", *_align([HEAD_OF_SETTINGS, *tabulate_settings(comparison)])]
         lines += ["", *describe_ranking(comparison)]
     lines += ["", *_align([head_runs(comparison), *tabulate_runs(comparison)])]
     return [*lines, *(f"! {note}" for note in comparison.notes)]
