@@ -54,6 +54,8 @@ class Traits:
     """Whether it tells runs apart in what they learned."""
     is_path: bool = False
     """Whether its value is always a path, a pattern or a plain name, never a Hydra expression."""
+    is_folder: bool = False
+    """Whether its value is a folder, which is kept as the same from wherever one stands."""
     is_place: bool = False
     """Whether it says where things are sent or kept, which only the command line may."""
     repeats: bool = False

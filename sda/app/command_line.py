@@ -2,8 +2,6 @@
 
 import sys
 import time
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,13 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
 
+from sda.app.closed_pipe import PipedConsole, TrainingConsole
 from sda.app.explanation import explain_choice, find_cause
-from sda.app.hydra_call import EXIT_ERROR, Refused, RunStart, SweepStart, call_hydra, fail, report_errors
+from sda.app.hydra_call import EXIT_ERROR, RunStart, SweepStart, call_hydra, report_errors
 from sda.app.sweep_end import Sweep
 from sda.app.sweep_job import Job, run_job, share_threads
+from sda.app.unknown_key import refuse_added_keys
 from sda.config.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
@@ -45,29 +44,29 @@ def scan() -> None:
             raise ConfigError("scan.py looks at one configuration at a time: leave out -m.")
         call_hydra("scan", _scan_task, arguments)
 
-    report_errors(run)
+    report_errors("scan", run)
 
 
 def train() -> None:
     """Entry point of `train.py` and `sda-train`."""
     arguments = prepare_arguments(sys.argv[1:])
     is_sweep = bool(_MULTIRUN & set(arguments)) or find_value(arguments, "hydra.mode") == RunMode.MULTIRUN.name
-    report_errors(lambda: _train_many(arguments) if is_sweep else _train_one(arguments))
+    report_errors("train", lambda: _train_many(arguments) if is_sweep else _train_one(arguments))
 
 
 def evaluate() -> None:
     """Entry point of `evaluate.py` and `sda-evaluate`."""
-    report_errors(lambda: call_hydra("evaluate", _evaluate_task, prepare_arguments(sys.argv[1:])))
+    report_errors("evaluate", lambda: call_hydra("evaluate", _evaluate_task, prepare_arguments(sys.argv[1:])))
 
 
 def generate() -> None:
     """Entry point of `generate.py` and `sda-generate`."""
-    report_errors(lambda: call_hydra("generate", _generate_task, prepare_arguments(sys.argv[1:])))
+    report_errors("generate", lambda: call_hydra("generate", _generate_task, prepare_arguments(sys.argv[1:])))
 
 
 def compare() -> None:
     """Entry point of `compare.py` and `sda-compare`."""
-    report_errors(lambda: call_hydra("compare", _compare_task, prepare_arguments(sys.argv[1:])))
+    report_errors("compare", lambda: call_hydra("compare", _compare_task, prepare_arguments(sys.argv[1:])))
 
 
 def _train_one(arguments: list[str]) -> None:
@@ -91,8 +90,6 @@ def _train_one(arguments: list[str]) -> None:
     RunStart.begin = begin
     try:
         call_hydra("train", _train_task, arguments)
-    except Refused as refusal:
-        raise refusal.reason from None
     finally:
         if claim is not None:
             claim.release()
@@ -127,11 +124,9 @@ def _train_many(arguments: list[str]) -> None:
     n_failed = 0
     try:
         call_hydra("train", _train_task, arguments)
-    except Refused as refusal:
-        raise refusal.reason from None
     finally:
         if sweep is not None:
-            n_failed = sweep.end(Console())
+            n_failed = sweep.end(PipedConsole())
     if n_failed:
         sys.exit(EXIT_ERROR)
 
@@ -180,39 +175,23 @@ def _asks_to_resume(arguments: list[str]) -> bool:
     return (find_value(arguments, "sweep.resume") or "").lower() == "true"
 
 
-def _tell_errors(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
-    """Tell an error inside the task: outside of it, Hydra has said before that its job failed."""
-
-    @wraps(task)
-    def told(config: DictConfig) -> None:
-        try:
-            task(config)
-        except SdaError as error:
-            fail(find_cause(error))
-
-    return told
-
-
-@_tell_errors
 def _scan_task(composed: DictConfig) -> None:
+    refuse_added_keys("scan", composed)
     from sda.app.scan import scan_for_training
 
-    scan_for_training(composed, _list_given(), HydraConfig.get().runtime.choices["preset"], Console())
+    scan_for_training(composed, _list_given(), HydraConfig.get().runtime.choices["preset"], PipedConsole())
 
 
 def _train_task(composed: DictConfig) -> float | None:
     """One training, alone or as a job of a sweep, which gives back what a search makes small."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _train_as_job(composed)
-    run_dir = Path(HydraConfig.get().runtime.output_dir)
-    try:
-        plan = _plan(composed, run_dir)
-        from sda.app.train import run_training
+    refuse_added_keys("train", composed)
+    plan = _plan(composed, Path(HydraConfig.get().runtime.output_dir))
+    from sda.app.train import run_training
 
-        layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
-        exit_code = run_training(plan, Console(stderr=False), layers, began=_BEGAN)
-    except SdaError as error:
-        fail(find_cause(error))
+    layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
+    exit_code = run_training(plan, TrainingConsole(stderr=False), layers, began=_BEGAN)
     if exit_code:
         sys.exit(exit_code)
     return None
@@ -226,6 +205,7 @@ def _train_as_job(composed: DictConfig) -> float | None:
 
     def plan(composed: DictConfig, run_dir: Path) -> Plan:
         try:
+            refuse_added_keys("train", composed)
             check_objective(composed.sweep.objective, composed.evaluation.at_end)
             return plan_run(composed, run_dir, job.overrides, settings.runtime.choices["preset"], sweep_dir)
         except SdaError as error:
@@ -254,9 +234,8 @@ def _list_given() -> list[str]:
     return [str(override) for override in HydraConfig.get().overrides.task]
 
 
-@_tell_errors
 def _evaluate_task(config: DictConfig) -> None:
-    settings = _to_object(config)
+    settings = _to_object("evaluate", config)
     names = split_names(settings.run)
     folders = {key: getattr(settings, key) for key in ("reference", "generated")}
     if bool(names) == any(folders.values()) or (not names and not all(folders.values())):
@@ -268,33 +247,32 @@ def _evaluate_task(config: DictConfig) -> None:
     from sda.app.evaluate import evaluate_folders, evaluate_runs
 
     if names:
-        evaluate_runs(names, settings, Console())
+        evaluate_runs(names, settings, PipedConsole())
     else:
-        evaluate_folders(settings, Console())
+        evaluate_folders(settings, PipedConsole())
 
 
-@_tell_errors
 def _generate_task(config: DictConfig) -> None:
-    settings = _to_object(config)
+    settings = _to_object("generate", config)
     find_run(settings.run)
     from sda.app.generate import generate_from_run
 
-    generate_from_run(settings, Console())
+    generate_from_run(settings, PipedConsole())
 
 
-@_tell_errors
 def _compare_task(config: DictConfig) -> None:
-    settings = _to_object(config)
+    settings = _to_object("compare", config)
     names = split_names(settings.runs)
     if bool(names) == bool(settings.sweep):
         raise ConfigError("give either runs=…, such as runs=last,runs/…/other, or sweep=…, such as sweep=last.")
     check_objective(settings.objective, at_end="small", key="objective")
     from sda.app.compare import compare_given
 
-    compare_given(names, settings, Console())
+    compare_given(names, settings, PipedConsole())
 
 
-def _to_object(config: DictConfig) -> Any:
+def _to_object(verb: str, config: DictConfig) -> Any:
+    refuse_added_keys(verb, config)
     missing = OmegaConf.missing_keys(config)
     if missing:
         raise ConfigError(f"{', '.join(sorted(missing))} is not set. Give the run: run=last, or its folder.")

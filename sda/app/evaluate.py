@@ -16,9 +16,8 @@ from sda.config.verbs import EvaluateConfig
 from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
 from sda.data.groups import AUTO, group_files
-from sda.data.scan import scan_file
 from sda.data.scanned import Scan
-from sda.data.split import split_from_facts, split_scan
+from sda.data.split import split_scan
 from sda.errors import DamagedError, DataError
 from sda.evaluation.assessment import Effort, Stage, assess_folders, assess_model
 from sda.evaluation.sounds import Sound, trim
@@ -31,8 +30,9 @@ from sda.report.evaluation_page import Report
 from sda.report.evaluation_report import write_assessment, write_evaluation
 from sda.report.evaluation_values import PAGE, SCHEMA, VALUES, describe_evaluation, list_values
 from sda.report.run_summary import print_lines
-from sda.runs.folder import read_groups, read_overrides, read_summary
+from sda.runs.folder import read_overrides, read_summary
 from sda.runs.late_events import record
+from sda.runs.moved_sounds import refuse_changed
 from sda.runs.outputs import (
     EVALUATION,
     EVALUATIONS,
@@ -41,7 +41,6 @@ from sda.runs.outputs import (
     claim_given,
     claim_next,
     find_places,
-    list_sound_folders,
     refuse_among_sounds,
 )
 from sda.runs.prepare_data import build_cache, scan_given
@@ -60,8 +59,8 @@ def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console
         CheckpointError: there is no such run, or it cannot be read.
         DataError: a file is gone or has changed.
     """
-    runs = [open_run(name, config.device, config.checkpoint) for name in names]
-    sounds = {"the sounds that the run was trained on": [one for run in runs for one in _list_sound_folders(run)]}
+    runs = [open_run(name, config.device, config.checkpoint, config.data.root) for name in names]
+    sounds = {"the sounds that the run was trained on": [one for run in runs for one in run.sound_folders]}
     defaults = [find_places(run.run_dir, run.is_own).evaluations / EVALUATION for run in runs]
     output = _choose_output(config, sounds, defaults)
     reports = []
@@ -94,12 +93,10 @@ def evaluate_run(
         output: the folder that was asked for, if one was.
         default: else this one, or the next by number.
     """
-    split = split_from_facts(run.checkpoint.facts["split"])
-    known = run.checkpoint.facts["files"]
-    cache = build_cache(run.config)
-    _refuse_changed([*split.train_paths, *split.val_paths], known, cache)
-    corpus, groups = Corpus(cache, known, run.config.data.gain_db), read_groups(run.run_dir)
-    trained = build_trained_model(run.config, run.synthesizer, split, corpus, groups)
+    split, known, cache = run.split, run.known, build_cache(run.config)
+    refuse_changed([*split.train_paths, *split.val_paths], known, cache)
+    corpus = Corpus(cache, known, run.config.data.gain_db)
+    trained = build_trained_model(run.config, run.synthesizer, split, corpus, run.group_of)
     effort = Effort(config.max_clips, config.n_generated, config.generated_s)
     assessment = assess_model(trained, effort, config.seed, stage)
     subject = RunSubject(
@@ -121,7 +118,7 @@ def describe_standing(run: TrainedRun) -> Standing:
         summary, overrides = read_summary(run.run_dir), read_overrides(run.run_dir)
     except DamagedError as damage:
         pass_over(damage)
-    groups = read_groups(run.run_dir)
+    group_of = run.group_of
     epoch: int = run.checkpoint.progress["epoch"]
     return Standing(
         run_dir=run.run_dir,
@@ -130,7 +127,7 @@ def describe_standing(run: TrainedRun) -> Standing:
         epoch=epoch,
         n_trained=max(epoch, summary.get("epochs", 0)),
         is_finished=summary.get("status") == "finished",
-        n_recordings=len({groups.get(path, path) for path in run.checkpoint.facts["files"]}),
+        n_recordings=len({group_of.get(path, path) for path in run.known}),
         is_own=run.is_own,
     )
 
@@ -183,7 +180,7 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
         subject = FoldersSubject(
             reference=reference.root,
             generated=generated.root,
-            held_out=config.held_out,
+            held_out=str(absolute(config.held_out)) if config.held_out else "",
             validation_weakness=weakness,
         )
         folder = _claim_folder(output)
@@ -193,25 +190,12 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
     print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
 
 
-def _refuse_changed(paths: Sequence[str], known: dict[str, str], cache: SoundCache) -> None:
-    changed = [
-        path for path in paths if not Path(path).is_file() or scan_file(path, cache=cache)[0].sha256 != known[path]
-    ]
-    if changed:
-        names = ", ".join(changed[:3])
-        raise DataError(f"files of the run are gone or changed: {names}. Put them back as they were.")
-
-
 def _open(scan: Scan | None, corpus: Corpus) -> list[Sound]:
     return [] if scan is None else [Sound(Path(file.path).name, corpus.get(file.path)) for file in scan.usable]
 
 
 def _trim(sounds: Sequence[Sound], sample_rate_hz: int) -> list[Sound]:
     return [trim(sound, sample_rate_hz) for sound in sounds]
-
-
-def _list_sound_folders(run: TrainedRun) -> list[Path]:
-    return list_sound_folders(run.config.data.root, run.checkpoint.facts["files"])
 
 
 def _choose_output(

@@ -1,11 +1,13 @@
 """Error messages of composing: what to tell of an error that was met while a configuration was composed."""
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from omegaconf.errors import OmegaConfBaseException
 
-from sda.config.schema import TrainRunConfig
+from sda.app.unknown_key import explain_unknown_key, list_keys_of, point_to_keys
+from sda.config.store import SCHEMAS
 from sda.config_field import describe_settings
 from sda.errors import SdaError
 
@@ -17,6 +19,12 @@ _HYDRAS_OWN_MATTERS = (
     "Config search path",
     "provider=",
 )
+_NAMES_KEY = "full_key: "
+_NO_KEY = re.compile(
+    r"Could not (?:override '([^']+)'\. ?No match in the defaults list|delete from config\. '([^']+)' does not exist)"
+)
+_SEVERAL = re.compile(r"Ambiguous value for argument '([^']+)'")
+_SEVERAL_ADVICE = ("Give one.", "To train with each of them, add -m.")
 
 
 def find_cause(error: SdaError) -> str:
@@ -46,8 +54,8 @@ def explain_choice(choice: str, options: Sequence[str]) -> str:
     return " ".join([f"{group}={name} is unknown: {names}", *(f"Did you mean {one}?" for one in near)])
 
 
-def explain_composition(error: Exception) -> str:
-    """Hydra's and OmegaConf's words, from the outermost cause to the innermost, each once."""
+def explain_composition(verb: str, error: Exception) -> str:
+    """Hydra's and OmegaConf's words, from the outermost cause to the innermost, each once, and the key they are of."""
     lines: list[str] = []
     cause: BaseException | None = error
     while cause is not None:
@@ -57,9 +65,16 @@ def explain_composition(error: Exception) -> str:
             if line and line not in lines and not line.startswith(_HYDRAS_OWN_MATTERS):
                 lines.append(line)
         cause = cause.__cause__
-    unknown = next((line.removeprefix("full_key: ") for line in lines if line.startswith("full_key: ")), "")
-    keys = [key for key, _, _ in describe_settings(TrainRunConfig)]
-    similar = difflib.get_close_matches(unknown, keys, n=3) if unknown not in keys else []
-    if similar:
-        lines.append(f"Did you mean {' or '.join(similar)}?")
-    return "\n  ".join([*lines, "See every key with its range: python train.py --help"])
+    no_key = _NO_KEY.match(lines[0]) if lines else None
+    if no_key:
+        return explain_unknown_key(verb, no_key[1] or no_key[2])
+    several = _SEVERAL.match(lines[0]) if lines else None
+    if several:
+        return f"{several[1]} gives several values. {_SEVERAL_ADVICE[verb == 'train']}"
+    named = [line for line in lines if line.startswith(_NAMES_KEY)]
+    key = named[0].removeprefix(_NAMES_KEY) if named else ""
+    if key and key not in list_keys_of(verb):
+        return explain_unknown_key(verb, key)
+    effects = [f"{key}: {effect}" for one, _, effect in describe_settings(SCHEMAS[verb]) if one == key]
+    told = [line for line in lines if line not in named]
+    return "\n  ".join([*told, *effects, point_to_keys(verb)])

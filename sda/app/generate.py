@@ -13,7 +13,6 @@ from sda.app.making import NEED_TWO, NEEDS_NONE, ONE_A_SOURCE, Order, make
 from sda.config.schema import TrainRunConfig
 from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
 from sda.data.corpus import to_amplitude
-from sda.data.split import split_from_facts
 from sda.data.walk import GENERATED_RECORD
 from sda.errors import ConfigError, DataError
 from sda.report.run_summary import print_lines
@@ -25,7 +24,6 @@ from sda.runs.outputs import (
     claim_given,
     claim_next,
     find_places,
-    list_sound_folders,
     refuse_among_sounds,
 )
 from sda.runs.prepare_data import build_cache, scan_given
@@ -54,7 +52,8 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
         )
     if config.duration_s == AUTO_LENGTH and config.mode is not GenerateMode.sample:
         raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
-    run = open_run(config.run, config.device, config.checkpoint)
+    _refuse_missing(config.source)
+    run = open_run(config.run, config.device, config.checkpoint, config.data.root)
     run.synthesizer.writes_noise = run.synthesizer.writes_noise and config.noise
     run.synthesizer.manner = choose_manner(
         run.config,
@@ -88,8 +87,7 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
 
 def _choose_place(run: TrainedRun, config: GenerateConfig) -> tuple[Path | None, Path]:
     """The folder that was given for the sounds, or nothing, and where one is made for them; no sound lies there."""
-    trained_on = list_sound_folders(run.config.data.root, run.checkpoint.facts["files"])
-    sounds = {"the sounds that the run was trained on": trained_on}
+    sounds = {"the sounds that the run was trained on": run.sound_folders}
     source = absolute(config.source)
     if config.source and source.is_dir():
         sounds["source"] = [source]
@@ -118,6 +116,7 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
         **_list_own_settings(config),
         "prior": {"name": run.synthesizer.prior.name, **_describe_manner(run.config, config)},
         "source": str(absolute(config.source)) if config.source else "",
+        **({"data.root": run.config.data.root} if config.data.root else {}),
         "sample_rate_hz": run.config.audio.sample_rate_hz,
         "device": str(run.features.window.device),
         "versions": list_versions(run.features.window.device),
@@ -155,18 +154,32 @@ def _describe_event(call: Call, config: GenerateConfig, is_numbered: bool) -> Ge
     )
 
 
+def _refuse_missing(source: str) -> None:
+    """Refuse a source that is not there, before anything that takes long.
+
+    Raises:
+        DataError: it is not.
+    """
+    if source and not absolute(source).exists():
+        kind = "file" if Path(source).suffix else "folder"
+        raise DataError(f"source={source}: there is no such {kind}. Give a sound file, or a folder of them.")
+
+
 def _list_sources(run: TrainedRun, config: GenerateConfig) -> list[str]:
     """Sound files to start from: `source`, a file or all usable ones below a folder, or what the run held out."""
-    if not config.source and not run.is_own:
+    if not config.source and not run.is_own and not config.data.root:
         raise DataError(
             f"{run.run_dir} was not begun by this installation: the files that it names may be any of yours. Give the "
-            "sound yourself: source=FILE_OR_FOLDER."
+            "sound yourself: source=FILE_OR_FOLDER, or the folder with what it was trained on: data.root=FOLDER."
         )
     if not config.source:
-        sources = list(dict.fromkeys(segment.path for segment in split_from_facts(run.checkpoint.facts["split"]).val))
+        sources = list(dict.fromkeys(segment.path for segment in run.split.val))
         gone = [path for path in sources if not Path(path).is_file()]
         if gone:
-            raise DataError(f"the run's held-out file {gone[0]} is gone. Give other sound: source=FILE_OR_FOLDER.")
+            raise DataError(
+                f"the run's held-out file {gone[0]} is gone. If the sounds have moved, say where to: data.root=FOLDER; "
+                "or give other sound: source=FILE_OR_FOLDER."
+            )
     elif absolute(config.source).is_file():
         sources = [str(absolute(config.source))]
     else:

@@ -5,18 +5,22 @@ Nothing heavy is imported here.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from sda.app.closed_pipe import EXIT_CLOSED_PIPE, drop_output
 from sda.app.composition import guard_composition
 from sda.app.explanation import explain_choice, explain_composition, find_cause
+from sda.app.stray_words import list_repeats, refuse_stray_words
 from sda.config.arguments import find_value
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices, register_configs
@@ -34,6 +38,7 @@ CONFIG_DIR = next(path for path in (_HERE.parents[1] / "conf", _HERE.parents[2] 
 guard_composition(CONFIG_DIR)
 
 EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
 _NEEDED_GROUPS = ("preset", "model", "tracking")
 """Groups of which one is always chosen."""
 
@@ -78,8 +83,8 @@ _REFUSED_FLAGS = ("--experimental-rerun",)
 """Flags of Hydra's that read a pickle, which could run anything."""
 
 
-def call_hydra(config_name: str, task: Callable[[DictConfig], Any], arguments: list[str]) -> None:
-    """Let Hydra compose and run, with errors coming back as exceptions."""
+def call_hydra(verb: str, task: Callable[[DictConfig], Any], arguments: list[str]) -> None:
+    """Let Hydra compose and run a verb, with errors coming back as exceptions."""
     for argument in arguments:
         if argument.startswith(_REFUSED_FLAGS):
             raise ConfigError(
@@ -88,21 +93,43 @@ def call_hydra(config_name: str, task: Callable[[DictConfig], Any], arguments: l
     for group in _NEEDED_GROUPS:
         if find_value(arguments, group) in ("null", ""):
             raise ConfigError(f"{group}={find_value(arguments, group)} is none: leave {group} out, or name one.")
+    parsed, flags = get_args_parser().parse_known_args(arguments)
+    refuse_stray_words(verb, parsed.overrides, flags)
+    print_to_stderr(list_repeats(parsed.overrides))
     sys.argv[1:] = arguments
     prefer_own_choices(CONFIG_DIR)
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own words and exits
+    reason: Exception | None = None
+    let_jobs_fail_quietly()
     try:
-        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(task)()
+        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=verb)(task)()
+    except Refused as refusal:
+        reason = refusal.reason
     finally:
         if not wants_traceback:
             del os.environ["HYDRA_FULL_ERROR"]
+    if reason is not None:
+        raise reason  # out here, where it keeps its own cause
 
 
-def report_errors(run: Callable[[], None]) -> None:
+def let_jobs_fail_quietly() -> None:
+    """Let the error of a job, alone or in a sweep, come back without Hydra's line before it: it is told here, once."""
+
+    def give_back(self: JobReturn) -> Any:
+        if self.status is JobStatus.COMPLETED:
+            return self._return_value
+        raise self._return_value
+
+    known = vars(JobReturn)["return_value"]
+    setattr(JobReturn, known.fget.__name__, property(give_back, known.fset))
+
+
+def report_errors(verb: str, run: Callable[[], None]) -> None:
     """Run a verb; errors a user can mend end in a message and exit code 1, all others in a traceback."""
     try:
         run()
+        sys.stdout.flush()  # here, where it can still be told that nobody reads it
     except SdaError as error:
         fail(find_cause(error))
     except OverrideParseException as error:
@@ -111,14 +138,23 @@ def report_errors(run: Callable[[], None]) -> None:
     except (HydraException, OmegaConfBaseException) as error:
         if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
             fail(explain_choice(error.missing_cfg_file, error.options))
-        fail(explain_composition(error))
+        fail(explain_composition(verb, error))
+    except BrokenPipeError:
+        drop_output()
+        sys.exit(EXIT_CLOSED_PIPE)
     except OSError as error:
         fail(f"{error.filename or 'a file'}: {error.strerror or error}. Is the folder writable, and the disk not full?")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def fail(message: str) -> NoReturn:
     """Say what went wrong, and end with exit code 1."""
-    print(f"error: {make_lines_printable(message)}", file=sys.stderr)
+    print_to_stderr([f"error: {message}"])
     sys.exit(EXIT_ERROR)
+
+
+def print_to_stderr(lines: Sequence[str]) -> None:
+    """Say what is no part of a verb's output."""
+    for line in lines:
+        print(make_lines_printable(line), file=sys.stderr, flush=True)

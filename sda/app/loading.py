@@ -12,9 +12,14 @@ from sda.config.data import DataConfig
 from sda.config.plain import compose_plain
 from sda.config.schema import TrainRunConfig
 from sda.config.verbs import WhichCheckpoint
+from sda.data.scan import find_root
+from sda.data.split import Split, split_from_facts
 from sda.generation.synthesizer import Synthesizer
-from sda.runs.folder import CHECKPOINTS, find_run
+from sda.runs.folder import CHECKPOINTS, find_run, read_groups
+from sda.runs.moved_sounds import find_moved
+from sda.runs.outputs import list_sound_folders
 from sda.runs.plan import to_schema
+from sda.runs.prepare_data import build_cache
 from sda.seal import is_own
 from sda.training.checkpoint import Checkpoint, open_best, open_newest
 from sda.training.device import choose_device
@@ -29,6 +34,32 @@ class TrainedRun:
     config: TrainRunConfig
     features: LogMel
     synthesizer: Synthesizer
+    places: dict[str, str]
+    """Where each file that it was trained on lies now, by the path it had then."""
+
+    @property
+    def split(self) -> Split:
+        """What was trained on and what was held out, by where it lies now."""
+        return split_from_facts(self.checkpoint.facts["split"], self.places)
+
+    @property
+    def known(self) -> dict[str, str]:
+        """Content hash of every file by where it lies now."""
+        return {self.places[path]: sha256 for path, sha256 in self.checkpoint.facts["files"].items()}
+
+    @property
+    def group_of(self) -> dict[str, str]:
+        """The recording that each file belongs to, by where it lies now.
+
+        Raises:
+            DamagedError: the manifest is damaged.
+        """
+        return {self.places.get(path, path): group for path, group in read_groups(self.run_dir).items()}
+
+    @property
+    def sound_folders(self) -> list[Path]:
+        """Folders that its sounds lie or lay in, which are never written to."""
+        return list_sound_folders(self.config.data.root, [*self.places, *self.places.values()])
 
     @property
     def is_own(self) -> bool:
@@ -36,13 +67,17 @@ class TrainedRun:
         return self.checkpoint.is_own and is_own(self.run_dir)
 
 
-def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoint.best) -> TrainedRun:
+def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoint.best, root: str = "") -> TrainedRun:
     """Open a run's best epoch, or its last one that was saved.
 
     The places that another installation's run names are not used: decoded sound is kept where it is by default.
 
+    Args:
+        root: where its sounds lie now, if they have moved; they are known by content.
+
     Raises:
         CheckpointError: it is no run, or has no usable checkpoint.
+        DataError: the sounds are not there.
         ConfigError: the device is unknown or not there.
     """
     device: torch.device = choose_device(device_name)
@@ -52,9 +87,14 @@ def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoi
     config = to_schema(compose_plain(checkpoint.config, checkpoint.folder))
     if not (checkpoint.is_own and is_own(run_dir)):
         config.data.cache_dir = DataConfig().cache_dir
+    known: dict[str, str] = checkpoint.facts["files"]
+    places = {path: path for path in known}
+    if root:
+        config.data.root = str(find_root(root))
+        places = find_moved(known, config.data.root, build_cache(config))
     features = build_features(config, device)
     check_fit(config, features, checkpoint)
     model = build_model(config, features, device)
     load_model(model, checkpoint)
     synthesizer = build_synthesizer(config, model, features, load_prior(config, checkpoint))
-    return TrainedRun(run_dir, checkpoint, config, features, synthesizer)
+    return TrainedRun(run_dir, checkpoint, config, features, synthesizer, places)

@@ -11,7 +11,8 @@ from rich.console import Console
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups, group_files
-from sda.data.scanned import Scan
+from sda.data.scan import find_root
+from sda.data.scanned import Scan, count_passed_over
 from sda.durable import write_text
 from sda.errors import ConfigError, SdaError
 from sda.report.file_table import list_copies, list_files, list_left_out, list_near
@@ -73,7 +74,7 @@ def _settle_paths(composed: DictConfig) -> None:
         raise ConfigError("data.root is not set. Give the folder with your sounds: python scan.py data.root=~/sounds")
     if composed.resume is not None:
         raise ConfigError(f"resume={composed.resume} goes with train.py: scan.py looks at sounds before a run.")
-    root = Path(composed.data.root).expanduser().absolute()
+    root = find_root(composed.data.root)
     OmegaConf.update(composed, "data.root", str(root))
     if composed.data.cache_dir:
         OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
@@ -111,6 +112,7 @@ def _describe(
         fingerprint=scan.fingerprint,
         entries=list_files(scan, groups, plan.split if plan is not None else None),
         left_out=list_left_out(scan),
+        passed_over=count_passed_over(scan),
         copies=list_copies(scan),
         near=list_near(scan, groups),
         n_groups=len(groups.members),

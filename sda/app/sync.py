@@ -1,12 +1,13 @@
-"""`make sync`: deliver to MLflow what could not be delivered, and close runs whose process is gone."""
+"""`make sync`, or `python -m sda.app.sync RUN`: MLflow gets what it lacks, runs whose process is gone are closed."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from sda.errors import DamagedError
+from sda.errors import DamagedError, SdaError
 from sda.plain_files import find_strange
 from sda.printable import make_lines_printable
-from sda.runs.folder import find_runs, hold_if_free, read_summary, update_summary
+from sda.runs.folder import find_run, find_runs, hold_if_free, read_summary, update_summary
 from sda.seal import is_own
 from sda.stored import pass_over
 from sda.tracking.delivery import deliver_in_time
@@ -15,24 +16,24 @@ from sda.tracking.journal import JOURNAL, Journal
 from sda.training.events import RunEnded
 
 
-def sync_runs() -> list[str]:
-    """Bring MLflow up to date with every run below `runs`; says what was done, a line a run."""
+def sync_runs(run_dirs: Sequence[Path] | None = None) -> list[str]:
+    """Bring MLflow up to date with runs, every one below `runs` if none are given; says what was done, a line a run."""
     lines = []
-    for run_dir in close_stale_runs():
-        problem, notices = deliver_in_time(run_dir)
+    for run_dir in close_stale_runs(run_dirs):
+        delivery = deliver_in_time(run_dir)
         try:
             update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link_to_run(run_dir))
             status = read_summary(run_dir)["status"]
         except (DamagedError, OSError) as damage:
             pass_over(damage)
             continue
-        lines += [f"{run_dir}: {notice}" for notice in notices]
-        lines.append(f"{run_dir} ({status}): {problem or 'delivered'}")
+        lines += [f"{run_dir}: {notice}" for notice in delivery.notices]
+        lines.append(f"{run_dir} ({status}): {delivery.problem or 'delivered'}")
     return lines
 
 
-def close_stale_runs() -> list[Path]:
-    """Mark runs as killed that say they run while no process holds them.
+def close_stale_runs(run_dirs: Sequence[Path] | None = None) -> list[Path]:
+    """Mark runs as killed that say they run while no process holds them; every one below `runs` if none are given.
 
     Runs that are damaged, or may not be written to, are named and passed over. Runs that another installation began, or
     in whose folder there are links, are left as they are.
@@ -41,7 +42,7 @@ def close_stale_runs() -> list[Path]:
         runs, at rest, that MLflow does not have all of.
     """
     behind = []
-    for run_dir in find_runs():
+    for run_dir in find_runs() if run_dirs is None else run_dirs:
         if not is_own(run_dir) or find_strange(run_dir):
             continue
         try:
@@ -70,7 +71,19 @@ def _close_if_stale(run_dir: Path) -> None:
     update_summary(run_dir, status="killed")
 
 
-if __name__ == "__main__":
-    report = sync_runs()
+def main(names: Sequence[str]) -> int:
+    """Sync the named runs, or every one below `runs`; gives the exit code.
+
+    Raises:
+        CheckpointError: there is no such run.
+    """
+    report = sync_runs([find_run(name) for name in names] or None)
     print(make_lines_printable("\n".join(report)) or "everything that can be read is delivered")
-    sys.exit(any(not line.endswith(": delivered") for line in report))
+    return int(any(not line.endswith(": delivered") for line in report))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except SdaError as problem:
+        sys.exit(f"error: {make_lines_printable(str(problem))}")

@@ -27,6 +27,7 @@ from sda.report.run_summary import Outcome, print_lines, print_outcome, print_pl
 from sda.runs.folder import lock_run, update_summary
 from sda.runs.plan import Plan
 from sda.runs.prepare_data import build_cache
+from sda.runs.redelivery import describe_lack
 from sda.tracking.delivery_state import link_to_run, read_state
 from sda.tracking.folds import summarise_folds
 from sda.tracking.journal import Journal
@@ -238,7 +239,7 @@ def _close_tracking(tracking: MlflowTracking | None, run_dir: Path) -> tuple[str
     """Let MLflow take what is left; says what went wrong, or nothing, and where the run is shown."""
     if tracking is None:
         return "", ""
-    problem, link = tracking.close(), link_to_run(run_dir)
+    problem, link = describe_lack(tracking.close(), run_dir), link_to_run(run_dir)
     with suppress(OSError):  # a full disk was told of before
         update_summary(run_dir, mlflow_run_id=read_state(run_dir).run_id, mlflow_link=link)
     return problem, link

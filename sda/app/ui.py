@@ -3,7 +3,7 @@
 import os
 import sys
 
-from sda.config.running import TrackingConfig
+from sda.config.environment import URI, choose_uri
 from sda.tracking.delivery_state import resolve_uri
 from sda.tracking.quiet import keep_quiet
 
@@ -12,9 +12,12 @@ VIEW = "#/experiments?workflowType=machine_learning"
 
 
 def main(port: str) -> None:
-    """Become the MLflow server; ends with Ctrl-C."""
+    """Become the MLflow server; ends with Ctrl-C. A store that is a server already only has its address shown."""
+    store = resolve_uri(choose_uri())
+    if not store.startswith("sqlite:///"):
+        print(f"open {store.rstrip('/')}/{VIEW}: {URI} names a server, which shows its runs itself", flush=True)
+        return
     print(f"open http://127.0.0.1:{port}/{VIEW}", flush=True)
-    store = resolve_uri(TrackingConfig().uri)
     keep_quiet()
     command = ["mlflow", "server", "--backend-store-uri", store, "--host", "127.0.0.1", "--port", port]
     os.execv(sys.executable, [sys.executable, "-m", *command])

@@ -1,6 +1,7 @@
 """Content sniffing: what a file holds that is no sound that is read here, by its first bytes whatever its name says."""
 
 import codecs
+from collections.abc import Sequence
 
 _SOUND = (
     (4, b"ftypM4A", "AAC or ALAC in MP4 (M4A)"),
@@ -33,6 +34,16 @@ _SOUND = (
     (8, b"AVI ", "AVI video"),
 )
 """Where a mark lies, the mark, and what it says; all of these ffmpeg reads."""
+
+_READ = (
+    (8, b"WAVE", "WAV"),
+    (8, b"AIFF", "AIFF"),
+    (8, b"AIFC", "AIFF"),
+    (0, b"fLaC", "FLAC"),
+    (0, b"OggS", "OGG"),
+    (0, b"ID3", "MP3"),
+)
+"""The same for what is read here."""
 
 _OTHER = (
     (0, b"MThd", "MIDI (notes)"),
@@ -89,15 +100,37 @@ def name_content(head: bytes) -> str:
     >>> name_content(b"RIFF")
     ''
     """
-    for at, mark, name in _SOUND:
-        if head[at : at + len(mark)] == mark:
-            return describe_foreign(name)
-    if _is_adts(head):
-        return describe_foreign("AAC (ADTS)")
-    for at, mark, name in _OTHER:
-        if head[at : at + len(mark)] == mark:
-            return f"its content is {name}, not sound; take it out of the folder, or leave it: it is not used"
+    if name := _name_foreign(head):
+        return describe_foreign(name)
+    if name := _find_mark(_OTHER, head):
+        return f"its content is {name}, not sound; take it out of the folder, or leave it: it is not used"
     return ""
+
+
+def holds_sound(head: bytes) -> bool:
+    """Whether what begins like this is sound or video, be it one that is read here or not.
+
+    >>> holds_sound(b"RIFF\\0\\0\\0\\0WAVEfmt "), holds_sound(b"wvpk"), holds_sound(b"%PDF")
+    (True, True, False)
+    """
+    return bool(_find_mark(_READ, head) or _name_foreign(head))
+
+
+def holds_other(head: bytes) -> bool:
+    """Whether what begins like this is known, and no sound.
+
+    >>> holds_other(b"%PDF"), holds_other(b"wvpk")
+    (True, False)
+    """
+    return bool(_find_mark(_OTHER, head))
+
+
+def _name_foreign(head: bytes) -> str:
+    return _find_mark(_SOUND, head) or ("AAC (ADTS)" if _is_adts(head) else "")
+
+
+def _find_mark(table: Sequence[tuple[int, bytes, str]], head: bytes) -> str:
+    return next((name for at, mark, name in table if head[at : at + len(mark)] == mark), "")
 
 
 def name_wav_format(tag: int) -> str:

@@ -8,13 +8,16 @@ from sda.config.schema import ScanConfig
 from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
 from sda.config_field import list_traits
 
-PATH_KEYS = frozenset(
-    key
+_TRAITS = [
+    item
     for schema in (ScanConfig, EvaluateConfig, GenerateConfig, CompareConfig)
-    for key, traits in list_traits(schema).items()
-    if traits.is_path
-)
+    for item in list_traits(schema).items()
+]
+PATH_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_path)
 """Keys of any verb whose value is always a path, a pattern or a plain name, never a Hydra expression."""
+
+_FOLDER_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_folder)
+"""Keys of any verb whose value is a folder."""
 
 AUTOMATIC_BATCH = "training.batch_size=auto"
 """Leaves the batch size to the data and to memory, as leaving it out does."""
@@ -79,13 +82,15 @@ def _quote_path(argument: str) -> str:
     key, value = match.groups()
     if not value or value[0] in "'\"" or value.startswith("${") or value == "null":
         return argument
+    plain = key.lstrip("+")
+    expand = _make_absolute if plain in _FOLDER_KEYS else _expand
     if _exists(value):
-        return f"{key}={quote_value(_expand(value))}"
+        return f"{key}={quote_value(expand(value))}"
     parts = value.split(",")
-    if len(parts) > 1 and all(_exists(part) for part in parts) and key not in ("run", "runs"):
-        return f"{key}={','.join(quote_value(_expand(part)) for part in parts)}"
-    is_path = key.lstrip("+") in PATH_KEYS
-    return f"{key}={quote_value(_expand(value))}" if is_path else argument
+    are_there = all(Path(expand(part)).is_dir() if plain in _FOLDER_KEYS else _exists(part) for part in parts)
+    if len(parts) > 1 and are_there and key not in ("run", "runs"):
+        return f"{key}={','.join(quote_value(expand(part)) for part in parts)}"
+    return f"{key}={quote_value(expand(value))}" if plain in PATH_KEYS else argument
 
 
 def quote_value(value: str) -> str:
@@ -105,6 +110,10 @@ def _exists(value: str) -> bool:
         return Path(_expand(value)).exists()
     except (OSError, ValueError):
         return False
+
+
+def _make_absolute(value: str) -> str:
+    return str(Path(value).expanduser().absolute())
 
 
 def _expand(value: str) -> str:

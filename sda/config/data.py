@@ -18,6 +18,7 @@ class DataConfig:
         resumable=True,
         decides=False,
         is_path=True,
+        is_folder=True,
     )
     min_duration_s: float = setting(0.02, "Files shorter than this are left out.", unit="s", at_least=0, is_detail=True)
     silence_dbfs: float = setting(
@@ -59,6 +60,7 @@ class DataConfig:
         resumable=True,
         decides=False,
         is_path=True,
+        is_folder=True,
         is_place=True,
     )
     cache_max_gb: float = setting(

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from omegaconf import OmegaConf
 
+from sda.config.environment import choose_experiment, choose_uri
 from sda.config.machine import count_gpus, measure_machine, share_cores
 from sda.training.presets import PRESETS, choose_batch_size, choose_preset, choose_val_fraction
 
@@ -38,6 +39,7 @@ def register_resolvers(measure: Measure) -> None:
     - `${count_files:ROOT,MIN_DURATION_S,SILENCE_DBFS,CACHE_DIR,SAMPLE_RATE_HZ}`: usable files in ROOT.
     - `${count_chunks:…the same…,CHUNK_DURATION_S}`: chunks in them.
     - `${find_gain:…the same as count_files…}`: decibels by which they are turned up while they are learned.
+    - `${tracking_uri:}`, `${tracking_experiment:}`: where runs go that are told nothing else.
     - `${jobs_at_once:}`, `${gpus_a_job:}`: how a sweep's jobs share this machine.
     - `${short_id:}`: eight random hexadecimal digits, the same throughout one composition.
 
@@ -66,6 +68,8 @@ def register_resolvers(measure: Measure) -> None:
         "count_files": count_files,
         "count_chunks": count_chunks,
         "find_gain": find_gain,
+        "tracking_uri": choose_uri,
+        "tracking_experiment": choose_experiment,
         "jobs_at_once": lambda: share_cores(*measure_machine())[0],
         "gpus_a_job": lambda: min(1, count_gpus()),
     }

@@ -44,13 +44,16 @@ class TrackingConfig:
     backend: TrackingBackend = setting(TrackingBackend.mlflow, "tracking=mlflow or tracking=none chooses it.")
     uri: str = setting(
         "sqlite:///mlflow.db",
-        "MLflow store: a SQLite file, relative to where you stand, or http://… of a server.",
+        "MLflow store: a SQLite file, relative to where you stand, or http://… of a server; $MLFLOW_TRACKING_URI goes "
+        "before the default.",
         is_place=True,
     )
-    experiment: str = setting("sda", "MLflow experiment that the runs appear in.")
+    experiment: str = setting(
+        "sda", "MLflow experiment that the runs appear in; $MLFLOW_EXPERIMENT_NAME goes before the default."
+    )
     close_timeout_s: float = setting(
         60.0,
-        "How long a run waits at its end for MLflow; `make sync` delivers what is left.",
+        "How long a run waits at its end for MLflow; what is left can be delivered later, and it is said how.",
         unit="s",
         at_least=0,
         resumable=True,

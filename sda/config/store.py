@@ -40,8 +40,9 @@ def register_configs() -> None:
     for name, model in MODELS.items():
         store.store(group="model", name=name.name, node=model.config)
     for backend in TrackingBackend:
-        store.store(group="tracking", name=backend.name, node=TrackingConfig(backend=backend))
-    for verb, schema in _SCHEMAS.items():
+        places = {"uri": "${tracking_uri:}", "experiment": "${tracking_experiment:}"}
+        store.store(group="tracking", name=backend.name, node=_linked(TrackingConfig, backend=backend, **places))
+    for verb, schema in SCHEMAS.items():
         store.store(group="hydra/help", name=f"sda_{verb}", node=_help(verb, schema))
 
 
@@ -108,13 +109,14 @@ def _linked(section: type[Section], **links: Any) -> Section:
     return section(**links)
 
 
-_SCHEMAS: dict[str, type] = {
+SCHEMAS: dict[str, type] = {
     "scan": ScanConfig,
     "train": TrainRunConfig,
     "evaluate": EvaluateConfig,
     "generate": GenerateConfig,
     "compare": CompareConfig,
 }
+"""What each verb can be told."""
 _PURPOSE = {
     "scan": "Look at a folder of sounds before training: what is in it, and what train.py would make of it.",
     "train": "Train a generative model on a folder of your own sounds.",

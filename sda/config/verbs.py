@@ -27,12 +27,25 @@ AUTO_LENGTH = "auto"
 
 
 @dataclass
+class MovedSounds:
+    """Where sounds are that a run was trained on."""
+
+    root: str = setting(
+        "",
+        "Where the sounds of the run lie now, if they have moved since it was trained; they are known by content.",
+        is_path=True,
+        is_folder=True,
+    )
+
+
+@dataclass
 class EvaluateConfig:
     """Everything `evaluate.py` can be told."""
 
     run: str = setting(
         "", "The run: its folder, its MLflow run id, or `last`; several, with commas, side by side.", is_path=True
     )
+    data: MovedSounds = setting(MovedSounds, "")
     reference: str = setting(
         "", "Without a run: folder of real sound that generated sound is compared with.", is_path=True
     )
@@ -126,6 +139,7 @@ class GenerateConfig:
     """Everything `generate.py` can be told."""
 
     run: str = setting(MISSING, "The run: its folder, its MLflow run id, or `last`.", is_path=True)
+    data: MovedSounds = setting(MovedSounds, "")
     mode: GenerateMode = setting(
         GenerateMode.sample,
         "sample draws new sounds, loop such as go round without a seam; continue goes on from the end of a given "

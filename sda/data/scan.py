@@ -17,11 +17,14 @@ from sda.data.cache import SoundCache
 from sda.data.extent import Extent
 from sda.data.fingerprint import NO_FINGERPRINT, Fingerprint, Fingerprinter
 from sda.data.measure import Measured, Meter
-from sda.data.scanned import Scan, ScannedFile
+from sda.data.scanned import Scan, ScannedFile, count_passed_over
 from sda.data.signature import sign_file
 from sda.data.walk import walk
 from sda.errors import CacheError, DataError
 from sda.places import lies_in
+from sda.printable import show_name
+
+MOST_NAMED = 5
 
 Progress = Callable[[int, int], None]
 """`(files looked at, files in all)`, called from several threads."""
@@ -49,11 +52,7 @@ def scan_folder(
     Raises:
         DataError: the folder is missing, is no folder, or holds no usable sound; or the cache cannot be written.
     """
-    folder = Path(root).expanduser().absolute()
-    if not folder.exists():
-        raise DataError(f"data.root={root}: there is no such folder. Give the folder that holds your sounds.")
-    if not folder.is_dir():
-        raise DataError(f"data.root={root}: is a file. Give the folder that holds your sounds.")
+    folder = find_root(root)
     store = SoundCache() if cache is None else cache
     if any(lies_in(place, folder) for place in store.folders):
         raise DataError(f"data.cache_dir={store.folder} lies inside data.root, which is never written to.")
@@ -70,11 +69,39 @@ def scan_folder(
                 progress(number, len(entries))
     scan = Scan(str(folder), tuple(files), acoustic)
     if not scan.usable:
-        found = "; ".join(f"{Path(file.path).name}: {file.reason}" for file in scan.quarantined[:5]) or "it is empty"
         raise DataError(
-            f"data.root={root}: no usable sound file ({found}). Supported: {', '.join(sorted(SUPPORTED_SUFFIXES))}."
+            f"data.root={root}: no usable sound file: {_describe_useless(scan)}. "
+            f"Supported: {', '.join(sorted(SUPPORTED_SUFFIXES))}."
         )
     return scan
+
+
+def find_root(root: str | os.PathLike[str]) -> Path:
+    """The folder of sounds as an absolute path.
+
+    Raises:
+        DataError: none is given, it is missing, or it is no folder.
+    """
+    if not os.fspath(root):
+        raise DataError("data.root= is empty. Give the folder that holds your sounds.")
+    folder = Path(root).expanduser().absolute()
+    if not folder.exists():
+        raise DataError(f"data.root={root}: there is no such folder. Give the folder that holds your sounds.")
+    if not folder.is_dir():
+        raise DataError(f"data.root={root}: is a file. Give the folder that holds your sounds.")
+    return folder
+
+
+def _describe_useless(scan: Scan) -> str:
+    """What a folder holds in which nothing can be used."""
+    named = [f"{show_name(file.path, scan.root)}: {file.reason}" for file in scan.quarantined[:MOST_NAMED]]
+    n_more = len(scan.quarantined) - len(named)
+    if n_more:
+        named.append(f"{n_more} more")
+    if scan.passed_over:
+        first = show_name(scan.passed_over[0].path, scan.root)
+        named.append(f"{count_passed_over(scan)}, such as {first}")
+    return "; ".join(named) or "the folder is empty"
 
 
 def scan_file(

@@ -4,6 +4,7 @@ import hashlib
 import math
 from dataclasses import dataclass, field
 
+from sda.data.beside import BESIDE
 from sda.data.fingerprint import Fingerprint
 from sda.data.measure import Measured
 
@@ -30,6 +31,11 @@ class ScannedFile:
         return not self.reason
 
     @property
+    def lies_beside(self) -> bool:
+        """Whether the file is none that anybody could take for sound."""
+        return self.reason == BESIDE
+
+    @property
     def duration_s(self) -> float:
         """Length in seconds; 0 where the file could not be read."""
         return self.measured.duration_s
@@ -51,8 +57,13 @@ class Scan:
 
     @property
     def quarantined(self) -> list[ScannedFile]:
-        """The files left out, each with its reason."""
-        return [file for file in self.files if not file.usable]
+        """The files left out that are or might be sound, each with its reason."""
+        return [file for file in self.files if not file.usable and not file.lies_beside]
+
+    @property
+    def passed_over(self) -> list[ScannedFile]:
+        """Files that are no sound, and of which there is nothing to say."""
+        return [file for file in self.files if file.lies_beside]
 
     @property
     def file_count(self) -> int:
@@ -78,6 +89,12 @@ class Scan:
             count_between(file.measured.sound_start_s, file.measured.sound_end_s, chunk_duration_s)
             for file in self.usable
         )
+
+
+def count_passed_over(scan: Scan) -> str:
+    """How many files are no sound, in words; empty where there are none."""
+    n = len(scan.passed_over)
+    return f"{n} other file{'s' * (n != 1)} passed over" if n else ""
 
 
 def count_between(start_s: float, end_s: float, chunk_duration_s: float, origin_s: float = 0.0) -> int:

@@ -1,4 +1,4 @@
-"""Every file below a folder, but for what sda made itself; bad ones are named without being opened."""
+"""Every file below a folder, but for what sda made itself; bad ones are named without being decoded."""
 
 import os
 import stat
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sda.audio.io import SUPPORTED_SUFFIXES, explain_failure
+from sda.data.beside import APPLE_DOUBLE, BESIDE, lies_beside
 from sda.data.scanned import ScannedFile
 from sda.printable import make_printable
 
@@ -69,9 +70,24 @@ def _find_record(folder: Path) -> str:
 
 
 def _refuse_unread(path: Path) -> str:
-    """The reason to leave a file out without opening it; empty when it is worth decoding."""
+    """The reason to leave a file out without decoding it; empty when it is worth that."""
+    if path.name.startswith(APPLE_DOUBLE):
+        return BESIDE
+    has_sounds_name = path.suffix.lower() in SUPPORTED_SUFFIXES
+    problem = _refuse_unopened(path)
+    if not problem and not has_sounds_name and lies_beside(path):
+        return BESIDE
     if path.name.startswith("."):
         return "hidden file"
+    if problem:
+        return problem
+    if not has_sounds_name:
+        return f"unsupported format {make_printable(path.suffix) or 'without a suffix'}; convert it to WAV or FLAC"
+    return "" if path.stat().st_size else "empty: the file has no bytes"
+
+
+def _refuse_unopened(path: Path) -> str:
+    """Why a file cannot be opened; empty when it can, as far as is known."""
     if _printable(path) != str(path):
         return "its name is not valid UTF-8; rename it"
     try:
@@ -79,11 +95,7 @@ def _refuse_unread(path: Path) -> str:
     except OSError as error:  # forbidden, gone meanwhile, or a link in a circle
         nowhere = isinstance(error, FileNotFoundError) and path.is_symlink()
         return "unreadable: a link that leads nowhere" if nowhere else explain_failure(error)
-    if not stat.S_ISREG(facts.st_mode):
-        return "unreadable: not a regular file"
-    if path.suffix.lower() not in SUPPORTED_SUFFIXES:
-        return f"unsupported format {make_printable(path.suffix) or 'without a suffix'}; convert it to WAV or FLAC"
-    return "" if facts.st_size else "empty: the file has no bytes"
+    return "" if stat.S_ISREG(facts.st_mode) else "unreadable: not a regular file"
 
 
 def _printable(path: Path) -> str:

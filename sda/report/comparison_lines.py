@@ -20,9 +20,9 @@ _BEGIN_FORMULAS = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDT
 
 def format_comparison(comparison: Comparison) -> list[str]:
     """Both tables, and how sure it is which setting is best."""
-    lines = [comparison.title, f"  ranked by {comparison.objective_words}; lower is better", ""]
+    lines = [comparison.title, f"{'! ' if comparison.refusal else '  '}{comparison.ranked_words}"]
     if comparison.ranking is not None:
-        lines += _align([HEAD_OF_SETTINGS, *tabulate_settings(comparison)])
+        lines += ["", *_align([HEAD_OF_SETTINGS, *tabulate_settings(comparison)])]
         lines += ["", *describe_ranking(comparison)]
     lines += ["", *_align([head_runs(comparison), *tabulate_runs(comparison)])]
     return [*lines, *(f"! {note}" for note in comparison.notes)]
@@ -41,7 +41,7 @@ def head_runs(comparison: Comparison) -> list[str]:
 
 
 def tabulate_runs(comparison: Comparison) -> list[list[str]]:
-    """A row for each run, best first."""
+    """A row for each run in their order."""
     return [_describe_run(run, comparison) for run in comparison.runs]
 
 
@@ -98,7 +98,8 @@ def write_csv(comparison: Comparison) -> str:
 
 def write_note(comparison: Comparison) -> str:
     """The comparison as Markdown, for MLflow's description of a sweep."""
-    lines = [f"Ranked by **{comparison.objective_words}**; lower is better.", ""]
+    words = comparison.ranked_words
+    lines = [f"{words[:1].upper()}{words[1:]}.", ""]
     if comparison.ranking is not None:
         lines += _draw_markdown(HEAD_OF_SETTINGS, tabulate_settings(comparison))
         lines += ["", *(f"- {line}" for line in describe_ranking(comparison))]

@@ -37,7 +37,8 @@ def draw_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
     return render_page(
         "comparison.html.j2",
         title=make_printable(comparison.title),
-        objective=comparison.objective_words,
+        ranked=comparison.ranked_words,
+        is_ranked=comparison.ranking is not None,
         settings=_show([HEAD_OF_SETTINGS, *tabulate_settings(comparison)]) if comparison.ranking else [],
         sentences=[make_printable(line) for line in describe_ranking(comparison)] if comparison.ranking else [],
         runs=_show([head_runs(comparison), *tabulate_runs(comparison)]),

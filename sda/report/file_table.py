@@ -85,7 +85,7 @@ class NearPair:
 
 
 def list_files(scan: Scan, groups: Groups, split: Split | None) -> list[Entry]:
-    """Every file with its group's letters and its side."""
+    """Every file that is or might be sound, with its group's letters and its side."""
     label_of = _label_groups(groups)
     return [
         Entry(
@@ -95,6 +95,7 @@ def list_files(scan: Scan, groups: Groups, split: Split | None) -> list[Entry]:
             split.side_of(file.path) if split is not None and file.usable else "",
         )
         for file in scan.files
+        if not file.lies_beside
     ]
 
 

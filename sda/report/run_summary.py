@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sda.callbacks.console import describe_gap
+from sda.data.scanned import count_passed_over
 from sda.measures import AT_END, RECONSTRUCTION
 from sda.printable import make_lines_printable
 from sda.report.advice import (
@@ -84,6 +85,8 @@ def print_plan(console: Console, plan: Plan, started: RunStarted, change: str = 
     lines += [f"  left out: {Path(file.path).relative_to(scan.root)}: {file.reason}" for file in shown]
     if len(scan.quarantined) > len(shown):
         lines.append(f"  left out: {len(scan.quarantined) - len(shown)} more, named in manifest.json")
+    if scan.passed_over:
+        lines.append(f"  {count_passed_over(scan)}")
     by_reason: dict[str, list[str]] = {}
     for choice in plan.choices:
         by_reason.setdefault(choice.reason, []).append(f"{choice.key.rpartition('.')[2]} {choice.value:g}")
@@ -134,9 +137,7 @@ def print_outcome(console: Console, plan: Plan, outcome: Outcome) -> None:
     if outcome.unsaved:
         lines.append(f"! not on disk: {'; '.join(outcome.unsaved)}. Make room, or see to the permissions of the folder")
     if outcome.tracking_problem:
-        lines.append(
-            f"! MLflow lacks something ({outcome.tracking_problem}). The journal has it: `make sync` tries again"
-        )
+        lines.append(f"! MLflow lacks something: {outcome.tracking_problem}")
     lines += [f"! MLflow: {notice}" for notice in outcome.tracking_notices]
     if outcome.tracking_link:
         lines.append(f"  MLflow: {describe_link(outcome.tracking_link)}")

@@ -25,6 +25,8 @@ class FolderReport:
     notices: list[str]
     estimate: TrainingEstimate | None
     """Nothing where `train.py` would refuse."""
+    passed_over: str = ""
+    """How many files are no sound, in words."""
     refusal: str = ""
     time: str = ""
     """How long training would take, in words; empty where it was not asked for."""

@@ -52,6 +52,8 @@ def print_files(console: Console, report: FolderReport) -> None:
     for left_out in report.left_out:
         remedy = f"; {left_out.remedy}" if left_out.remedy else ""
         lines.append(f"  left out: {_shorten(left_out.names)}: {left_out.reason}{remedy}")
+    if report.passed_over:
+        lines.append(f"  {report.passed_over}")
     lines += [f"  the same sound: {_shorten(names)}" for names in report.copies[:MOST_ROWS]]
     for pair in report.near[:MOST_ROWS]:
         facts = f"shifted by {pair.shift_s:+.2f} s, correlation {pair.correlation:.2f}"

@@ -7,25 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sda.config.plain import format_plain
-from sda.config.schema import TrainRunConfig
-from sda.config_field import list_traits
 from sda.errors import CheckpointError, DamagedError
 from sda.evaluation.ranking import Ranking, Trial, rank
 from sda.measures import AT_END, OF_RUN, Measure, describe
 from sda.printable import make_printable
+from sda.runs.axes import REPEATED, find_axes, order_value, shorten, value_of
+from sda.runs.comparability import Judgement, find_obstacle
 from sda.runs.folder import HISTORY, IDENTITY, SUMMARY, read_config, read_overrides, read_summary
 from sda.runs.objective import read_objective
 from sda.runs.sweep_command import name_setting
 from sda.stored import pass_over, read_stored, take_shape, to_figure
 from sda.training.events import EpochMetrics
 from sda.training.metrics import MetricsHistory
-
-REPEATED = ("seed", "data.fold")
-"""Axes along which a setting is repeated: they decide what is held out, not how it is trained."""
-_NOT_COMPARED = {key for key, traits in list_traits(TrainRunConfig).items() if not traits.compared}
-"""Keys that tell no two runs apart in what they learned."""
-
 
 COMPARED = (*AT_END, *(key for key, measure in OF_RUN.items() if measure.compared))
 """Figures that tables show of every run beside the objective."""
@@ -75,16 +68,18 @@ class Comparison:
     axes: dict[str, list[str]]
     """Values of each key that tells settings apart, in order."""
     runs: list[ComparedRun]
-    """Those that finished and have the objective first, best first."""
+    """Those that finished and have the objective first, best first where they are ranked."""
     ranking: Ranking | None
-    """Nothing where no run finished."""
+    """Nothing where no run finished, or they cannot be compared."""
+    refusal: str = ""
+    """Why they cannot be compared by the objective."""
     notes: list[str] = field(default_factory=list)
     """What to bear in mind."""
 
     @property
     def ranked(self) -> list[ComparedRun]:
-        """Runs that have the objective."""
-        return [run for run in self.runs if run.errors]
+        """Runs that have the objective, where they can be ranked by it."""
+        return [run for run in self.runs if run.errors and not self.refusal]
 
     @property
     def measure(self) -> Measure:
@@ -95,6 +90,16 @@ class Comparison:
     def objective_words(self) -> str:
         """What the runs are ranked by, such as `MR-STFT of held-out sound`."""
         return f"{self.measure.title} of held-out sound" if self.objective in AT_END else self.measure.title
+
+    @property
+    def ranked_words(self) -> str:
+        """By what the runs are ranked, or why they are not."""
+        if self.refusal:
+            return f"not ranked by {self.objective_words}: {self.refusal}"
+        differences = [] if self.ranking is None else self.ranking.differences
+        is_apart = bool(differences) and all(difference.n_repetitions == 0 for difference in differences)
+        apart = "; no setting shares a seed with the best, so that each was judged on files of its own"
+        return f"ranked by {self.objective_words}; lower is better{apart if is_apart else ''}"
 
     @property
     def axes_words(self) -> str:
@@ -122,12 +127,22 @@ def compare_runs(run_dirs: Sequence[Path], objective: str, title: str) -> Compar
     told = {key: list(short.values()) for key, short in shortened.items()}
     runs = []
     for run_dir, config, given in zip(run_dirs, configs, overrides, strict=True):
-        setting = {key: short[_value_of(key, config, given)] for key, short in shortened.items()}
+        setting = {key: short[value_of(key, config, given)] for key, short in shortened.items()}
         runs.append(_describe(run_dir, setting, config, objective))
+    judged = [
+        Judgement(run.run_dir, run.repetition_words, config)
+        for run, config in zip(runs, configs, strict=True)
+        if run.errors
+    ]
+    refusal = find_obstacle(judged, objective)
+    notes = _find_notes(runs, objective)
+    if refusal:
+        runs.sort(key=lambda run: not run.errors)
+        return Comparison(title, objective, told, runs, None, refusal, notes)
     runs.sort(key=lambda run: (not run.errors, run.figures[objective] if run.errors else 0.0, str(run.run_dir)))
     trials = [Trial(run.setting_words, run.repetition_words, run.errors) for run in runs if run.errors]
     ranking = rank(trials, lowest=0.0 if objective in AT_END else -math.inf) if trials else None
-    return Comparison(title, objective, told, runs, ranking, _find_notes(runs, configs, objective))
+    return Comparison(title, objective, told, runs, ranking, notes=notes)
 
 
 def list_sweep_runs(sweep_dir: Path) -> list[Path]:
@@ -137,7 +152,7 @@ def list_sweep_runs(sweep_dir: Path) -> list[Path]:
     """
     found = (path.parent for path in sweep_dir.glob(f"*/{SUMMARY}"))
     summaries = {}
-    for run_dir in sorted(found, key=lambda run_dir: _order(run_dir.name)):
+    for run_dir in sorted(found, key=lambda run_dir: order_value(run_dir.name)):
         try:
             read_config(run_dir), read_overrides(run_dir)
             summaries[run_dir] = read_summary(run_dir)
@@ -149,35 +164,6 @@ def list_sweep_runs(sweep_dir: Path) -> list[Path]:
         for run_dir, summary in summaries.items()
         if summary["status"] == "finished" or summary.get(IDENTITY) not in finished
     ]
-
-
-def find_axes(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, str]]) -> dict[str, list[str]]:
-    """The given keys in which runs differ, with their values: numbers in their order, words in that of the runs.
-
-    >>> find_axes([{"seed": 0}, {"seed": 1}], [{"seed": "0", "model": "mel_vae"}, {"seed": "1", "model": "mel_vae"}])
-    {'seed': ['0', '1']}
-    """
-    keys = dict.fromkeys(key for given in overrides for key in given)
-    axes = {}
-    for key in keys:
-        pairs = zip(configs, overrides, strict=True)
-        found = list(dict.fromkeys(_value_of(key, config, given) for config, given in pairs))
-        values = sorted(found, key=lambda value: _order(value)[:2])  # words stay in the order of the runs
-        if len(values) > 1 and key not in _NOT_COMPARED and not key.startswith(("hydra.", "hydra/")):
-            axes[key] = values
-    return axes
-
-
-def shorten(values: Sequence[str]) -> dict[str, str]:
-    """Values as they are shown: long numbers rounded, folders by their last part, where that leaves them apart.
-
-    >>> shorten(["0.00964026132896019", "0.1"]), shorten(["0.123456", "0.123457"])
-    ({'0.00964026132896019': '0.00964', '0.1': '0.1'}, {'0.123456': '0.123456', '0.123457': '0.123457'})
-    >>> shorten(["/home/ada/rain", "/home/ada/wind"])
-    {'/home/ada/rain': 'rain', '/home/ada/wind': 'wind'}
-    """
-    short = {value: f"{float(value):.3g}" if _is_long_number(value) else Path(value).name or value for value in values}
-    return short if len(set(short.values())) == len(values) else {value: value for value in values}
 
 
 def read_history(run_dir: Path) -> MetricsHistory | None:
@@ -238,15 +224,11 @@ def _list_errors(summary: dict[str, Any], objective: str, value: float) -> dict[
     return {"": (value, 1.0)}
 
 
-def _find_notes(runs: Sequence[ComparedRun], configs: Sequence[dict[str, Any]], objective: str) -> list[str]:
+def _find_notes(runs: Sequence[ComparedRun], objective: str) -> list[str]:
     notes = []
     ranked = [run for run in runs if run.errors]
     if len(ranked) > 1 and len({run.repetition_words for run in ranked}) == 1:
         notes.append("one seed alone says nothing of how others would have come out: seed=0,1,2 repeats every setting")
-    if objective == "best_val_loss":
-        losses = {format_plain(config.get("model", {})) for config in configs}
-        if len(losses) > 1:
-            notes.append("models or their losses differ, so that losses cannot be compared: rank by mr_stft, say")
     if ranked and any(set(run.errors) == {""} for run in ranked):
         notes.append("the objective is not known file by file: what is said of it rests on seeds alone")
     notes += [f"weak validation: {weakness}" for weakness in dict.fromkeys(run.weakness for run in ranked) if weakness]
@@ -262,26 +244,3 @@ def _read_overrides(run_dir: Path) -> dict[str, str]:
         make_printable(key.lstrip("+~")): make_printable(value.strip("'\"").replace("\\$", "$"))
         for key, _, value in pairs
     }
-
-
-def _value_of(key: str, config: dict[str, Any], given: dict[str, str]) -> str:
-    """A key's value in a run: as it was given, or as it came out where others were given it."""
-    if key in given:
-        return given[key]
-    value: Any = config
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return make_printable(str(value.get("name", "?") if isinstance(value, dict) else value))
-
-
-def _is_long_number(text: str) -> bool:
-    is_word, _, _ = _order(text)
-    return not is_word and len(text) > 6
-
-
-def _order(text: str) -> tuple[bool, float, str]:
-    """Numbers in their order, before words in theirs."""
-    try:
-        return False, float(text), text
-    except ValueError:
-        return True, 0.0, text

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sda.runs.folder import is_running, lock_run
+from sda.runs.redelivery import describe_lack
 from sda.seal import is_own
 from sda.tracking.delivery import deliver_in_time
 from sda.tracking.delivery_state import is_tracked
@@ -31,5 +32,6 @@ def record(run_dir: Path, event: Event) -> list[str]:
     if not is_tracked(run_dir):
         return []
     delivery = deliver_in_time(run_dir)
-    problem = [f"! MLflow was not told: {delivery.problem}; `make sync` tries again"] if delivery.problem else []
+    lack = describe_lack(delivery, run_dir)
+    problem = [f"! MLflow was not told: {lack}"] if lack else []
     return [*problem, *(f"! MLflow: {notice}" for notice in delivery.notices)]

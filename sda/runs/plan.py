@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sda.config.environment import describe_environment
 from sda.config.model import refuse_keys_of_others
 from sda.config.provenance import Choice, explain_choices
+from sda.config.running import TrackingBackend
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups
+from sda.data.scan import find_root
 from sda.data.scanned import Scan, count_between
 from sda.data.split import Segment, Split
 from sda.errors import ConfigError, DataError
@@ -70,7 +73,15 @@ def plan_run(
         DataError: the sounds cannot be used as asked.
     """
     refuse_taken(run_dir)
-    return foresee_run(composed, run_dir, overrides, preset_choice, sweep_dir)
+    is_left = {key: OmegaConf.is_interpolation(composed.tracking, key) for key in ("uri", "experiment")}
+    plan = foresee_run(composed, run_dir, overrides, preset_choice, sweep_dir)
+    tracking = plan.config.tracking
+    if tracking.backend is TrackingBackend.none:
+        return plan
+    named = describe_environment(
+        tracking.uri, tracking.experiment, is_uri_left=is_left["uri"], is_experiment_left=is_left["experiment"]
+    )
+    return replace(plan, notices=[*plan.notices, *named])
 
 
 def foresee_run(
@@ -87,7 +98,7 @@ def foresee_run(
     if preset_choice != "auto" and OmegaConf.is_interpolation(composed.preset, "name"):
         OmegaConf.update(composed, "preset.name", preset_choice)  # a preset of the user's that gives itself no name
     # From here on, paths mean the same wherever the run is continued from.
-    OmegaConf.update(composed, "data.root", str(Path(composed.data.root).expanduser().absolute()))
+    OmegaConf.update(composed, "data.root", str(find_root(composed.data.root)))
     if composed.data.cache_dir:
         OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
     OmegaConf.update(composed, "tracking.uri", resolve_uri(composed.tracking.uri))

@@ -11,11 +11,13 @@ from sda.config.provenance import Choice
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_traits
 from sda.data.cache import SoundCache
+from sda.data.scan import find_root
 from sda.data.scanned import Scan
 from sda.data.split import Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
 from sda.runs.continuation import open_continuation
 from sda.runs.folder import IDENTITY, SWEEP, find_run, read_overrides, read_summary
+from sda.runs.moved_sounds import match_by_content
 from sda.runs.plan import Plan, keep_out_of, list_places, refuse_taken, refuse_two_lengths, resolve, to_schema
 from sda.runs.prepare_data import prepare_data
 from sda.runs.sweep_folder import identify
@@ -68,6 +70,11 @@ def plan_resume(
     refuse_two_lengths(config, overrides)
     if not is_takeover:
         _refuse_nothing_to_do(run_dir, checkpoint, config, minutes_before)
+    if "data.root" not in overrides and not Path(config.data.root).is_dir():
+        raise DataError(
+            f"the sounds of {run_dir} are not where they were, in {config.data.root}. If they have moved, say "
+            "where to: data.root=FOLDER."
+        )
     scan, groups, _ = prepare_data(config)
     try:
         split, choices = _read_facts(checkpoint, scan, overrides)
@@ -128,7 +135,7 @@ def _read_facts(checkpoint: Checkpoint, scan: Scan, overrides: dict[str, Any]) -
     hash_of = {file.path: file.sha256 for file in scan.usable}
     _check_unchanged(hash_of, known)
     # The split is the one that was trained with; files may have been moved and renamed since.
-    split = split_from_facts(checkpoint.facts["split"], _match_by_content(known, hash_of))
+    split = split_from_facts(checkpoint.facts["split"], match_by_content(known, hash_of))
     choices = [
         Choice(str(one["key"]), float(one["value"]), str(one["layer"]), str(one["reason"]))
         for one in checkpoint.facts["choices"]
@@ -151,7 +158,7 @@ def _take_places(
             f"where its sounds lie here is for you to say: python train.py resume={theirs} data.root=~/sounds"
         )
     refuse_taken(here)
-    root = str(Path(str(overrides["data.root"])).expanduser().absolute())
+    root = str(find_root(str(overrides["data.root"])))
     uri = resolve_uri(str(yours.tracking.uri))
     overrides["data.root"] = root
     OmegaConf.update(composed, "data.cache_dir", escape(str(SoundCache(yours.data.cache_dir).folder)))
@@ -163,15 +170,6 @@ def _take_places(
         overrides.pop(key, None)  # composed with all the rest of them
     keep_out_of(root, list_places(here, uri))
     return here
-
-
-def _match_by_content(known: dict[str, str], hash_of: dict[str, str]) -> dict[str, str]:
-    """Where each known file lies now: under its own path, or under another with the same sound."""
-    free = {sha256: [path for path in sorted(hash_of) if hash_of[path] == sha256] for sha256 in known.values()}
-    now = {path: path for path, sha256 in known.items() if hash_of.get(path) == sha256}
-    for path in now:
-        free[known[path]].remove(path)
-    return now | {path: free[sha256].pop(0) for path, sha256 in known.items() if path not in now}
 
 
 def _check_unchanged(now: dict[str, str], known: dict[str, str]) -> None:
@@ -186,5 +184,5 @@ def _check_unchanged(now: dict[str, str], known: dict[str, str]) -> None:
     changes = changes or [f"{len(known)} files then, {len(now)} now: a copy was added or taken away"]
     raise DataError(
         f"the sounds are not those that the run was trained on ({'; '.join(changes)}). "
-        "Put them back, or start a new run."
+        "Put them back, say where they have moved to (data.root=FOLDER), or start a new run."
     )

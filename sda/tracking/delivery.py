@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from sda.errors import TrackingError
 from sda.tracking.artifacts import find_file, locate, open_place
 from sda.tracking.deadline import DEADLINE_S, answer_in_time
 from sda.tracking.delivery_state import (
@@ -37,6 +38,12 @@ BATCH_METRICS = 1000
 """Most metrics that MLflow takes in one call."""
 BATCH_PARAMS = 100
 UNKNOWN_USER = "HTTP 401, the server does not know this user: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+_REFUSED = {
+    401: UNKNOWN_USER,
+    403: "HTTP 403, the server does not let this user write there: ask whoever runs it for the permission",
+}
+"""What a server refuses until somebody does something, by its code."""
+LATER = "once the store answers"
 
 
 class Delivery(NamedTuple):
@@ -46,6 +53,8 @@ class Delivery(NamedTuple):
     """Why MLflow does not have all of it; empty where it does."""
     notices: list[str]
     """What had to be done beside, in words."""
+    until: str = ""
+    """When it can be delivered after all, in words; empty where it never can."""
 
 
 def try_to_deliver(run_dir: Path) -> Delivery:
@@ -53,19 +62,24 @@ def try_to_deliver(run_dir: Path) -> Delivery:
     try:
         return Delivery("", deliver(run_dir))
     except Exception as error:
-        return Delivery(_describe(error), [])
+        return _describe(error)
 
 
 def deliver_in_time(run_dir: Path, deadline_s: float = DEADLINE_S) -> Delivery:
     """`try_to_deliver` for a command that waits for it: a server that draws it out is left after a deadline."""
-    late = Delivery(f"still delivering after {deadline_s:g} s", [])
+    late = Delivery(f"still delivering after {deadline_s:g} s", [], LATER)
     return answer_in_time(lambda: try_to_deliver(run_dir), late, deadline_s)
 
 
-def _describe(error: Exception) -> str:
-    """What went wrong in a line; of a refused password MLflow says only where its manual is."""
+def _describe(error: Exception) -> Delivery:
+    """What went wrong in a line; of what a server refuses, MLflow says only where its manual is."""
     text = (str(error).splitlines() or [""])[0]
-    return UNKNOWN_USER if "error code 401" in text else f"{type(error).__name__}: {text}"
+    if isinstance(error, TrackingError):
+        return Delivery(text, [])
+    refused = next((words for code, words in _REFUSED.items() if f"error code {code}" in text), "")
+    if refused:
+        return Delivery(refused, [], "then")
+    return Delivery(f"{type(error).__name__}: {text.rstrip('.')}", [], LATER)
 
 
 def deliver(run_dir: Path) -> list[str]:
@@ -120,7 +134,7 @@ def try_to_tell_sweep(folder: Path, settings: TrackingSettings, news: SweepNews)
     try:
         tell_sweep(connect(settings.uri), settings.uri, folder, news)
     except Exception as error:
-        return _describe(error)
+        return _describe(error).problem
     return ""
 
 

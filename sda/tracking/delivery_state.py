@@ -11,6 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from sda.config.environment import SUPPORTED_STORES
 from sda.errors import DamagedError, TrackingError
 from sda.plain_files import open_to_append, truncate
 from sda.seal import is_own, name_purpose, read_sealed, write_sealed
@@ -76,11 +77,11 @@ def resolve_uri(uri: str) -> str:
     Raises:
         TrackingError: the scheme is not one that sda delivers to.
     """
-    if uri.startswith(("http://", "https://")):
+    if not uri.startswith(SUPPORTED_STORES):
+        raise TrackingError(f"tracking.uri={uri} is not supported: use sqlite:///FILE or http(s)://SERVER.")
+    if not uri.startswith("sqlite:///"):
         return uri
-    if uri.startswith("sqlite:///"):
-        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).expanduser().absolute()}"
-    raise TrackingError(f"tracking.uri={uri} is not supported: use sqlite:///FILE or http(s)://SERVER.")
+    return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).expanduser().absolute()}"
 
 
 def write_settings(run_dir: Path, settings: TrackingSettings) -> None:

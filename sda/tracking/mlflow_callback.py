@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from sda.tracking.delivery import deliver_in_time, try_to_deliver
+from sda.tracking.delivery import LATER, Delivery, deliver_in_time, try_to_deliver
 from sda.tracking.delivery_state import (
     TrackingSettings,
     write_settings,
@@ -33,7 +33,7 @@ class MlflowTracking:
         self._close_timeout_s = close_timeout_s
         self._leftovers = leftovers
         self._closing = threading.Event()
-        self._problem = ""
+        self._last = Delivery("", [])
         self._notices: list[str] = []
         self._thread = threading.Thread(target=self._deliver_until_closed, name="mlflow-delivery", daemon=True)
 
@@ -46,15 +46,15 @@ class MlflowTracking:
         """What had to be done for the delivery beside delivering, in words."""
         return list(dict.fromkeys(self._notices))
 
-    def close(self) -> str:
-        """Wait for the delivery, at most `close_timeout_s`; says what went wrong, or nothing."""
+    def close(self) -> Delivery:
+        """Wait for the delivery, at most `close_timeout_s`; says how it went."""
         if not self._thread.is_alive():
-            return self._problem
+            return self._last
         self._closing.set()
         self._thread.join(self._close_timeout_s)
-        if self._thread.is_alive() and not self._problem:
-            self._problem = f"still delivering after {self._close_timeout_s:g} s"
-        return self._problem
+        if self._thread.is_alive() and not self._last.problem:
+            return Delivery(f"still delivering after {self._close_timeout_s:g} s", [], LATER)
+        return self._last
 
     def _deliver_until_closed(self) -> None:
         for run_dir in self._leftovers:
@@ -62,8 +62,8 @@ class MlflowTracking:
         while True:
             closing = self._closing.is_set()
             delivery = try_to_deliver(self._run_dir)
-            self._problem = delivery.problem
+            self._last = delivery
             self._notices += delivery.notices
             if closing:
                 return
-            self._closing.wait(RETRY_INTERVAL_S if self._problem else DELIVERY_INTERVAL_S)
+            self._closing.wait(RETRY_INTERVAL_S if delivery.problem else DELIVERY_INTERVAL_S)

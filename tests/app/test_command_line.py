@@ -13,8 +13,9 @@ from tests.verbs import PROJECT, TINY
 CASES = {
     "missing folder": (["data.root=/nowhere/at all (1)"], "no such folder"),
     "no folder given": ([], "data.root is not set"),
-    "empty folder": (["data.root={empty}"], "no usable sound file"),
-    "no usable file": (["data.root={unusable}"], r"no usable sound file (notes.txt: unsupported format .txt"),
+    "empty folder": (["data.root={empty}"], "no usable sound file: the folder is empty"),
+    "empty value": (["data.root="], "data.root= is empty. Give the folder that holds your sounds."),
+    "no usable file": (["data.root={unusable}"], "no usable sound file: 1 other file passed over, such as notes.txt"),
     "one file": (["data.root={one}"], "at least 2 are needed"),
     "unknown key": (["data.root={good}", "regularization.dropot=0.3"], "Did you mean regularization.dropout"),
     "wrong type": (["data.root={good}", "training.max_epochs=many"], "training.max_epochs"),
@@ -76,6 +77,7 @@ def test_wrong_input_is_explained_and_leaves_nothing_behind(command_line, folder
     assert message in text
     assert "Traceback" not in text
     assert "HYDRA_FULL_ERROR" not in text
+    assert "Error executing job" not in text
     assert list(command_line.folder.iterdir()) == []
 
 
@@ -130,6 +132,19 @@ def test_the_other_verbs_ask_for_a_run(command_line):
         assert "give either run=" in command_line.run("evaluate", *arguments, code=1)
     assert command_line.run("compare", "runs=/nowhere", code=1).startswith("error: /nowhere is no run")
     assert command_line.run("generate", "run=/nowhere", code=1).startswith("error: "), "nothing of Hydra's before it"
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+def test_an_error_inside_a_job_is_told_without_hydras_words(command_line, sounds, sweep):
+    text = command_line.run("train", sounds, "training.batch_size=999", "tracking=none", *sweep, code=1)
+    assert "error: training.batch_size=999 is larger than the data" in text
+    assert "Error executing job" not in text
+
+
+def test_what_the_disk_refuses_is_told_without_hydras_words(command_line, sounds):
+    text = command_line.run("scan", sounds, "estimate=false", "output=/dev/null/page.html", code=1)
+    assert text.splitlines()[-1].startswith("error: /dev/null")
+    assert "Error executing job" not in text
 
 
 @pytest.mark.parametrize("verb", ["train", "scan"])

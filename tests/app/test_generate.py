@@ -34,6 +34,7 @@ def test_a_call_has_its_own_folder_and_a_record(command_line, run_dir, make_soun
     _the_record_suffices_to_make_every_file_again(command_line, run_dir, make_sounds)
     _every_mode_makes_what_it_says(command_line, run_dir)
     _what_a_mode_has_no_use_for_is_refused(command_line)
+    _a_source_that_is_not_there_is_named_as_what_it_is(command_line)
 
 
 def _every_mode_makes_what_it_says(command_line, run_dir):
@@ -68,6 +69,17 @@ def _what_a_mode_has_no_use_for_is_refused(command_line):
     assert "it has no loudness of its own" in text
     text = command_line.run("generate", "run=last", "mode=vary", "strength=2", code=1)
     assert "strength=2.0 is out of range: allowed is at least 0 and at most 1" in text
+
+
+def _a_source_that_is_not_there_is_named_as_what_it_is(command_line):
+    (command_line.folder / "hollow").mkdir()
+    for source, words in (
+        ("nowhere/voice.wav", "source=nowhere/voice.wav: there is no such file. Give a sound file, or a folder"),
+        ("nowhere", "source=nowhere: there is no such folder. Give a sound file, or a folder of them"),
+        ("hollow", "source=hollow: no usable sound file: the folder is empty"),
+    ):
+        text = command_line.run("generate", "run=last", "mode=vary", f"source={source}", code=1)
+        assert text.startswith(f"error: {words}")
 
 
 def _a_call_writes_over_nothing_and_mixes_with_nothing(command_line, run_dir):

@@ -75,7 +75,7 @@ def test_every_file_is_shown_with_what_is_known_of_it(command_line, mixed):
         MARKUP_NAME,
         "10 usable files, 14 s",
         "left out: broken.wav: truncated: only 0.06 s of its 1.25 s can be decoded; copy or export it again",
-        "left out: notes.txt: unsupported format .txt; convert it to WAV or FLAC",
+        "\n  1 other file passed over\n",
         "left out: silent.wav: silent: it never exceeds -80 dBFS (data.silence_dbfs); turn it up",
         "left out: garbage.wav: unreadable",
         "the same sound: tone_000 copy.wav, tone_000.wav",
@@ -86,6 +86,7 @@ def test_every_file_is_shown_with_what_is_known_of_it(command_line, mixed):
         "kl_warmup_fraction 0.5 (conservative, chosen for 10 usable files)",
     ):
         assert words in text
+    assert "notes.txt" not in text
     assert re.search(r"last about \d+.* on (cpu|cuda|mps) \(measured: [\d.]+ s a step, data and previews not", text)
     (page,) = command_line.folder.iterdir()
     (page,) = page.iterdir()  # `scans/` is all that was made where the user stands

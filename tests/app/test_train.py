@@ -2,7 +2,9 @@
 
 import json
 import signal
+import sqlite3
 import statistics
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -400,3 +402,17 @@ def test_without_tracking_mlflow_is_not_imported(command_line, sounds):
     assert " mlflow" not in text
     assert " torch._dynamo" not in text  # the compiler takes as long to import as all the rest
     assert command_line.query("SELECT count(*) FROM runs") == [(0,)]
+
+
+@pytest.mark.slow
+def test_the_store_that_the_environment_names_is_taken_and_said_once(command_line, sounds):
+    store = command_line.folder.parent / "team.db"
+    settings = ("training.max_epochs=1", *TINY)
+    named = {"MLFLOW_TRACKING_URI": f"sqlite:///{store}", "MLFLOW_EXPERIMENT_NAME": "rain"}
+    text = command_line.run("train", sounds, *settings, **named)
+    assert text.count("MLFLOW_TRACKING_URI") == text.count("MLFLOW_EXPERIMENT_NAME") == 1
+    assert f"! MLflow's store is sqlite:///{store}; MLFLOW_TRACKING_URI names it" in text
+    assert command_line.query("select * from runs") == []
+    with closing(sqlite3.connect(store)) as connection:
+        (name,) = connection.execute("select e.name from runs r join experiments e using (experiment_id)").fetchone()
+    assert name == "rain"

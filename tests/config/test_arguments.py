@@ -59,6 +59,21 @@ def test_home_is_expanded(monkeypatch, tmp_path):
     assert _parse(argument) == f"{tmp_path}/my sounds"
 
 
+def test_a_folder_is_the_same_from_wherever_one_stands(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for key in ("data.root", "data.cache_dir"):
+        (argument,) = prepare_arguments([f"{key}=my sounds"])
+        assert _parse(argument) == f"{tmp_path}/my sounds"
+    assert prepare_arguments(["run=last"]) == ["run='last'"]
+
+
+def test_folders_without_a_slash_stay_a_sweep(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("rain", "wind"):
+        (tmp_path / name).mkdir()
+    assert prepare_arguments(["data.root=rain,wind"]) == [f"data.root='{tmp_path}/rain','{tmp_path}/wind'"]
+
+
 def test_folders_to_sweep_over_stay_a_sweep(tmp_path):
     for name in ("a (1)", "b"):
         (tmp_path / name).mkdir()

@@ -49,7 +49,7 @@ def test_each_bad_file_is_left_out_with_its_reason(make_sounds):
         "no_bytes.wav": ("empty",),
         "fake.mp3": ("unreadable",),
         "song.m4a": ("unsupported format .m4a",),
-        "._tone.wav": ("hidden",),
+        "._tone.wav": ("no sound; passed over",),
         "dangling.wav": ("link that leads nowhere",),
         "pipe.wav": ("not a regular file",),
         "caf\ufffd.wav": ("not valid UTF-8",),
@@ -85,7 +85,8 @@ def test_the_same_sound_in_two_formats_has_one_hash(make_sounds):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("missing", "no such folder"), ("a_file", "is a file"), ("empty", "no usable sound file")]
+    ("name", "message"),
+    [("missing", "no such folder"), ("a_file", "is a file"), ("empty", "no usable sound file: the folder is empty")],
 )
 def test_a_folder_that_cannot_be_used_says_why(tmp_path, name, message):
     (tmp_path / "a_file").touch()

@@ -7,7 +7,8 @@ import yaml
 
 from sda.app.sweep_end import describe_ends
 from sda.errors import CheckpointError, ConfigError
-from sda.runs.comparison import compare_runs, find_axes, list_sweep_runs
+from sda.runs.axes import find_axes
+from sda.runs.comparison import compare_runs, list_sweep_runs
 from sda.runs.folder import lock_run, read_summary
 from sda.runs.sweep_folder import (
     BEGUN,

@@ -155,7 +155,7 @@ def test_the_thread_delivers_and_close_waits_for_it(store, tmp_path):
         journal(event)
         tracking(event)
     journal.close()
-    assert tracking.close() == ""
+    assert tracking.close().problem == ""
     assert is_delivered(run_dir)
     assert not any(thread.name == "mlflow-delivery" for thread in threading.enumerate())
 
@@ -169,7 +169,7 @@ def test_a_store_that_is_away_loses_nothing(store, tmp_path, monkeypatch):
         journal(event)
         tracking(event)
     journal.close()
-    assert "Exception" in tracking.close()
+    assert "Exception" in tracking.close().problem
     assert not is_delivered(run_dir)
     # The store comes back, here as another address.
     move_store(run_dir, f"sqlite:///{store}/mlflow.db")

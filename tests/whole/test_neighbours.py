@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sda.app import sync
 from sda.app.sync import close_stale_runs, sync_runs
 from sda.errors import CheckpointError, DamagedError
 from sda.runs.comparison import compare_runs, list_sweep_runs, read_history
 from sda.runs.folder import SUMMARY, find_run, find_runs, read_config, read_groups, read_overrides, read_summary
 from sda.runs.sweep_folder import begin_session, find_sweep, find_sweep_to_resume, identify, read_job_ends
-from sda.seal import SWEEP, name_purpose, write_sealed
+from sda.seal import SWEEP, mark_own, name_purpose, write_sealed
 from sda.tracking.delivery_state import (
     DeliveryState,
     TrackingSettings,
@@ -262,3 +263,18 @@ def test_every_verb_goes_on_beside_damaged_runs(command_line, sounds):
     text = command_line.run("train", f"resume={command_line.folder}/runs/bad/empty {SUMMARY}", code=1)
     assert f"empty {SUMMARY}/{SUMMARY} is damaged" in text
     assert run_dir.exists()
+
+
+def test_sync_takes_runs_that_lie_elsewhere(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_dir = tmp_path / "elsewhere"
+    run_dir.mkdir()
+    (run_dir / "summary.json").write_text('{"status": "running"}')
+    mark_own(run_dir)
+    assert sync.main([]) == 0
+    assert read_summary(run_dir)["status"] == "running"
+    assert sync.main([str(run_dir)]) == 0
+    assert read_summary(run_dir)["status"] == "killed"
+    assert "everything that can be read is delivered" in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match="is no run"):
+        sync.main(["nowhere"])

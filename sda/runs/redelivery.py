@@ -1,0 +1,36 @@
+"""What MLflow lacks of a run, in words: why, and the command that delivers it later from where the user stands."""
+
+import shlex
+import shutil
+from pathlib import Path
+
+from sda.runs.folder import RUNS_ROOT
+from sda.tracking.delivery import Delivery
+
+_SYNC = "sda.app.sync"
+"""The module that delivers what is left."""
+
+
+def describe_lack(delivery: Delivery, run_dir: Path) -> str:
+    """Why MLflow does not have all of a run, and what to do about it; empty where it has."""
+    if not delivery.problem:
+        return ""
+    if not delivery.until:
+        return f"{delivery.problem} The journal in the run's folder has it all."
+    return f"{delivery.problem}. The journal has it all: {name_sync(run_dir)} delivers it {delivery.until}"
+
+
+def name_sync(run_dir: Path) -> str:
+    """The command that delivers what MLflow lacks of a run: make's only in a checkout, for runs that it looks at."""
+    if not run_dir.absolute().is_relative_to(Path(RUNS_ROOT).absolute()):
+        return f"`python -m {_SYNC} {shlex.quote(str(run_dir))}`"
+    return "`make sync`" if _has_target() else f"`python -m {_SYNC}`"
+
+
+def _has_target() -> bool:
+    """Whether `make sync` would do it here."""
+    try:
+        rules = Path("Makefile").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return _SYNC in rules and shutil.which("make") is not None
