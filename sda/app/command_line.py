@@ -13,15 +13,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sda.app.closed_pipe import PipedConsole, TrainingConsole
-from sda.app.explanation import explain_choice, find_cause
 from sda.app.hydra_call import EXIT_ERROR, RunStart, SweepStart, call_hydra, report_errors
 from sda.app.sweep_end import Sweep
 from sda.app.sweep_job import Job, run_job, share_threads
-from sda.app.unknown_key import refuse_added_keys
 from sda.config.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
+from sda.report.closed_pipe import PipedConsole, TrainingConsole
+from sda.report.explanation import explain_choice, find_cause
+from sda.report.unknown_key import refuse_added_keys
 from sda.runs.claim import Claim, remove_unused
 from sda.runs.folder import find_run
 from sda.runs.objective import check_objective

@@ -17,15 +17,15 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from sda.app.closed_pipe import EXIT_CLOSED_PIPE, drop_output
 from sda.app.composition import guard_composition
-from sda.app.explanation import explain_choice, explain_composition, find_cause
-from sda.app.stray_words import list_repeats, refuse_stray_words
 from sda.config.arguments import find_value
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices, register_configs
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
+from sda.report.closed_pipe import EXIT_CLOSED_PIPE, drop_output
+from sda.report.explanation import explain_choice, explain_composition, find_cause
+from sda.report.stray_words import list_repeats, refuse_stray_words
 from sda.runs.prepare_data import scan_once
 
 register_resolvers(scan_once)

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from sda.app.unknown_key import list_keys_of, point_to_keys
 from sda.errors import ConfigError
+from sda.report.unknown_key import list_keys_of, point_to_keys
 
 _LAST = "last"
 _TAKES = {"scan": "data.root", "train": "data.root", "evaluate": "run", "generate": "run", "compare": "runs"}

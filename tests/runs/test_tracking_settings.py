@@ -4,10 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from sda.app.tracking_settings import choose_params, name_run
 from sda.config.model import ModelConfig, ModelName, ModelSize
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_defaults
+from sda.runs.tracking_settings import choose_params, name_run
 
 NOON = datetime(2026, 11, 29, 12, 0)
 

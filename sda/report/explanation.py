@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from omegaconf.errors import OmegaConfBaseException
 
-from sda.app.unknown_key import explain_unknown_key, list_keys_of, point_to_keys
 from sda.config.store import SCHEMAS
 from sda.config_field import describe_settings
 from sda.errors import SdaError
+from sda.report.unknown_key import explain_unknown_key, list_keys_of, point_to_keys
 
 _HYDRAS_OWN_MATTERS = (
     "object_type=",
