@@ -79,11 +79,6 @@ class Difference:
         """Whether the interval leaves no doubt which is better."""
         return self.gain.low > 0
 
-    @property
-    def margin(self) -> float:
-        """Half of the interval's width."""
-        return (self.gain.high - self.gain.low) / 2
-
 
 @dataclass(frozen=True)
 class Ranking:

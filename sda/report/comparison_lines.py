@@ -9,7 +9,7 @@ from sda.evaluation.ranking import Difference, Standing
 from sda.measures import Measure, describe
 from sda.printable import make_printable
 from sda.runs.comparison import COMPARED, ComparedRun, Comparison
-from sda.wording import format_duration
+from sda.wording import format_duration, format_share
 
 MOST_DIFFERENCES = 8
 HEAD_OF_SETTINGS = ("setting", "runs", "score (95 %)", "± over runs", "best in")
@@ -52,7 +52,8 @@ def describe_ranking(comparison: Comparison) -> list[str]:
     if not ranking.differences:
         return [f"one setting: {ranking.standings[0].setting}"]
     best = ranking.standings[0]
-    lines = [f"lowest: {best.setting}; it is the lowest in {best.chance_best:.0%} of draws of other seeds and files"]
+    chance = format_share(best.chance_best)
+    lines = [f"lowest: {best.setting}; it is the lowest in {chance} of draws of other seeds and files"]
     shown = ranking.differences[:MOST_DIFFERENCES]
     lines += [describe_difference(difference, comparison) for difference in shown]
     if len(ranking.differences) > len(shown):
@@ -61,7 +62,7 @@ def describe_ranking(comparison: Comparison) -> list[str]:
 
 
 def describe_difference(difference: Difference, comparison: Comparison) -> str:
-    """Such as "preset=balanced is better than preset=conservative by 0.12 ± 0.05 dB on 3 seeds and 15 files"."""
+    """Such as "preset=balanced is better than preset=conservative by 0.12 (0.07 to 0.17) on 3 seeds and 15 files"."""
     measure, gain = comparison.measure, difference.gain
     amount = _write(gain.value, measure)
     on = f"on {_count(difference.n_repetitions, 'repetition')} and {_count(difference.n_files, 'held-out file')}"
@@ -69,11 +70,10 @@ def describe_difference(difference: Difference, comparison: Comparison) -> str:
         on = "on different held-out files"
     if math.isnan(gain.low):
         return f"{difference.better} is lower than {difference.other} by {amount} {on}: too little to tell"
+    amount += f" ({_write(gain.low, measure)} to {_write(gain.high, measure)})"
     if not difference.is_clear:
-        low, high = _write(gain.low, measure), _write(gain.high, measure)
-        return f"{difference.better} or {difference.other}: cannot tell; {amount} ({low} to {high}) {on}"
-    margin = _write(difference.margin, measure)
-    return f"{difference.better} is better than {difference.other} by {amount} ± {margin} {on}"
+        return f"{difference.better} or {difference.other}: cannot tell; {amount} {on}"
+    return f"{difference.better} is better than {difference.other} by {amount} {on}"
 
 
 def write_csv(comparison: Comparison) -> str:
@@ -120,7 +120,7 @@ def _describe_standing(standing: Standing, comparison: Comparison) -> list[str]:
     score = _write(standing.score.value, measure)
     if not math.isnan(standing.score.low):
         score += f" ({_write(standing.score.low, measure)} to {_write(standing.score.high, measure)})"
-    spread, chance = _write(standing.spread, measure), f"{standing.chance_best:.0%}"
+    spread, chance = _write(standing.spread, measure), format_share(standing.chance_best)
     return [standing.setting, str(standing.n_repetitions), score, spread, chance]
 
 

@@ -11,6 +11,7 @@ from sda.tracking.delivery_state import DeliveryState
 from sda.tracking.metric_names import BARS, OF_END, OF_EPOCH, name_metric
 from sda.tracking.preview_names import PREVIEWS
 from sda.training.events import StepMetrics
+from sda.wording import format_share
 
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "killed": "KILLED"}
 
@@ -158,9 +159,9 @@ def _collect_words(values: dict[str, Any], batch: Batch) -> None:
 
 def _write_gap(values: dict[str, Any]) -> str:
     """An epoch's gap with its interval and trend: a curve, of which the verdict is not made alone."""
-    interval = f" ({values['gap_low']:+.0%} to {values['gap_high']:+.0%})"
+    low, high = values["gap_low"], values["gap_high"]
     trend = f", {values['trend']}" if values.get("trend") else ""
-    return f"{values['overfitting_gap']:+.0%}{interval if values['gap_low'] < values['gap_high'] else ''}{trend}"
+    return format_share(values["overfitting_gap"], *((low, high) if low < high else ()), sign="+") + trend
 
 
 def _metrics(

@@ -74,14 +74,6 @@ class TrainingConfig:
     max_epochs: int = setting(
         200, "Epochs to train; planned to fit where minutes are given.", unit="epochs", at_least=1, resumable=True
     )
-    minutes: float = setting(
-        0.0,
-        "Time that a training may take from its start to its end, evaluation included, in place of max_epochs: visits "
-        "and epochs are planned to fit. 0 sets no limit.",
-        unit="min",
-        at_least=0,
-        resumable=True,
-    )
     learning_rate: float = setting(1e-3, "AdamW's step size at its peak; it falls to zero along a cosine.", above=0)
     kl_warmup_fraction: float = setting(
         0.3,
@@ -128,6 +120,14 @@ class TrainingConfig:
     )
     num_workers: int = setting(
         0, "Processes that read chunks; 0 reads in the training process.", at_least=0, resumable=True, decides=False
+    )
+    minutes: float = setting(
+        0.0,
+        "Time that a training may take from its start to its end, evaluation included, in place of max_epochs: visits "
+        "and epochs are planned to fit. 0 sets no limit.",
+        unit="min",
+        at_least=0,
+        resumable=True,
     )
     precision: Precision = setting(
         Precision.auto,

@@ -52,7 +52,7 @@ def test_an_epoch_has_its_gap_as_a_curve_and_the_gaps_interval_as_a_tag():
     assert told["1_loss/overfitting_gap"] == 0.1
     assert told["5_training/gap_slope"] == 0.01
     assert not [key for key in told if "gap_low" in key or "gap_high" in key]
-    assert batch.tags["gap"] == "+10% (-3% to +25%)"
+    assert batch.tags["gap"] == "+10 % (-3 to +25)"
 
 
 def test_of_an_evaluation_what_the_registry_names_is_told_and_what_the_sweep_is_ranked_by():
