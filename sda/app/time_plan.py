@@ -12,8 +12,9 @@ from sda.config.running import Suite
 from sda.config.schema import TrainRunConfig
 from sda.errors import ConfigError
 from sda.runs.plan import Plan, count_chunks
-from sda.training.budget import TimeBudget, count_steps
+from sda.training.budget import MOST_END, TimeBudget, count_steps
 from sda.training.device import choose_device
+from sda.wording import format_duration
 
 ENOUGH_EPOCHS = 6
 """Epochs that a run has at least, where fewer visits to each chunk give it time for them: each is judged."""
@@ -31,8 +32,8 @@ END_FIXED = {Suite.none: 150.0, Suite.small: 2000.0, Suite.full: 6000.0}
 """What an evaluation at the end takes whatever the sounds, as chunks learned from."""
 END_PER_CHUNK = {Suite.none: 1.0, Suite.small: 9.0, Suite.full: 28.0}
 """What it takes more for each chunk of sound, on either side."""
-SAVING_S = 1.0
-"""What saving the best epoch takes, with a preview now and then."""
+SAVING_STEPS = 5.0
+"""What saving the best epoch takes, with a preview now and then, as so many steps."""
 
 MINUTES = "training.minutes"
 
@@ -63,36 +64,32 @@ def plan_time(plan: Plan, began: float, step_s: float | None = None) -> tuple[Pl
     if not training.minutes:
         return plan, None
     step_s = measure_pace(config)[1] if step_s is None else step_s
-    n_chunks, n_val = _count_chunks(plan)
-    pause_s = SAVING_S + 2 * JUDGED_CHUNK * n_val * step_s / training.batch_size
     done_s = 0.0 if plan.checkpoint is None else float(plan.checkpoint.progress.get("elapsed_s", 0.0))
-    beside_s = time.monotonic() - began + BUILDING_S + estimate_end_s(plan, step_s)
-    budget = TimeBudget(60.0 * training.minutes - beside_s, step_s, pause_s)
-    if budget.seconds - done_s < LEAST_LEARNING_S:
-        least = math.ceil((done_s + beside_s + LEAST_LEARNING_S) / 60)
+    _, n_val = _count_chunks(plan)
+    pause_steps = SAVING_STEPS + 2 * JUDGED_CHUNK * n_val / training.batch_size
+    beside_s = time.monotonic() - began + BUILDING_S + LAST_SAVE_S
+    budget = TimeBudget(60.0 * training.minutes - beside_s, step_s, pause_steps, _count_end_steps(plan))
+    if budget.seconds - budget.end_s - done_s < LEAST_LEARNING_S:
+        least_s = done_s + beside_s + LEAST_LEARNING_S / (1.0 - (MOST_END if budget.end_steps else 0.0))
         words = f"it has trained for {done_s:.0f} s, and " if done_s else ""
-        at_end = "" if config.evaluation.at_end is Suite.none else " (evaluation.at_end=none leaves the evaluation out)"
         raise ConfigError(
-            f"{MINUTES}={training.minutes:g} leaves no time to learn: {words}beginning and evaluating take about "
-            f"{beside_s:.0f} s here{at_end}. Give at least {MINUTES}={least}."
+            f"{MINUTES}={training.minutes:g} leaves no time to learn: {words}beginning alone takes about "
+            f"{beside_s:.0f} s here. Give at least {MINUTES}={math.ceil(least_s / 60)}."
         )
-    if plan.checkpoint is not None:
-        return plan, budget
-    return _settle(plan, budget, n_chunks), budget
+    end_s = budget.end_steps * step_s
+    if end_s > budget.end_s:
+        plan.notices.append(
+            f"the evaluation at the end may take about {format_duration(end_s)}: longer than is kept for it. "
+            "evaluation.at_end=none leaves it out"
+        )
+    return (plan if plan.checkpoint is not None else _settle(plan, budget)), budget
 
 
-def estimate_end_s(plan: Plan, step_s: float) -> float:
-    """About what the end of a run takes: the evaluation, the last save, and telling of it.
-
-    An evaluation's work is counted in chunks learned from, which take as much longer on a slow machine as it does.
-
-    Args:
-        step_s: what a step was measured to take.
-    """
-    training, suite = plan.config.training, plan.config.evaluation.at_end
-    n_chunks = sum(_count_chunks(plan))
-    work = END_FIXED[suite] + END_PER_CHUNK[suite] * n_chunks
-    return LAST_SAVE_S + work * step_s / training.batch_size
+def _count_end_steps(plan: Plan) -> float:
+    """About what the evaluation at the end takes, as so many steps."""
+    suite = plan.config.evaluation.at_end
+    work = END_FIXED[suite] + END_PER_CHUNK[suite] * sum(_count_chunks(plan))
+    return work / plan.config.training.batch_size
 
 
 def _count_chunks(plan: Plan) -> tuple[int, int]:
@@ -103,23 +100,24 @@ def _count_chunks(plan: Plan) -> tuple[int, int]:
 
 def start_clock(budget: TimeBudget, plan: Plan, began: float) -> None:
     """Now that all is built: what is left of the time, to the second."""
-    beside_s = time.monotonic() - began + estimate_end_s(plan, budget.step_s)
-    budget.seconds = 60.0 * plan.config.training.minutes - beside_s
+    budget.seconds = 60.0 * plan.config.training.minutes - (time.monotonic() - began) - LAST_SAVE_S
 
 
-def _settle(plan: Plan, budget: TimeBudget, n_chunks: int) -> Plan:
+def _settle(plan: Plan, budget: TimeBudget) -> Plan:
     """Put visits and epochs into a new run's configuration, and say whose choice they were."""
+    n_chunks, _ = _count_chunks(plan)
+    learning_s = budget.seconds - budget.end_s
     training, expansion = plan.config.training, plan.config.regularization.augmentation_expansion
     is_yours = any(
         choice.key.endswith("augmentation_expansion") and choice.layer in ("yours", "experiment")
         for choice in plan.choices
     )
     if not is_yours:
-        n_steps = count_steps(budget.seconds - ENOUGH_EPOCHS * budget.pause_s, budget.step_s, 0.0, 1)
+        n_steps = count_steps(learning_s - ENOUGH_EPOCHS * budget.pause_s, budget.step_s, 0.0, 1)
         visits = n_steps * training.batch_size // (ENOUGH_EPOCHS * n_chunks)
         expansion = min(expansion, max(LEAST_EXPANSION, visits - 1))
     steps_per_epoch = math.ceil(n_chunks * (1 + expansion) / training.batch_size)
-    total_steps = count_steps(budget.seconds, budget.step_s, budget.pause_s, steps_per_epoch)
+    total_steps = count_steps(learning_s, budget.step_s, budget.pause_s, steps_per_epoch)
     settled = {
         "training.max_epochs": max(1, math.ceil(total_steps / steps_per_epoch)),
         "regularization.augmentation_expansion": expansion,

@@ -13,6 +13,10 @@ from sda.training.state import Progress
 
 REPLAN_EVERY_S = 10.0
 """The steps left are counted anew this often within an epoch."""
+MOST_END = 0.5
+"""Share of the time that is kept for the end at most, however long that may take."""
+WORTH_GOING_ON = 0.05
+"""Steps that a run goes on for after its planned end, as a share of those taken: fewer are not worth being judged."""
 LEAST_TIMED_STEPS = 8
 """Steps of an epoch before their pace counts: the first ones find memory and choose kernels."""
 
@@ -21,26 +25,44 @@ LEAST_TIMED_STEPS = 8
 class TimeBudget:
     """Plans the steps of a run that is to end in time.
 
+    What is not measured yet is told in steps, so that it follows their pace: a machine that is slow, or busy with other
+    things, is so in everything.
+
     Args:
-        seconds: for all training, judging, previews and saving of the run, over all its continuations.
+        seconds: from the first step on, for all training, judging, previews and saving of the run and for what comes
+            after, over all its continuations.
         step_s: what a step takes, until it is measured.
-        pause_s: what lies between the last step of an epoch and the first of the next, until it is measured.
+        pause_steps: what lies between the last step of an epoch and the first of the next, as so many steps, until it
+            is measured.
+        end_steps: what comes after the last step, as so many steps; no more than `MOST_END` of the time is kept for it.
     """
 
     seconds: float
     step_s: float
-    pause_s: float
+    pause_steps: float = 0.0
+    end_steps: float = 0.0
     _pauses: list[float] = field(default_factory=list)
     _timed_from: tuple[int, float] = (0, 0.0)
     """Step, and time of training, from which on steps of this epoch are timed."""
     _last_step_at: float | None = None
     _planned_at: float = -math.inf
+    _is_timed: bool = False
+    """Whether steps of this process were timed."""
+
+    @property
+    def pause_s(self) -> float:
+        """What lies between the last step of an epoch and the first of the next."""
+        return sum(self._pauses) / len(self._pauses) if self._pauses else self.pause_steps * self.step_s
+
+    @property
+    def end_s(self) -> float:
+        """What is kept for the end."""
+        return min(self.end_steps * self.step_s, MOST_END * self.seconds)
 
     def begin_epoch(self, progress: Progress, steps_per_epoch: int) -> None:
         """Plan, knowing what the pause before took; steps are timed from here."""
         if self._last_step_at is not None:
             self._pauses.append(progress.elapsed_s - self._last_step_at)
-            self.pause_s = sum(self._pauses) / len(self._pauses)
         self._timed_from = (progress.step, progress.elapsed_s)
         self.plan(progress, steps_per_epoch)
 
@@ -50,8 +72,19 @@ class TimeBudget:
         self._last_step_at = progress.elapsed_s
         if progress.step - first >= LEAST_TIMED_STEPS:
             self.step_s = (progress.elapsed_s - began) / (progress.step - first)
-            if progress.elapsed_s - self._planned_at >= REPLAN_EVERY_S:
+            if not self._is_timed or progress.elapsed_s - self._planned_at >= REPLAN_EVERY_S:
                 self.plan(progress, steps_per_epoch)
+            self._is_timed = True
+
+    def is_spent(self, progress: Progress, steps_per_epoch: int) -> bool:
+        """Whether the run is at its end: its last plan says so, and no new one finds time that is worth a pause."""
+        if progress.step < (progress.total_steps or 0):
+            return False
+        n_left = self.count_left(progress, steps_per_epoch)
+        if n_left < max(1.0, WORTH_GOING_ON * progress.step):
+            return True
+        replan(progress, progress.step + n_left)
+        return False
 
     def plan(self, progress: Progress, steps_per_epoch: int) -> None:
         """Let the run end where its time does."""
@@ -60,7 +93,7 @@ class TimeBudget:
 
     def count_left(self, progress: Progress, steps_per_epoch: int) -> int:
         """Steps that there still is time for."""
-        return count_steps(self.seconds - progress.elapsed_s, self.step_s, self.pause_s, steps_per_epoch)
+        return count_steps(self.seconds - self.end_s - progress.elapsed_s, self.step_s, self.pause_s, steps_per_epoch)
 
 
 def count_steps(seconds: float, step_s: float, pause_s: float, steps_per_epoch: int) -> int:

@@ -94,7 +94,7 @@ def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request
         if budget is not None:
             budget.begin_epoch(progress, steps_per_epoch)
         for chunks in setup.train_loader.deal(epoch, first_batch=progress.batch):
-            if budget is not None and progress.step >= (progress.total_steps or 0):
+            if budget is not None and budget.is_spent(progress, steps_per_epoch):
                 break  # there is no time for the rest of the epoch
             started = time.perf_counter()
             if progress.step == progress.second_phase_step:
@@ -133,7 +133,7 @@ def _is_over(setup: TrainingSetup) -> bool:
     progress = setup.state.progress
     if setup.budget is None:
         return progress.epoch >= setup.config.max_epochs
-    return progress.batch == 0 and progress.step >= (progress.total_steps or 0)
+    return progress.batch == 0 and setup.budget.is_spent(progress, len(setup.train_loader))
 
 
 def _settle_length(setup: TrainingSetup) -> None:

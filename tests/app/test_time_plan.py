@@ -14,6 +14,7 @@ from sda.app.hydra_call import CONFIG_DIR
 from sda.app.time_plan import plan_time
 from sda.app.train import run_training
 from sda.config.arguments import quote_value
+from sda.config.running import Suite
 from sda.errors import ConfigError
 from sda.runs.folder import read_summary
 from sda.runs.plan import plan_run
@@ -84,6 +85,16 @@ def test_a_time_in_which_nothing_can_be_learned_is_refused_with_one_in_which_it_
         plan_time(make_plan("training.minutes=0.1"), time.monotonic())
 
 
+def test_a_machine_that_seems_too_slow_for_the_evaluation_is_told_so_and_learns_half_of_the_time(
+    make_plan, monkeypatch
+):
+    monkeypatch.setattr(time_plan, "measure_step", lambda *_: 9.0)
+    plan, budget = plan_time(make_plan("training.minutes=5", "evaluation.at_end=small"), time.monotonic())
+    assert budget.end_s == budget.seconds / 2
+    (notice,) = (notice for notice in plan.notices if "evaluation" in notice)
+    assert "evaluation.at_end=none leaves it out" in notice
+
+
 def test_two_lengths_at_once_are_refused(make_plan):
     with pytest.raises(ConfigError, match=r"training\.max_epochs has no say"):
         make_plan("training.minutes=5", "training.max_epochs=3")
@@ -94,7 +105,9 @@ def test_two_lengths_at_once_are_refused(make_plan):
 def test_a_run_with_a_time_comes_to_its_end_and_goes_on_when_it_is_given_more(make_plan, monkeypatch):
     monkeypatch.setattr(time_plan, "LEAST_LEARNING_S", 1.0)
     monkeypatch.setattr(time_plan, "BUILDING_S", 1.0)
-    monkeypatch.setattr(time_plan, "estimate_end_s", lambda plan, step_s: 1.0)
+    monkeypatch.setattr(time_plan, "LAST_SAVE_S", 1.0)
+    monkeypatch.setitem(time_plan.END_FIXED, Suite.none, 0.0)
+    monkeypatch.setitem(time_plan.END_PER_CHUNK, Suite.none, 0.0)
     monkeypatch.setattr(time_plan, "time", SimpleNamespace(monotonic=lambda: 0.0))  # building takes no time
     plan = make_plan("training.minutes=0.1")
     plan.run_dir.mkdir()
@@ -104,7 +117,6 @@ def test_a_run_with_a_time_comes_to_its_end_and_goes_on_when_it_is_given_more(ma
     summary = read_summary(plan.run_dir)
     assert summary["status"] == "finished"
     assert summary["identity"] == plan.identity
-    assert f"python train.py resume={plan.run_dir} training.minutes=0.2" in printed.getvalue()
 
     with pytest.raises(ConfigError, match=r"is finished: .*give more: training.minutes=0\.2\."):
         plan_resume(str(plan.run_dir), {})

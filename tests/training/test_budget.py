@@ -75,7 +75,7 @@ class _SlowMachine:
 def test_it_ends_in_time_though_steps_take_longer_than_was_measured(make_miniature, monkeypatch):
     run = make_miniature(max_epochs=1)  # has no say
     machine = _SlowMachine(run, monkeypatch, step_s=3.0, pause_s=2.0)
-    run.budget = TimeBudget(200.0, step_s=1.0, pause_s=1.0)
+    run.budget = TimeBudget(200.0, step_s=1.0, pause_steps=1.0)
     assert run.run() is True
     assert 200.0 - 3 * 3.0 - 2 * 2.0 <= machine.now <= 200.0 + 3.0
     assert isinstance(run.events[-1], TrainingCompleteEvent)
@@ -88,7 +88,7 @@ def test_it_ends_in_time_though_steps_take_longer_than_was_measured(make_miniatu
 def test_it_ends_in_time_though_the_machine_grows_slow_half_way(make_miniature, monkeypatch):
     run = make_miniature()
     machine = _SlowMachine(run, monkeypatch, step_s=1.0, pause_s=1.0)
-    run.budget = TimeBudget(150.0, step_s=1.0, pause_s=2.0)
+    run.budget = TimeBudget(150.0, step_s=1.0, pause_steps=2.0)
 
     def ask():
         machine.step_s = 4.0 if machine.now > 75.0 else 1.0
@@ -103,13 +103,22 @@ def test_it_ends_in_time_though_the_machine_grows_slow_half_way(make_miniature, 
 def test_it_goes_on_where_it_was_stopped_and_with_more_time_where_it_had_ended(make_miniature, monkeypatch):
     run = make_miniature()
     machine = _SlowMachine(run, monkeypatch, step_s=1.0, pause_s=1.0)
-    run.budget = TimeBudget(60.0, step_s=1.0, pause_s=2.0)
+    run.budget = TimeBudget(60.0, step_s=1.0, pause_steps=2.0)
     assert run.run(stop_after=17) is False
     assert run.run() is True
     assert machine.now <= 61.0
     n_steps = run.state.progress.step
     assert [event.step for event in run.of(StepMetrics)] == list(range(1, n_steps + 1))
-    run.budget = TimeBudget(100.0, step_s=1.0, pause_s=2.0)
+    run.budget = TimeBudget(100.0, step_s=1.0, pause_steps=2.0)
     assert run.run() is True
     assert 85.0 < machine.now <= 101.0
     assert [event.step for event in run.of(StepMetrics)] == list(range(1, run.state.progress.step + 1))
+
+
+def test_what_is_kept_for_the_end_follows_the_pace_and_is_never_more_than_half(make_miniature, monkeypatch):
+    run = make_miniature()
+    machine = _SlowMachine(run, monkeypatch, step_s=1.0, pause_s=1.0)
+    run.budget = TimeBudget(200.0, step_s=9.0, pause_steps=1.0, end_steps=40.0)  # of a machine that was busy then
+    assert run.budget.end_s == 100.0
+    run.run()
+    assert 145.0 <= machine.now <= 161.0
