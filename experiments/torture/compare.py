@@ -11,6 +11,7 @@ import torch
 
 from sda.tracking.delivery_state import read_state
 from sda.tracking.journal import JOURNAL, decode_line, read_journal
+from sda.tracking.metric_names import name_metric
 from sda.training.checkpoint import BEST, Checkpoint, open_checkpoint
 
 TIMES = frozenset({"time", "step_time_s", "elapsed_seconds", "eta_seconds"})
@@ -64,7 +65,8 @@ def find_delivery_faults(run_dir: Path, database: Path, n_others: int = 0) -> It
     Args:
         n_others: runs that may be in the store beside it.
     """
-    run_id = read_state(run_dir).run_id
+    state = read_state(run_dir)
+    run_id = state.run_id
     with closing(sqlite3.connect(database)) as connection:
         status = dict(connection.execute("SELECT run_uuid, status FROM runs"))
         if status.get(run_id) != "FINISHED" or len(status) > 1 + n_others:
@@ -76,9 +78,10 @@ def find_delivery_faults(run_dir: Path, database: Path, n_others: int = 0) -> It
             events = [event for event in read_journal(run_dir / JOURNAL) if event["event"] == kind]
             for name in names:
                 query = "SELECT step, value FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step, timestamp"
-                stored = connection.execute(query, (run_id, f"{prefix}/{name}")).fetchall()
+                key = name_metric(prefix, name, state.naming)
+                stored = connection.execute(query, (run_id, key)).fetchall()
                 if stored != [(event[prefix], event[name]) for event in events]:
-                    yield f"MLflow's curve {prefix}/{name} has {len(stored)} points, the journal {len(events)}"
+                    yield f"MLflow's curve {key} has {len(stored)} points, the journal {len(events)}"
 
 
 def _compare_checkpoints(ours: Checkpoint, theirs: Checkpoint) -> Iterator[str]:

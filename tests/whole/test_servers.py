@@ -14,6 +14,7 @@ from experiments.torture.servers import MlflowServer, find_postgres, run_failing
 from sda.tracking.delivery import deliver, try_to_deliver
 from sda.tracking.delivery_state import TrackingSettings, is_delivered, read_state, write_settings, write_state
 from sda.tracking.journal import JOURNAL, Journal, read_journal
+from sda.tracking.metric_names import name_metric
 from sda.tracking.mlflow_callback import MlflowTracking
 from sda.training.events import RunEnded
 from tests.events import epoch, started, step
@@ -74,11 +75,14 @@ def _expect_the_journal(uri, run_dir, status="FINISHED"):
     from mlflow import MlflowClient
 
     state = read_state(run_dir)
-    for kind, prefix in (("StepMetrics", "step"), ("EpochMetrics", "epoch")):
+    for kind, axis, names in (
+        ("StepMetrics", "step", ("train_loss", "learning_rate")),
+        ("EpochMetrics", "epoch", ("train_loss", "val_loss")),
+    ):
         told = [event for event in read_journal(run_dir / JOURNAL) if event["event"] == kind]
-        for name in ("train_loss", "learning_rate"):
-            expected = [(event[prefix], event[name]) for event in told]
-            assert _curve(uri, state.run_id, f"{prefix}/{name}") == expected, name
+        for name in names:
+            expected = [(event[axis], event[name]) for event in told]
+            assert _curve(uri, state.run_id, name_metric(axis, name, state.naming)) == expected, name
     client = MlflowClient(tracking_uri=uri)
     runs = client.search_runs([state.experiment_id], f"tags.run_dir = '{run_dir}'")
     assert [run.info.status for run in runs] == [status]
