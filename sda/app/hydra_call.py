@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sda.app.composition import guard_composition
 from sda.config.arguments import find_value
+from sda.config.machine import wait_politely
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices, register_configs
 from sda.errors import ConfigError, SdaError
@@ -127,6 +128,7 @@ def let_jobs_fail_quietly() -> None:
 
 def report_errors(verb: str, run: Callable[[], None]) -> None:
     """Run a verb; errors a user can mend end in a message and exit code 1, all others in a traceback."""
+    wait_politely()
     try:
         run()
         sys.stdout.flush()  # here, where it can still be told that nobody reads it

@@ -22,6 +22,7 @@ from sda.training.events import (
     RunStarted,
     SecondPhaseStarted,
     StepMetrics,
+    TrainingCompleteEvent,
     Warned,
 )
 from sda.wording import format_duration, format_share
@@ -95,6 +96,8 @@ class ConsoleCallback:
             )
         elif isinstance(event, Warned):
             self._print(f"! {event.message}", style="yellow")
+        elif isinstance(event, TrainingCompleteEvent):
+            self.close()
 
     def close(self) -> None:
         """End the live display."""
@@ -152,12 +155,13 @@ class ConsoleCallback:
         if started is None:
             return Group()
         table = Table.grid(padding=(0, 1))
-        done = step.step - (step.epoch - 1) * started.steps_per_epoch
+        n_before = (step.epoch - 1) * started.steps_per_epoch
+        done, n_own = step.step - n_before, min(started.steps_per_epoch, step.total_steps - n_before)
         n_epochs = math.ceil(step.total_steps / started.steps_per_epoch)
         table.add_row(
             f"epoch {step.epoch}/{n_epochs}",
-            ProgressBar(total=started.steps_per_epoch, completed=done, width=BAR_WIDTH),
-            f"{done}/{started.steps_per_epoch}",
+            ProgressBar(total=n_own, completed=done, width=BAR_WIDTH),
+            f"{done}/{n_own}",
             f"loss {step.train_loss:.3f}",
             self._say_left(step),
         )

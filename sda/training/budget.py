@@ -16,7 +16,7 @@ REPLAN_EVERY_S = 10.0
 MOST_END = 0.5
 """Share of the time that is kept for the end at most, however long that may take."""
 WORTH_GOING_ON = 0.05
-"""Steps that a run goes on for after its planned end, as a share of those taken: fewer are not worth being judged."""
+"""Steps that a run goes on for, as a share of those taken: fewer are not worth being judged for themselves."""
 LEAST_TIMED_STEPS = 8
 """Steps of an epoch before their pace counts: the first ones find memory and choose kernels."""
 
@@ -77,14 +77,17 @@ class TimeBudget:
             self._is_timed = True
 
     def is_spent(self, progress: Progress, steps_per_epoch: int) -> bool:
-        """Whether the run is at its end: its last plan says so, and no new one finds time that is worth a pause."""
-        if progress.step < (progress.total_steps or 0):
+        """Whether the run is at its end: asked where the last plan ends, and between two epochs.
+
+        It goes on where there is time that is worth another pause.
+        """
+        is_between = progress.batch == 0 and progress.step > 0
+        if progress.step < (progress.total_steps or 0) and not is_between:
             return False
         n_left = self.count_left(progress, steps_per_epoch)
-        if n_left < max(1.0, WORTH_GOING_ON * progress.step):
-            return True
-        replan(progress, progress.step + n_left)
-        return False
+        is_over = n_left < max(1.0, WORTH_GOING_ON * progress.step)
+        replan(progress, progress.step + (0 if is_over else n_left))
+        return is_over
 
     def plan(self, progress: Progress, steps_per_epoch: int) -> None:
         """Let the run end where its time does."""

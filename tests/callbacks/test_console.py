@@ -13,7 +13,7 @@ from sda.training.events import (
     PreviewEvent,
     Warned,
 )
-from tests.events import epoch, started, step
+from tests.events import complete, epoch, started, step
 
 
 def test_plain_lines_say_what_a_person_needs():
@@ -140,3 +140,22 @@ def test_where_python_does_not_tell_its_memory_nothing_is_said_of_it(monkeypatch
         callback(event)
     callback.close()
     assert "memory" not in text.getvalue()
+
+
+def test_the_bar_of_a_last_epoch_that_is_cut_short_ends_where_it_does():
+    console, clock = Console(file=io.StringIO(), force_terminal=True, width=80), _Clock()
+    callback = ConsoleCallback(console, minutes=5.0, clock=clock)
+    _run(callback, clock, 110, of=120, step_s=1.0)
+    with console.capture() as shown:
+        console.print(callback._live.get_renderable())
+    callback.close()
+    assert "epoch 2/2" in shown.get()
+    assert "10/20" in shown.get()
+
+
+def test_the_live_lines_end_with_the_training_as_what_comes_then_has_its_own_words():
+    text = io.StringIO()
+    callback = ConsoleCallback(Console(file=text, force_terminal=True, width=80))
+    for event in (started(), step(1), complete()):
+        callback(event)
+    assert not callback._live.is_started

@@ -1,8 +1,20 @@
 """A machine shared out among a sweep's jobs."""
 
+import os
+
 import pytest
 
-from sda.config.machine import VISIBLE, claim_gpu, count_cores, count_gpus, measure_machine, share_cores
+from sda.config.machine import (
+    SPINS,
+    VISIBLE,
+    WAIT_POLICY,
+    claim_gpu,
+    count_cores,
+    count_gpus,
+    measure_machine,
+    share_cores,
+    wait_politely,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +54,17 @@ def test_jobs_take_gpus_in_turn_and_share_them_when_there_are_more(tmp_path):
         assert again == 0
     with claim_gpu(tmp_path, 0) as none:
         assert none is None
+
+
+def test_threads_wait_politely_unless_it_is_said_otherwise(monkeypatch):
+    for name in (SPINS, WAIT_POLICY):
+        monkeypatch.delenv(name, raising=False)
+    wait_politely()
+    assert 0 < int(os.environ[SPINS]) < 100_000
+    monkeypatch.setenv(SPINS, "5")
+    wait_politely()
+    assert os.environ[SPINS] == "5"
+    monkeypatch.delenv(SPINS)
+    monkeypatch.setenv(WAIT_POLICY, "active")
+    wait_politely()
+    assert SPINS not in os.environ

@@ -77,7 +77,7 @@ def test_it_ends_in_time_though_steps_take_longer_than_was_measured(make_miniatu
     machine = _SlowMachine(run, monkeypatch, step_s=3.0, pause_s=2.0)
     run.budget = TimeBudget(200.0, step_s=1.0, pause_steps=1.0)
     assert run.run() is True
-    assert 200.0 - 3 * 3.0 - 2 * 2.0 <= machine.now <= 200.0 + 3.0
+    assert 0.9 * 200.0 <= machine.now <= 200.0 + 3.0
     assert isinstance(run.events[-1], TrainingCompleteEvent)
     last = run.of(EpochMetrics)[-1]
     assert last.epoch == last.total_epochs
