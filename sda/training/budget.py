@@ -76,6 +76,12 @@ class TimeBudget:
                 self.plan(progress, steps_per_epoch)
             self._is_timed = True
 
+    def end_epoch(self, progress: Progress, steps_per_epoch: int) -> None:
+        """Before an epoch is judged: it is the last one where, after that, too little time would be left."""
+        left_s = self.seconds - self.end_s - progress.elapsed_s - self.pause_s
+        if count_steps(left_s, self.step_s, self.pause_s, steps_per_epoch) < max(1.0, WORTH_GOING_ON * progress.step):
+            replan(progress, progress.step)
+
     def is_spent(self, progress: Progress, steps_per_epoch: int) -> bool:
         """Whether the run is at its end: asked where the last plan ends, and between two epochs.
 

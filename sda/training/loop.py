@@ -111,6 +111,8 @@ def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request
             if budget is not None:
                 budget.end_step(progress, steps_per_epoch)
 
+        if budget is not None:
+            budget.end_epoch(progress, steps_per_epoch)
         buffer.flush()
         on_train_eval = validate(state.average, setup.objective, setup.train_eval)
         on_held_out = validate(state.average, setup.objective, setup.held_out)
