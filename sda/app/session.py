@@ -30,7 +30,6 @@ from sda.generation.synthesizer import Synthesizer, TrainingSound
 from sda.runs.folder import CHECKPOINTS, PREVIEWS
 from sda.runs.plan import Plan
 from sda.runs.versions import describe_changes, list_versions
-from sda.training.budget import TimeBudget
 from sda.training.checkpoint import BEST, PRIOR, open_checkpoint, open_to_go_back_to
 from sda.training.checkpoint_writer import (
     CheckpointWriter,
@@ -44,6 +43,7 @@ from sda.training.dataset import AudioTrainingDataset
 from sda.training.device import choose_device, compile_network, count_block_steps, seed_everything
 from sda.training.events import RolledBack, RunStarted
 from sda.training.fixed_chunks import compute_fixed_chunks, extract_varied
+from sda.training.length import EpochCount, RunLength
 from sda.training.loop import TrainingSetup
 from sda.training.optimizer import build_optimizer
 from sda.training.state import TrainState
@@ -149,9 +149,7 @@ class Session:
             self.setup.train_loader.dataset,
             len(self.setup.train_loader),
         )
-        total_steps = self.plan.config.training.max_epochs * steps_per_epoch
-        if self.setup.budget is not None:
-            total_steps = progress.step + self.setup.budget.count_left(progress, steps_per_epoch)
+        total_steps = self.setup.length.count_total(progress, steps_per_epoch)
         return RunStarted(
             run_dir=str(self.plan.run_dir),
             total_epochs=math.ceil(total_steps / steps_per_epoch),
@@ -194,11 +192,11 @@ class Session:
         return torch.cat([chunks.grid_chunk(loudest).to(variations.device), variations])
 
 
-def build_session(plan: Plan, budget: TimeBudget | None = None) -> Session:
+def build_session(plan: Plan, length: RunLength | None = None) -> Session:
     """Build everything a run is made of; a plan with a checkpoint continues it.
 
     Args:
-        budget: keeps a run to its time that has some.
+        length: of the run; as many epochs as are configured if not given.
 
     Raises:
         SdaError: something cannot be built as configured, or the checkpoint does not fit.
@@ -238,10 +236,10 @@ def build_session(plan: Plan, budget: TimeBudget | None = None) -> Session:
         train_eval=fixed.train_eval,
         held_out=fixed.held_out,
         config=training,
+        length=length or EpochCount(training.max_epochs),
         device=device,
         autocast=AUTOCAST[precision],
         block_steps=count_block_steps(device),
-        budget=budget,
     )
     return Session(
         plan=plan,

@@ -12,8 +12,8 @@ from sda.config.running import Suite
 from sda.config.schema import TrainRunConfig
 from sda.errors import ConfigError
 from sda.runs.plan import Plan, count_chunks
-from sda.training.budget import MOST_END, TimeBudget, count_steps
 from sda.training.device import choose_device
+from sda.training.length import MOST_END, TimeBudget, count_steps
 from sda.wording import format_duration
 
 ENOUGH_EPOCHS = 6

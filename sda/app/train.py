@@ -100,19 +100,16 @@ def run_training(
             if budget is not None:
                 start_clock(budget, plan, began)
             finished = _train(session, emit, requests)
-            if not finished and requests.signal_number == signal.SIGINT and session.state.progress.step:
-                status = "stopped"
-                print_lines(console, ["a preview of how far it came; Ctrl-C leaves it out"])
-                emit(PreviewDue(session.state.progress.epoch, session.state.progress.step))
             if finished:
                 print_lines(console, ["evaluating the best epoch"])
                 told = evaluate_at_end(session, lambda: requests.signal_number != 0)
                 for event in told:
                     emit(event)
             status = "finished" if finished else "stopped"
+            if not finished and requests.signal_number == signal.SIGINT:
+                _leave_preview(session, emit, console)
         except KeyboardInterrupt:
-            if status != "stopped":  # else all but the preview is there
-                status, reason = "stopped", "stopped at once, without saving"
+            status, reason = "stopped", "stopped at once, without saving"
         except BaseException as error:
             reason = f"{type(error).__name__}: {error}"
             raise
@@ -171,6 +168,15 @@ def _train(session: Session, emit: Emitter, requests: Requests) -> bool:
             return train(session.setup, emit, requests)
         except DivergedError as error:
             emit(session.roll_back(error))
+
+
+def _leave_preview(session: Session, emit: Emitter, console: Console) -> None:
+    """Let whoever stopped a run hear how far it came; all else is on disk, so that stopping this too loses nothing."""
+    progress = session.state.progress
+    if progress.step:
+        print_lines(console, ["a preview of how far it came; Ctrl-C leaves it out"])
+        with suppress(KeyboardInterrupt):
+            emit(PreviewDue(progress.epoch, progress.step))
 
 
 def _conclude(

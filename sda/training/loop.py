@@ -13,7 +13,6 @@ from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import AudioFeatures, LogMel
 from sda.losses.objective import Objective
 from sda.training.average import follow
-from sda.training.budget import TimeBudget
 from sda.training.config import TrainingConfig
 from sda.training.epoch import (
     describe_epoch,
@@ -23,6 +22,7 @@ from sda.training.epoch import (
     warn_of_epoch,
 )
 from sda.training.events import MetricsCallback, PreviewDue, SaveDue, SecondPhaseStarted, TrainingCompleteEvent
+from sda.training.length import RunLength
 from sda.training.loader import TrainLoader
 from sda.training.memory import count_parts, double_parts, refuse_single_chunk
 from sda.training.metric_buffer import MetricBuffer, TakenStep
@@ -57,13 +57,13 @@ class TrainingSetup:
     """Training chunks, un-augmented, always the same."""
     held_out: ValidationChunks
     config: TrainingConfig
+    length: RunLength
+    """When the run is over."""
     device: torch.device
     autocast: torch.dtype | None
     """The type that the forward pass is computed in; none is the parameters' own."""
     block_steps: int = 1
     """Steps that are told together: reading their figures waits for the device."""
-    budget: TimeBudget | None = None
-    """What a run is planned by that is to end in time; the others end after `config.max_epochs`."""
 
 
 def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request]) -> bool:
@@ -83,18 +83,17 @@ def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request
         DivergedError: `config.max_skipped_steps` steps in a row, or a validation after an epoch, were not finite.
         TrainingError: the device has no room for a single chunk.
     """
-    state, progress, config, budget = setup.state, setup.state.progress, setup.config, setup.budget
+    state, progress, config, length = setup.state, setup.state.progress, setup.config, setup.length
     steps_per_epoch = len(setup.train_loader)
     clock = _Clock(progress)
-    _settle_length(setup)
+    _settle_phases(setup)
     buffer = MetricBuffer(state, config, emit, setup.block_steps)
     while not _is_over(setup) and not has_stopped_improving(progress, config):
         epoch = progress.epoch + 1
         clock.tick()
-        if budget is not None:
-            budget.begin_epoch(progress, steps_per_epoch)
+        length.begin_epoch(progress, steps_per_epoch)
         for chunks in setup.train_loader.deal(epoch, first_batch=progress.batch):
-            if budget is not None and budget.is_spent(progress, steps_per_epoch):
+            if length.is_spent(progress, steps_per_epoch):
                 break  # there is no time for the rest of the epoch
             started = time.perf_counter()
             if progress.step == progress.second_phase_step:
@@ -108,11 +107,9 @@ def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request
             clock.tick()
             if _attend(ask(), buffer, progress, emit):
                 return False
-            if budget is not None:
-                budget.end_step(progress, steps_per_epoch)
+            length.end_step(progress, steps_per_epoch)
 
-        if budget is not None:
-            budget.end_epoch(progress, steps_per_epoch)
+        length.end_epoch(progress, steps_per_epoch)
         buffer.flush()
         on_train_eval = validate(state.average, setup.objective, setup.train_eval)
         on_held_out = validate(state.average, setup.objective, setup.held_out)
@@ -133,19 +130,13 @@ def train(setup: TrainingSetup, emit: MetricsCallback, ask: Callable[[], Request
 
 def _is_over(setup: TrainingSetup) -> bool:
     progress = setup.state.progress
-    if setup.budget is None:
-        return progress.epoch >= setup.config.max_epochs
-    return progress.batch == 0 and setup.budget.is_spent(progress, len(setup.train_loader))
+    return progress.batch == 0 and setup.length.is_spent(progress, len(setup.train_loader))
 
 
-def _settle_length(setup: TrainingSetup) -> None:
+def _settle_phases(setup: TrainingSetup) -> None:
     """How long the run is; at the first step, how long the KL term warms up and when the adversarial phase begins."""
-    progress, adversary, steps_per_epoch = setup.state.progress, setup.state.adversary, len(setup.train_loader)
-    if setup.budget is None:
-        progress.total_steps = setup.config.max_epochs * steps_per_epoch
-        progress.planned_at, progress.planned_share = 0, 0.0
-    else:
-        setup.budget.plan(progress, steps_per_epoch)
+    progress, adversary = setup.state.progress, setup.state.adversary
+    setup.length.plan(progress, len(setup.train_loader))
     total_steps = progress.total_steps or 1
     if progress.kl_warmup_steps is None:
         progress.kl_warmup_steps = math.ceil(setup.config.kl_warmup_fraction * total_steps)

@@ -19,12 +19,12 @@ from sda.losses.spectral import SpectralObjective
 from sda.models.autoencoder import Autoencoder
 from sda.models.mel_vae import MelVAE
 from sda.models.spectral_vae import SpectralVAE
-from sda.training.budget import TimeBudget
 from sda.training.chunk_dataset import number_files
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.dataset import create_data_loaders
 from sda.training.device import place
 from sda.training.events import Event
+from sda.training.length import EpochCount, TimeBudget
 from sda.training.loader import TrainLoader
 from sda.training.loop import Request, TrainingSetup, train
 from sda.training.optimizer import build_optimizer
@@ -67,10 +67,10 @@ class Miniature:
             train_eval=ValidationChunks(self.train_eval, self.train_eval_blocks, seed=1),
             held_out=ValidationChunks(self.held_out, self.held_out_blocks, seed=0),
             config=self.config,
+            length=self.budget or EpochCount(self.config.max_epochs),
             device=torch.device("cpu"),
             autocast=None,
             block_steps=block_steps,
-            budget=self.budget,
         )
         return train(
             setup, self.events.append, lambda: Request.STOP if self.state.progress.step >= stop_after else self.ask()

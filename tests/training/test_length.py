@@ -5,8 +5,8 @@ import math
 import pytest
 
 from sda.training import loop
-from sda.training.budget import TimeBudget, count_steps, replan
 from sda.training.events import EpochMetrics, StepMetrics, TrainingCompleteEvent
+from sda.training.length import TimeBudget, count_steps, replan
 from sda.training.loop import Request
 from sda.training.state import Progress
 

@@ -1,4 +1,4 @@
-"""Time budget: how many steps there is time for, planned anew while a run goes on.
+"""Length of a run: a number of epochs, or a time, for which steps are planned anew while the run goes on.
 
 A run that is to end in time cannot know its length when it begins. It is planned from what a step and the pause between
 two epochs take, and both are measured as it goes on. Learning rate, KL warm-up and adversarial phase follow the share
@@ -7,6 +7,7 @@ of the run that is over, so that they come to their end with it, whatever is pla
 
 import math
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sda.training.schedule import share_done
 from sda.training.state import Progress
@@ -21,9 +22,60 @@ LEAST_TIMED_STEPS = 8
 """Steps of an epoch before their pace counts: the first ones find memory and choose kernels."""
 
 
+class RunLength(Protocol):
+    """How long a run is; `steps_per_epoch` are those of a whole epoch."""
+
+    def count_total(self, progress: Progress, steps_per_epoch: int) -> int:
+        """Steps of the whole run, as far as is known."""
+
+    def plan(self, progress: Progress, steps_per_epoch: int) -> None:
+        """Settle `progress.total_steps`."""
+
+    def begin_epoch(self, progress: Progress, steps_per_epoch: int) -> None:
+        """Before the first step of an epoch, or of what is left of it."""
+
+    def end_step(self, progress: Progress, steps_per_epoch: int) -> None:
+        """After a step."""
+
+    def end_epoch(self, progress: Progress, steps_per_epoch: int) -> None:
+        """After the last step of an epoch, before it is judged."""
+
+    def is_spent(self, progress: Progress, steps_per_epoch: int) -> bool:
+        """Whether the run is at its end; asked before every step and between two epochs."""
+
+
+@dataclass(frozen=True)
+class EpochCount:
+    """A run of so many whole epochs."""
+
+    max_epochs: int
+
+    def count_total(self, progress: Progress, steps_per_epoch: int) -> int:
+        """Steps of all epochs."""
+        return self.max_epochs * steps_per_epoch
+
+    def plan(self, progress: Progress, steps_per_epoch: int) -> None:
+        """Settle the steps of all epochs; a run that had a time before has none any more."""
+        progress.total_steps = self.count_total(progress, steps_per_epoch)
+        progress.planned_at, progress.planned_share = 0, 0.0
+
+    def begin_epoch(self, progress: Progress, steps_per_epoch: int) -> None:
+        """Nothing changes."""
+
+    def end_step(self, progress: Progress, steps_per_epoch: int) -> None:
+        """Nothing changes."""
+
+    def end_epoch(self, progress: Progress, steps_per_epoch: int) -> None:
+        """Nothing changes."""
+
+    def is_spent(self, progress: Progress, steps_per_epoch: int) -> bool:
+        """Whether all epochs were trained."""
+        return progress.epoch >= self.max_epochs
+
+
 @dataclass
 class TimeBudget:
-    """Plans the steps of a run that is to end in time.
+    """A run that is to end in time.
 
     What is not measured yet is told in steps, so that it follows their pace: a machine that is slow, or busy with other
     things, is so in everything.
@@ -97,8 +149,12 @@ class TimeBudget:
 
     def plan(self, progress: Progress, steps_per_epoch: int) -> None:
         """Let the run end where its time does."""
-        replan(progress, progress.step + self.count_left(progress, steps_per_epoch))
+        replan(progress, self.count_total(progress, steps_per_epoch))
         self._planned_at = progress.elapsed_s
+
+    def count_total(self, progress: Progress, steps_per_epoch: int) -> int:
+        """Steps that were taken, and those that there still is time for."""
+        return progress.step + self.count_left(progress, steps_per_epoch)
 
     def count_left(self, progress: Progress, steps_per_epoch: int) -> int:
         """Steps that there still is time for."""
