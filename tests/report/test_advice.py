@@ -118,3 +118,13 @@ def test_pasted_commands_work(command_line, sounds):
         quick = ["n=2", "duration_s=0.5"] if verb == "generate.py" else []
         command_line.run(verb.removesuffix(".py"), *arguments, *quick)
     assert len(list((run_dir / "generated" / "sample_seed_0").glob("*.wav"))) == 2
+
+
+def test_a_run_that_was_given_a_time_is_advised_of_time():
+    stand = _stand(guard=OverfittingPreset.CONSERVATIVE, n_trained=12, overrides=["training.minutes=10"])
+    stand.config.training.minutes = 10.0
+    assert _paste(suggest_command("underfit", stand))[2] == {"resume": RUN, "training.minutes": "20"}
+    stand.config.prior.novelty = 1.0
+    again = _paste(suggest_command("replaying", stand))[2]
+    assert again["training.minutes"] == "5"
+    assert "training.max_epochs" not in again
