@@ -48,7 +48,7 @@ def plan_time(plan: Plan, began: float, step_s: float | None = None) -> tuple[Pl
     """Plan a run that is to end in time, from what a step takes here.
 
     Where there is time for few epochs, each visits its chunks less often, unless how often is yours to say; a run that
-    goes on keeps to what it began with.
+    goes on keeps to what it began with, and comes to its end where no time is left.
 
     Args:
         began: when this process began, by `time.monotonic`.
@@ -58,23 +58,21 @@ def plan_time(plan: Plan, began: float, step_s: float | None = None) -> tuple[Pl
         the plan with its visits and epochs, and what keeps the run to its time; no budget where none is asked for.
 
     Raises:
-        ConfigError: there is no time to learn anything.
+        ConfigError: a new run has no time to learn anything.
     """
     config, training = plan.config, plan.config.training
     if not training.minutes:
         return plan, None
     step_s = measure_pace(config)[1] if step_s is None else step_s
-    done_s = 0.0 if plan.checkpoint is None else float(plan.checkpoint.progress.get("elapsed_s", 0.0))
     _, n_val = _count_chunks(plan)
     pause_steps = SAVING_STEPS + 2 * JUDGED_CHUNK * n_val / training.batch_size
     beside_s = time.monotonic() - began + BUILDING_S + LAST_SAVE_S
     budget = TimeBudget(60.0 * training.minutes - beside_s, step_s, pause_steps, _count_end_steps(plan))
-    if budget.seconds - budget.end_s - done_s < LEAST_LEARNING_S:
-        least_s = done_s + beside_s + LEAST_LEARNING_S / (1.0 - (MOST_END if budget.end_steps else 0.0))
-        words = f"it has trained for {done_s:.0f} s, and " if done_s else ""
+    if plan.checkpoint is None and budget.seconds - budget.end_s < LEAST_LEARNING_S:
+        least_s = beside_s + LEAST_LEARNING_S / (1.0 - (MOST_END if budget.end_steps else 0.0))
         raise ConfigError(
-            f"{MINUTES}={training.minutes:g} leaves no time to learn: {words}beginning alone takes about "
-            f"{beside_s:.0f} s here. Give at least {MINUTES}={math.ceil(least_s / 60)}."
+            f"{MINUTES}={training.minutes:g} leaves no time to learn: beginning alone takes about {beside_s:.0f} s "
+            f"here. Give at least {MINUTES}={math.ceil(least_s / 60)}."
         )
     end_s = budget.end_steps * step_s
     if end_s > budget.end_s:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import time
 from types import SimpleNamespace
 
@@ -12,7 +14,7 @@ from rich.console import Console
 from sda.app import time_plan
 from sda.app.hydra_call import CONFIG_DIR
 from sda.app.time_plan import plan_time
-from sda.app.train import run_training
+from sda.app.train import EXIT_STOPPED, run_training
 from sda.config.arguments import quote_value
 from sda.config.running import Suite
 from sda.errors import ConfigError
@@ -20,6 +22,7 @@ from sda.runs.folder import read_summary
 from sda.runs.plan import plan_run
 from sda.runs.resume import plan_resume
 from sda.tracking.journal import read_journal
+from sda.training import loop
 from tests.verbs import TINY
 
 HALF_A_SECOND = 0.5
@@ -99,6 +102,31 @@ def test_two_lengths_at_once_are_refused(make_plan):
     with pytest.raises(ConfigError, match=r"training\.max_epochs has no say"):
         make_plan("training.minutes=5", "training.max_epochs=3")
     assert make_plan("training.minutes=0", "training.max_epochs=3").config.training.max_epochs == 3
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_and_has_no_time_left_comes_to_its_end(make_plan, monkeypatch):
+    plan = make_plan("training.minutes=2")
+    plan.run_dir.mkdir()
+    monkeypatch.setattr(loop, "take_step", _stop_at(20, loop.take_step))
+    assert run_training(plan, Console(quiet=True)) == EXIT_STOPPED + signal.SIGTERM
+    monkeypatch.undo()
+    again = plan_resume(str(plan.run_dir), {})
+    assert run_training(again, Console(quiet=True), began=time.monotonic() - 119.0) == 0
+    assert read_summary(plan.run_dir)["status"] == "finished"
+    assert read_summary(plan.run_dir)["steps"] == 20
+
+
+def _stop_at(n_steps, take_step):
+    taken = []
+
+    def taking(*arguments, **settings):
+        taken.append(1)
+        if len(taken) == n_steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return take_step(*arguments, **settings)
+
+    return taking
 
 
 @pytest.mark.slow
