@@ -22,7 +22,7 @@ def test_every_function_has_a_row_and_every_row_a_function():
 
 def test_what_is_taken_at_the_end_is_told_by_the_console_and_mlflow_and_can_be_ranked_by():
     scored = ReconstructionScored(3, "model", dict.fromkeys(AT_END, 1.25), 8)
-    title, line = format_scores([scored])
+    _, title, line = format_scores([scored])
     batch = Batch()
     collect(event_to_dict(scored) | {"time": 1.0}, batch, DeliveryState(), Delivered())
     for key in AT_END:

@@ -21,6 +21,7 @@ from sda.runs.outputs import EVALUATION, claim_next
 from sda.runs.prepare_data import build_cache
 from sda.training.checkpoint import open_best
 from sda.training.events import Event, ReconstructionScored, Warned
+from sda.wording import format_share
 
 SMALL_N_GENERATED = 16
 
@@ -29,13 +30,16 @@ class _Stopped(Exception):
     """The user wants the run to end."""
 
 
-def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list[Event]:
+def evaluate_at_end(
+    session: Session, is_stop_asked: Callable[[], bool], show: Callable[[str], None] = lambda words: None
+) -> list[Event]:
     """Take the best epoch's weights, evaluate them as `evaluation.at_end` says, and write what came out.
 
     Where the disk took no checkpoint at all, the last epoch's are evaluated.
 
     Args:
         is_stop_asked: asked now and then; true ends the evaluation early.
+        show: told what is being done.
 
     Returns:
         what there is to tell of it.
@@ -52,6 +56,7 @@ def evaluate_at_end(session: Session, is_stop_asked: Callable[[], bool]) -> list
     def stage(words: str, share: float) -> None:
         if is_stop_asked():
             raise _Stopped
+        show(f"{words}: {format_share(share)} of the evaluation done")
 
     full = EvaluateConfig()
     is_full = config.at_end is Suite.full

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from sda.training.events import CheckpointSaved, Event, PreviewEvent, RunStarted
+from sda.training.events import CheckpointSaved, Event, PreviewEvent, RunStarted, TrainingCompleteEvent
 from sda.training.loop import Request
 
 SAVE_SIGNAL = getattr(signal, "SIGUSR1", None)
@@ -44,6 +44,7 @@ class Requests:
         self.signal_number = 0
         """Number of the signal that asked for a stop; 0 while none did."""
         self._is_save_asked = False
+        self._words = "stopping after this step; once more stops at once, without saving"
         self._console = console
         self._save_every_s = save_every_s
         self._preview_after_s = preview_after_s
@@ -76,7 +77,9 @@ class Requests:
         return Request.PREVIEW
 
     def hear(self, event: Event) -> None:
-        """Listens for saves and previews: the next one in time is due one interval after the last."""
+        """Listens for saves and previews, the next of which is due one interval after the last, and for the end."""
+        if isinstance(event, TrainingCompleteEvent):
+            self._words = "ending the evaluation; all that was learned is kept"
         if isinstance(event, RunStarted | PreviewEvent):
             self._previewed_at = self._clock()
         if isinstance(event, CheckpointSaved) and not event.is_best:
@@ -99,7 +102,7 @@ class Requests:
         if self.signal_number:
             raise KeyboardInterrupt
         self.signal_number = number
-        self._console.print("stopping after this step; once more stops at once, without saving", style="yellow")
+        self._console.print(self._words, style="yellow")
 
     def _ask_to_save(self, number: int, frame: FrameType | None) -> None:
         self._is_save_asked = True

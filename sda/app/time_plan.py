@@ -13,7 +13,7 @@ from sda.config.schema import TrainRunConfig
 from sda.errors import ConfigError
 from sda.runs.plan import Plan, count_chunks
 from sda.training.device import choose_device
-from sda.training.length import MOST_END, TimeBudget, count_steps
+from sda.training.length import TimeBudget, count_steps
 from sda.wording import format_duration
 
 ENOUGH_EPOCHS = 6
@@ -32,6 +32,8 @@ END_FIXED = {Suite.none: 150.0, Suite.small: 2000.0, Suite.full: 6000.0}
 """What an evaluation at the end takes whatever the sounds, as chunks learned from."""
 END_PER_CHUNK = {Suite.none: 1.0, Suite.small: 9.0, Suite.full: 28.0}
 """What it takes more for each chunk of sound, on either side."""
+MUCH_LONGER = 2.0
+"""An evaluation that takes so many times what is kept for it is warned of."""
 SAVING_STEPS = 5.0
 """What saving the best epoch takes, with a preview now and then, as so many steps."""
 
@@ -63,24 +65,27 @@ def plan_time(plan: Plan, began: float, step_s: float | None = None) -> tuple[Pl
     config, training = plan.config, plan.config.training
     if not training.minutes:
         return plan, None
+    beside_s = time.monotonic() - began + BUILDING_S + LAST_SAVE_S
+    if plan.checkpoint is None and 60.0 * training.minutes < beside_s + LEAST_LEARNING_S:
+        least = math.ceil((beside_s + 2 * LEAST_LEARNING_S) / 60)
+        raise ConfigError(
+            f"{MINUTES}={training.minutes:g} leaves no time to learn: beginning and ending alone take about "
+            f"{beside_s:.0f} s here. Give at least {MINUTES}={least}."
+        )
     step_s = measure_pace(config)[1] if step_s is None else step_s
     _, n_val = _count_chunks(plan)
     pause_steps = SAVING_STEPS + 2 * JUDGED_CHUNK * n_val / training.batch_size
     beside_s = time.monotonic() - began + BUILDING_S + LAST_SAVE_S
     budget = TimeBudget(60.0 * training.minutes - beside_s, step_s, pause_steps, _count_end_steps(plan))
-    if plan.checkpoint is None and budget.seconds - budget.end_s < LEAST_LEARNING_S:
-        least_s = beside_s + LEAST_LEARNING_S / (1.0 - (MOST_END if budget.end_steps else 0.0))
-        raise ConfigError(
-            f"{MINUTES}={training.minutes:g} leaves no time to learn: beginning alone takes about {beside_s:.0f} s "
-            f"here. Give at least {MINUTES}={math.ceil(least_s / 60)}."
-        )
     end_s = budget.end_steps * step_s
-    if end_s > budget.end_s:
+    if end_s > MUCH_LONGER * budget.end_s:
         plan.notices.append(
             f"the evaluation at the end may take about {format_duration(end_s)}: longer than is kept for it. "
             "evaluation.at_end=none leaves it out"
         )
-    return (plan if plan.checkpoint is not None else _settle(plan, budget)), budget
+    if plan.checkpoint is not None:  # its epochs were planned for another time, or not at all
+        return replace(plan, choices=[one for one in plan.choices if one.key != "training.max_epochs"]), budget
+    return _settle(plan, budget), budget
 
 
 def _count_end_steps(plan: Plan) -> float:

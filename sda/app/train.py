@@ -94,22 +94,21 @@ def run_training(
             print_lines(console, [lines])
         emit = Emitter()
         record = _connect(session, emit, requests, console, stack)
-        status, reason, told = "failed", "", list[Event]()
+        status, reason, told, finished = "failed", "", list[Event](), False
         try:
             emit(session.describe())
             if budget is not None:
                 start_clock(budget, plan, began)
             finished = _train(session, emit, requests)
             if finished:
-                print_lines(console, ["evaluating the best epoch"])
-                told = evaluate_at_end(session, lambda: requests.signal_number != 0)
+                told = _evaluate(session, requests, console)
                 for event in told:
                     emit(event)
             status = "finished" if finished else "stopped"
             if not finished and requests.signal_number == signal.SIGINT:
                 _leave_preview(session, emit, console)
         except KeyboardInterrupt:
-            status, reason = "stopped", "stopped at once, without saving"
+            status, reason = "stopped", "stopped at once" if finished else "stopped at once, without saving"
         except BaseException as error:
             reason = f"{type(error).__name__}: {error}"
             raise
@@ -168,6 +167,13 @@ def _train(session: Session, emit: Emitter, requests: Requests) -> bool:
             return train(session.setup, emit, requests)
         except DivergedError as error:
             emit(session.roll_back(error))
+
+
+def _evaluate(session: Session, requests: Requests, console: Console) -> list[Event]:
+    """Evaluate at the end; in a terminal, with a line that says what is being done."""
+    print_lines(console, ["evaluating the best epoch; Ctrl-C ends it, and all that was learned is kept"])
+    with console.status("evaluating") as status:
+        return evaluate_at_end(session, lambda: requests.signal_number != 0, status.update)
 
 
 def _leave_preview(session: Session, emit: Emitter, console: Console) -> None:

@@ -1,5 +1,7 @@
 """The run on the console: what it says at its start and at its end."""
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,8 @@ from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, O
 from sda.wording import format_duration, format_share
 
 SHOWN_QUARANTINED = 10
+_PASTED = re.compile(r"\bpython |\S*/\S+/\S+")
+"""Commands, and paths of some depth: pasted, they have to be in one piece."""
 SOURCE_NAMES = {
     "model": "this model",
     "drawn": "this model with its noise",
@@ -183,22 +187,42 @@ def describe_link(link: str) -> str:
 
 
 def print_lines(console: Console, lines: list[str]) -> None:
-    """Print lines as they are, those that begin with `!` in yellow; what would move the cursor is spelt out."""
+    """Print lines, those that begin with `!` in yellow; what would move the cursor is spelt out.
+
+    In a terminal, words go to the next line as a whole, below the first; commands and paths stay in one piece.
+    """
     for line in lines:
-        style = "yellow" if line.startswith("!") else None
-        console.print(make_lines_printable(line), markup=False, highlight=False, soft_wrap=True, style=style)
+        style, text = "yellow" if line.startswith("!") else None, make_lines_printable(line)
+        if console.is_terminal and not _PASTED.search(text):
+            text = _wrap(text, console.width)
+        console.print(text, markup=False, highlight=False, soft_wrap=True, style=style)
+
+
+def _wrap(text: str, width: int) -> str:
+    """Lines of at most `width` columns, indented as the first one and two columns more.
+
+    >>> print(_wrap("  dropout 0.4 (conservative)", 20))
+      dropout 0.4
+        (conservative)
+    """
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    wrapper = textwrap.TextWrapper(
+        width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, replace_whitespace=False
+    )
+    return "\n".join(piece for line in text.split("\n") for piece in wrapper.wrap(line) or [""])
 
 
 def format_scores(scores: list[ReconstructionScored]) -> list[str]:
     """A table of reconstruction scores; empty where there are none."""
     if not scores:
         return []
-    title = f"held-out sound, reconstructed ({scores[0].n_clips} chunks)"
     measures = {key: RECONSTRUCTION[key] for key in AT_END}
-    rows = [f"  {title:<42}" + "".join(f"{measure.title:>20}" for measure in measures.values())]
+    widths = {key: max(10, len(measure.title) + 2) for key, measure in measures.items()}
+    heads = "".join(f"{measure.title:>{widths[key]}}" for key, measure in measures.items())
+    rows = [f"  held-out sound, reconstructed ({scores[0].n_clips} chunks):", f"    {'':<26}{heads}"]
     for score in scores:
-        cells = "".join(f"{measure.write(score.measures[key]):>20}" for key, measure in measures.items())
-        rows.append(f"    {SOURCE_NAMES[score.source]:<40}{cells}")
+        cells = "".join(f"{measure.write(score.measures[key]):>{widths[key]}}" for key, measure in measures.items())
+        rows.append(f"    {SOURCE_NAMES[score.source]:<26}{cells}")
     return rows
 
 

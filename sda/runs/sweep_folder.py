@@ -137,6 +137,10 @@ def find_sweep(name: str) -> Path:
                 return see_that_it_is_plain(folder)
         except DamagedError as damage:
             pass_over(damage)
+    if name == "last":
+        raise CheckpointError(
+            f"no sweep lies below {Path(RUNS_ROOT).absolute()}. Train one with -m, or give its folder."
+        )
     raise CheckpointError(
         f"{name} is no sweep: neither a folder with runs in it nor the MLflow id of a sweep below "
         f"{Path(RUNS_ROOT).absolute()}. Use `last`, or the folder that train.py -m named when it ended."

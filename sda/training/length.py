@@ -173,19 +173,18 @@ def count_steps(seconds: float, step_s: float, pause_s: float, steps_per_epoch: 
 def replan(progress: Progress, total_steps: int) -> None:
     """Let a run end at another step: what has been done stays the share that it was, and the rest is stretched.
 
-    A run that was over and is to go on stands where a longer run would stand at its step.
+    A run that is to be longer stands where one that had always been so long would stand at its step: it has more to
+    learn, and a learning rate that has fallen already would not let it.
     """
     former, step = progress.total_steps, progress.step
     total_steps = max(1, step, total_steps)
-    if former is None or step >= former:
-        progress.planned_at, progress.planned_share = 0, 0.0
-    else:
-        share = share_done(step, former, progress.planned_at, progress.planned_share)
+    share = step / total_steps
+    if former is not None and step < former:
+        share = min(share, share_done(step, former, progress.planned_at, progress.planned_share))
         stretch = (total_steps - step) / (former - step)
-        progress.planned_at, progress.planned_share = step, share
         progress.kl_warmup_steps = _stretch(progress.kl_warmup_steps, step, stretch)
         progress.second_phase_step = _stretch(progress.second_phase_step, step, stretch)
-    progress.total_steps = total_steps
+    progress.planned_at, progress.planned_share, progress.total_steps = step, share, total_steps
 
 
 def _stretch(place: int | None, step: int, stretch: float) -> int | None:

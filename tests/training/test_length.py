@@ -39,6 +39,12 @@ def test_a_new_plan_goes_on_from_the_share_that_is_over():
     assert progress.total_steps == 649  # what was taken cannot be taken back
 
 
+def test_a_run_that_is_given_more_time_near_its_end_has_a_learning_rate_to_learn_with():
+    progress = Progress(step=95, total_steps=100)
+    replan(progress, 300)
+    assert progress.learning_rate_factor() == pytest.approx(Progress(step=95, total_steps=300).learning_rate_factor())
+
+
 def test_what_is_over_stays_over_in_a_new_plan():
     progress = Progress(step=300, total_steps=1000, kl_warmup_steps=200)
     replan(progress, 400)
