@@ -159,7 +159,7 @@ def test_what_became_of_jobs_is_told_by_session(tmp_path):
 
 def test_sweeps_are_found_by_their_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointError, match="is no sweep"):
+    with pytest.raises(CheckpointError, match="no sweep"):
         find_sweep("last")
     older, newer = tmp_path / "runs" / "day" / "a", tmp_path / "runs" / "day" / "b"
     begin_session(older, ["-m", "seed=0,1", "preset=balanced"])
