@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from sda.tracking.metric_names import NAMING, name_metric
 from sda.training.checkpoint import open_checkpoint
+from sda.wording import format_share
 from tests.conftest import RATE_HZ
 from tests.verbs import TINY
 
@@ -48,7 +49,7 @@ def test_a_run_and_what_it_leaves(command_line, sounds):
     assert summary["status"] == "finished"
     assert summary["mlflow_link"] in text
     assert summary["gap_low"] < summary["overfitting_gap"] < summary["gap_high"]
-    assert f"({summary['gap_low']:+.0%} to {summary['gap_high']:+.0%}" in text
+    assert format_share(summary["overfitting_gap"], summary["gap_low"], summary["gap_high"], sign="+") in text
 
     config = yaml.safe_load((run_dir / ".hydra" / "config.yaml").read_text())
     assert config["training"]["regularization"]["dropout"] == 0.3
