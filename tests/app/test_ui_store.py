@@ -1,5 +1,6 @@
 """Which store `make ui` shows, and where."""
 
+import os
 import socket
 import sqlite3
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 from sda.app import ui
 from sda.app.ui import main
+from sda.tracking.quiet import SETTINGS
 
 
 class _Server:
@@ -65,6 +67,17 @@ def test_the_link_leads_to_the_runs_of_the_experiment(monkeypatch, capsys, start
     with pytest.raises(SystemExit, match="0"):
         main(port)
     assert f"open http://127.0.0.1:{port}/#/experiments/7/runs?workflowType=machine_learning" in capsys.readouterr().out
+
+
+def test_the_server_is_started_quietly_and_on_this_machine_alone(monkeypatch, started, tmp_path, port):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {key: value for key, value in os.environ.items() if key not in SETTINGS})
+    with pytest.raises(SystemExit, match="0"):
+        main(port)
+    (command,) = started
+    assert command[1:4] == ["-m", "mlflow", "server"]
+    assert command[-4:] == ["--host", "127.0.0.1", "--port", port]
+    assert SETTINGS.items() <= os.environ.items()
 
 
 def test_a_port_that_is_taken_is_told_with_another(monkeypatch, started, tmp_path):

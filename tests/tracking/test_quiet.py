@@ -35,19 +35,6 @@ def test_what_you_set_yourself_stays(unset):
     assert os.environ["MLFLOW_ENABLE_AI_GATEWAY"] == "false"
 
 
-def test_the_server_is_started_quietly(unset):
-    from sda.app import ui
-
-    started = []
-    unset.setattr(os, "environ", dict(os.environ))
-    unset.setattr(os, "execv", lambda program, command: started.append(command))
-    ui.main("5001")
-    (command,) = started
-    assert command[1:4] == ["-m", "mlflow", "server"]
-    assert command[-4:] == ["--host", "127.0.0.1", "--port", "5001"]
-    assert SETTINGS.items() <= os.environ.items()
-
-
 @pytest.mark.slow
 def test_a_process_that_delivers_tells_mlflows_makers_nothing(tmp_path):
     """Outside of tests and CI, where MLflow is silent anyway; nothing leaves the machine even if it tried."""
