@@ -2,6 +2,9 @@
 
 import math
 
+LONG_S = 15 * 60.0
+"""A training that takes longer is told that it can be given a time."""
+
 
 def format_duration(seconds: float) -> str:
     """A duration as people write it; one that is no number of seconds is unknown.
@@ -30,3 +33,12 @@ def format_share(value: float, low: float = math.nan, high: float = math.nan, *,
     """
     bounds = "" if math.isnan(low) or math.isnan(high) else f" ({100 * low:{sign}z.0f} to {100 * high:{sign}z.0f})"
     return f"{100 * value:{sign}z.0f} %{bounds}"
+
+
+def suggest_time(seconds: float) -> str:
+    """How a training that would take so long could be shorter; empty where it is short.
+
+    >>> suggest_time(7200.0), suggest_time(60.0)
+    ('training.minutes=10 ends in ten minutes', '')
+    """
+    return "training.minutes=10 ends in ten minutes" if seconds > LONG_S else ""

@@ -10,12 +10,12 @@ from rich.console import Console
 from sda.config.verbs import CompareConfig
 from sda.report.comparison_lines import format_comparison
 from sda.report.comparison_report import PAGE, write_comparison
-from sda.report.run_summary import print_lines
 from sda.runs.comparison import Comparison, compare_runs, list_sweep_runs
 from sda.runs.folder import find_run, read_config
 from sda.runs.outputs import absolute, check_folder, claim_given, claim_next, refuse_among_sounds
 from sda.runs.sweep_folder import find_sweep
 from sda.seal import SWEEP, is_own
+from sda.terminal import print_lines
 from sda.wording import format_duration
 
 COMPARISONS_ROOT = "comparisons"

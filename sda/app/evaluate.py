@@ -29,7 +29,6 @@ from sda.report.evaluation_lines import format_assessment
 from sda.report.evaluation_page import Report
 from sda.report.evaluation_report import write_assessment, write_evaluation
 from sda.report.evaluation_values import PAGE, SCHEMA, VALUES, describe_evaluation, list_values
-from sda.report.run_summary import print_lines
 from sda.runs.folder import read_overrides, read_summary
 from sda.runs.late_events import record
 from sda.runs.moved_sounds import refuse_changed
@@ -45,6 +44,7 @@ from sda.runs.outputs import (
 )
 from sda.runs.prepare_data import build_cache, scan_given
 from sda.stored import pass_over
+from sda.terminal import print_lines
 
 FOLDERS = ("reference", "generated", "held_out")
 """Keys that give folders of sound."""

@@ -15,7 +15,6 @@ from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
 from sda.data.corpus import to_amplitude
 from sda.data.walk import GENERATED_RECORD
 from sda.errors import ConfigError, DataError
-from sda.report.run_summary import print_lines
 from sda.runs.generated_folder import Call
 from sda.runs.late_events import record
 from sda.runs.outputs import (
@@ -28,6 +27,7 @@ from sda.runs.outputs import (
 )
 from sda.runs.prepare_data import build_cache, scan_given
 from sda.runs.versions import list_versions
+from sda.terminal import print_lines
 from sda.training.checkpoint import TENSORS, hash_file
 from sda.training.events import Generated
 

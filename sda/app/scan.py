@@ -16,7 +16,6 @@ from sda.data.scanned import Scan, count_passed_over
 from sda.durable import write_text
 from sda.errors import ConfigError, SdaError
 from sda.report.file_table import list_copies, list_files, list_left_out, list_near
-from sda.report.run_summary import print_lines
 from sda.report.scan_page import draw_page
 from sda.report.scan_report import FolderReport
 from sda.report.scan_table import print_estimate, print_files
@@ -25,6 +24,7 @@ from sda.runs.folder import RUNS_ROOT
 from sda.runs.outputs import absolute, name_free, refuse_among_sounds
 from sda.runs.plan import Plan, foresee_run, to_schema
 from sda.runs.prepare_data import build_cache, find_notices, scan_once
+from sda.terminal import print_lines
 
 SCANS = "scans"
 """Folder below which pages lie unless `output` says otherwise."""

@@ -9,10 +9,11 @@ from filelock import FileLock
 from rich.console import Console
 
 from sda.errors import DamagedError
-from sda.report.run_summary import describe_link, print_lines
+from sda.report.run_summary import describe_link
 from sda.runs.sweep_command import list_swept, name_setting
 from sda.runs.sweep_folder import BEGUN, JobEnd, begin_session, hold_sweep, read_command, read_job_ends
 from sda.stored import pass_over
+from sda.terminal import print_lines
 from sda.tracking.deadline import DEADLINE_S, answer_in_time
 from sda.tracking.delivery_state import SETTINGS, read_settings, read_state
 from sda.tracking.sweep_parent import read_parent

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from sda.config.machine import THREADS, claim_gpu, count_gpus, measure_machine, share_cores
 from sda.errors import OrphanedError, SdaError
-from sda.report.run_summary import print_lines
 from sda.runs.folder import CONSOLE, LOCK, read_summary
 from sda.runs.objective import read_objective
 from sda.runs.plan import Plan
@@ -29,6 +28,7 @@ from sda.runs.sweep_folder import (
     read_pid,
     read_session,
 )
+from sda.terminal import print_lines
 
 BESIDE_EACH_OTHER = frozenset({"joblib", "ray", "submitit_local", "submitit_slurm"})
 """Launchers whose jobs run at the same time."""

@@ -22,12 +22,13 @@ from sda.callbacks.console import ConsoleCallback
 from sda.callbacks.preview import PreviewCallback
 from sda.config.running import TrackingBackend
 from sda.errors import DivergedError
-from sda.report.run_summary import Outcome, print_lines, print_outcome, print_plan
+from sda.report.run_summary import Outcome, print_outcome, print_plan
 from sda.runs.folder import lock_run, update_summary
 from sda.runs.plan import Plan
 from sda.runs.prepare_data import build_cache
 from sda.runs.redelivery import describe_lack
 from sda.runs.tracking_settings import describe_run
+from sda.terminal import print_lines
 from sda.tracking.delivery_state import link_to_run, read_state
 from sda.tracking.folds import summarise_folds
 from sda.tracking.journal import Journal

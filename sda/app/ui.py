@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 
 from sda.config.environment import URI, choose_experiment, choose_uri
+from sda.shell import name_command
 from sda.tracking.delivery_state import resolve_uri
-from sda.tracking.local_ui import name_ui
 from sda.tracking.quiet import keep_quiet
 
 VIEW = "workflowType=machine_learning"
@@ -57,7 +57,7 @@ def _is_taken(port: int) -> bool:
 
 
 def _name_on_port(port: int) -> str:
-    command = name_ui()
+    command = name_command("ui")
     return f"{command} PORT={port}" if command.startswith("make") else f"{command} {port}"
 
 

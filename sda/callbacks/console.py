@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sda.printable import make_lines_printable
+from sda.terminal import print_lines
 from sda.training.events import (
     CheckpointSaved,
     EpochMetrics,
@@ -25,7 +25,7 @@ from sda.training.events import (
     TrainingCompleteEvent,
     Warned,
 )
-from sda.wording import format_duration, format_share
+from sda.wording import format_duration, format_share, suggest_time
 
 if sys.platform != "win32":
     import resource
@@ -35,8 +35,6 @@ PLAIN_STEP_INTERVAL_S = 30.0
 """Without a terminal, an epoch that takes long says where it is this often."""
 UNTIMED_STEPS, TIMED_STEPS = 2, 8
 """Steps that find memory and choose kernels, and steps after them whose pace is told."""
-LONG_S = 15 * 60.0
-"""A run that takes longer is told that it can be given a time."""
 BAR_WIDTH = 20
 WITHOUT_MODEL = ("ceiling", "augmentation")
 """Kinds of preview that tell nothing of what was learned."""
@@ -45,7 +43,7 @@ WITHOUT_MODEL = ("ceiling", "augmentation")
 class ConsoleCallback:
     """Prints a line an epoch, warnings as they come, and in a terminal a live line below them.
 
-    No line of a training is longer than the 80 columns of a narrow terminal, but for paths.
+    In a terminal no line is longer than that is wide, but for paths and commands.
 
     Args:
         console: where to print; its `is_terminal` decides between live and plain.
@@ -91,11 +89,10 @@ class ConsoleCallback:
             self._print(f"  step {event.step}: from here on against discriminators, with the encoder as it is")
         elif isinstance(event, RolledBack):
             self._print(
-                f"! {event.reason}; back to {event.checkpoint}, and on with a learning rate of {event.learning_rate:g}",
-                style="yellow",
+                f"! {event.reason}; back to {event.checkpoint}, and on with a learning rate of {event.learning_rate:g}"
             )
         elif isinstance(event, Warned):
-            self._print(f"! {event.message}", style="yellow")
+            self._print(f"! {event.message}")
         elif isinstance(event, TrainingCompleteEvent):
             self.close()
 
@@ -104,8 +101,8 @@ class ConsoleCallback:
         if self._live is not None:
             self._live.stop()
 
-    def _print(self, text: str, style: str | None = None) -> None:
-        self._console.print(make_lines_printable(text), style=style, markup=False, highlight=False, soft_wrap=True)
+    def _print(self, text: str) -> None:
+        print_lines(self._console, [text])
         self._printed_at = self._clock()
 
     def _show_preview(self, preview: PreviewEvent) -> None:
@@ -135,8 +132,8 @@ class ConsoleCallback:
         if self._started is None or self._minutes or left_s is None:
             return
         self._print(f"  {self._started.total_epochs} epochs: about {format_duration(left_s)} to go at this pace")
-        if left_s > LONG_S:
-            self._print("  less: Ctrl-C keeps what was learned, training.minutes=10 ends in ten minutes")
+        if hint := suggest_time(left_s):
+            self._print(f"  less: Ctrl-C keeps what was learned, {hint}")
 
     def _estimate_left(self, step: StepMetrics) -> float | None:
         """Seconds to the last step, at the pace since this process began; `None` while there is none."""

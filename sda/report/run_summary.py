@@ -1,7 +1,5 @@
 """The run on the console: what it says at its start and at its end."""
 
-import re
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,6 @@ from rich.console import Console
 from sda.callbacks.console import describe_gap
 from sda.data.scanned import count_passed_over
 from sda.measures import AT_END, RECONSTRUCTION
-from sda.printable import make_lines_printable
 from sda.report.advice import (
     Standing,
     name_continuation,
@@ -22,17 +19,17 @@ from sda.report.advice import (
 from sda.report.verdict_lines import format_figures, say_verdict
 from sda.runs.folder import PREVIEWS
 from sda.runs.plan import Plan
+from sda.shell import name_command
+from sda.terminal import print_lines
 from sda.tracking.delivery_state import LOCAL_UI
 from sda.tracking.folds import FoldSummary
-from sda.tracking.local_ui import is_shown, name_ui
+from sda.tracking.local_ui import is_shown
 from sda.training.events import EpochMetrics, Evaluated, ReconstructionScored, RunStarted
 from sda.training.metrics import MetricsHistory
 from sda.training.overfitting import CANNOT_TELL, NO_OVERFITTING, OVERFITTING, OVERFITTING_THRESHOLD
 from sda.wording import format_duration, format_share
 
 SHOWN_QUARANTINED = 10
-_PASTED = re.compile(r"\bpython |\S*/\S+/\S+")
-"""Commands, and paths of some depth: pasted, they have to be in one piece."""
 SOURCE_NAMES = {
     "model": "this model",
     "drawn": "this model with its noise",
@@ -183,33 +180,7 @@ def _format_next(plan: Plan, outcome: Outcome) -> list[str]:
 def describe_link(link: str) -> str:
     """How to get to a page of MLflow, whose server a person may have to start first."""
     is_there = not link.startswith(LOCAL_UI) or is_shown(link)
-    return f"open {link}" if is_there else f"run `{name_ui()}`, then open {link}"
-
-
-def print_lines(console: Console, lines: list[str]) -> None:
-    """Print lines, those that begin with `!` in yellow; what would move the cursor is spelt out.
-
-    In a terminal, words go to the next line as a whole, below the first; commands and paths stay in one piece.
-    """
-    for line in lines:
-        style, text = "yellow" if line.startswith("!") else None, make_lines_printable(line)
-        if console.is_terminal and not _PASTED.search(text):
-            text = _wrap(text, console.width)
-        console.print(text, markup=False, highlight=False, soft_wrap=True, style=style)
-
-
-def _wrap(text: str, width: int) -> str:
-    """Lines of at most `width` columns, indented as the first one and two columns more.
-
-    >>> print(_wrap("  dropout 0.4 (conservative)", 20))
-      dropout 0.4
-        (conservative)
-    """
-    indent = " " * (len(text) - len(text.lstrip()) + 2)
-    wrapper = textwrap.TextWrapper(
-        width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, replace_whitespace=False
-    )
-    return "\n".join(piece for line in text.split("\n") for piece in wrapper.wrap(line) or [""])
+    return f"open {link}" if is_there else f"run `{name_command('ui')}`, then open {link}"
 
 
 def format_scores(scores: list[ReconstructionScored]) -> list[str]:

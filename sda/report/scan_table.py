@@ -6,9 +6,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sda.report.file_table import SIDES, Entry, format_cells
-from sda.report.run_summary import print_lines
 from sda.report.scan_report import FolderReport
 from sda.report.training_estimate import describe_split, describe_steps
+from sda.terminal import print_lines
 
 MOST_ROWS = 40
 """With more files than this, only those with something to say are shown."""

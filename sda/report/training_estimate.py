@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from sda.printable import show_name
 from sda.runs.plan import Plan, count_chunks
-
-LONG_S = 15 * 60.0
-"""A run that takes longer is told that it can be given a time."""
+from sda.wording import suggest_time
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,8 @@ def describe_time(estimate: TrainingEstimate, step_s: float, device: str) -> str
     if estimate.minutes:
         return f"{format_about(60 * estimate.minutes)} on {device}, evaluation included (training.minutes; {measured})"
     whole_s = estimate.total_steps * step_s
-    less = "; training.minutes=10 ends in ten minutes" if whole_s > LONG_S else ""
+    hint = suggest_time(whole_s)
+    less = f"; {hint}" if hint else ""
     return f"about {format_about(whole_s)} on {device} ({measured}, data and previews not included){less}"
 
 

@@ -1,10 +1,10 @@
 """What MLflow lacks of a run, in words: why, and the command that delivers it later from where the user stands."""
 
 import shlex
-import shutil
 from pathlib import Path
 
 from sda.runs.folder import RUNS_ROOT
+from sda.shell import name_command
 from sda.tracking.delivery import Delivery
 
 _SYNC = "sda.app.sync"
@@ -24,13 +24,4 @@ def name_sync(run_dir: Path) -> str:
     """The command that delivers what MLflow lacks of a run: make's only in a checkout, for runs that it looks at."""
     if not run_dir.absolute().is_relative_to(Path(RUNS_ROOT).absolute()):
         return f"`python -m {_SYNC} {shlex.quote(str(run_dir))}`"
-    return "`make sync`" if _has_target() else f"`python -m {_SYNC}`"
-
-
-def _has_target() -> bool:
-    """Whether `make sync` would do it here."""
-    try:
-        rules = Path("Makefile").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return _SYNC in rules and shutil.which("make") is not None
+    return f"`{name_command('sync')}`"

@@ -1,8 +1,7 @@
-"""MLflow's pages over the embedded store: whether they are there to be opened, and what opens them."""
+"""MLflow's pages over the embedded store: whether they are there to be opened."""
 
 import re
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from sda.tracking.deadline import answer_in_time
@@ -34,12 +33,3 @@ def is_shown(link: str, deadline_s: float = ANSWER_S) -> bool:
             connection.close()
 
     return answer_in_time(ask, False, deadline_s)
-
-
-def name_ui() -> str:
-    """The command that shows the pages: `make ui` beside the Makefile that has it, else what that calls."""
-    try:
-        has_target = "sda.app.ui" in Path("Makefile").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        has_target = False
-    return "make ui" if has_target else "python -m sda.app.ui"

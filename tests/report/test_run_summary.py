@@ -15,10 +15,10 @@ from sda.report.run_summary import (
     Outcome,
     describe_verdict,
     format_scores,
-    print_lines,
     print_outcome,
     suggest_next,
 )
+from sda.terminal import print_lines
 from sda.training.events import EpochMetrics, Evaluated, ReconstructionScored
 from sda.training.metrics import MetricsHistory
 from sda.training.overfitting import judge_gap
@@ -217,22 +217,6 @@ def test_what_would_move_the_cursor_is_spelt_out(capsys):
     """The name of a file, or what a server answers, may hold anything."""
     print_lines(Console(), ["! \x1b]0;title\x07\x1b[2Jgone\r.wav", "two\nlines"])
     assert capsys.readouterr().out == "! \\x1b]0;title\\x07\\x1b[2Jgone\\r.wav\ntwo\nlines\n"
-
-
-def test_in_a_terminal_words_stay_whole_and_what_is_pasted_stays_in_one_piece():
-    long = "  dropout 0.4, weight_decay 0.05, augmentation_strength 1, gradient_clip_norm 0.5, learning_rate 0.0005"
-    command = f"    python train.py resume=/runs/{'deep/' * 20}"
-    text = io.StringIO()
-    print_lines(Console(file=text, force_terminal=True, width=80), [long, command])
-    lines = text.getvalue().splitlines()
-    assert [line.rstrip() for line in lines] == [
-        "  dropout 0.4, weight_decay 0.05, augmentation_strength 1, gradient_clip_norm",
-        "    0.5, learning_rate 0.0005",
-        command,
-    ]
-    written = io.StringIO()
-    print_lines(Console(file=written, width=80), [long])
-    assert written.getvalue() == f"{long}\n"
 
 
 def test_scores_stand_in_eighty_columns():

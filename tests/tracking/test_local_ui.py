@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from sda.tracking.local_ui import is_shown, name_ui
+from sda.tracking.local_ui import is_shown
 
 RUN = "0123456789abcdef" * 2
 
@@ -65,12 +65,3 @@ def test_what_listens_and_says_nothing_is_left(server):
 
 def test_no_other_machine_is_asked(server):
     assert not is_shown(_link(server, host="team.example"), deadline_s=60.0)
-
-
-def test_the_command_is_makes_only_where_its_makefile_is(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert name_ui() == "python -m sda.app.ui"
-    (tmp_path / "Makefile").write_text("ui:\n\techo somebody else's\n")
-    assert name_ui() == "python -m sda.app.ui"
-    (tmp_path / "Makefile").write_text("ui: setup\n\t.venv/bin/python -m sda.app.ui $(PORT)\n")
-    assert name_ui() == "make ui"

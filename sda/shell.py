@@ -1,0 +1,18 @@
+"""Commands that a person can type where they stand."""
+
+import shutil
+from pathlib import Path
+
+
+def name_command(target: str) -> str:
+    """The command behind a target of the Makefile: by make in a checkout where there is one, else by its module.
+
+    Args:
+        target: such as `ui`, whose module is `sda.app.ui`.
+    """
+    module = f"sda.app.{target}"
+    try:
+        rules = Path("Makefile").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        rules = ""
+    return f"make {target}" if module in rules and shutil.which("make") else f"python -m {module}"
