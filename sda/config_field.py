@@ -52,6 +52,8 @@ class Traits:
     """Whether two runs that differ in it are two jobs of a sweep."""
     compared: bool = True
     """Whether it tells runs apart in what they learned."""
+    in_loss: bool = False
+    """Whether runs that differ in it have losses that cannot be compared."""
     is_path: bool = False
     """Whether its value is always a path, a pattern or a plain name, never a Hydra expression."""
     is_folder: bool = False

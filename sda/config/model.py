@@ -90,7 +90,7 @@ class ModelConfig:
         ModelName.mel_vae, "Which network learns; model=mel_vae or model=spectral_vae chooses it."
     )
     latent_dim: int = setting(
-        64, "Sets training.latent_dim.", unit="dimensions", at_least=1, at_most=4096, repeats=True
+        64, "Sets training.latent_dim.", unit="dimensions", at_least=1, at_most=4096, repeats=True, in_loss=False
     )
     largest_batch: int = setting(
         32,
@@ -98,6 +98,7 @@ class ModelConfig:
         unit="chunks",
         at_least=1,
         repeats=True,
+        in_loss=False,
     )
     energy_weight: float = setting(
         0.2,
@@ -106,7 +107,10 @@ class ModelConfig:
         only_for="mel_vae",
     )
     size: ModelSize = setting(
-        ModelSize.tiny, "tiny, small or base; larger ones hear more and take longer.", only_for="spectral_vae"
+        ModelSize.tiny,
+        "tiny, small or base; larger ones hear more and take longer.",
+        only_for="spectral_vae",
+        in_loss=False,
     )
     frames_per_latent: int = setting(
         4,
@@ -116,6 +120,7 @@ class ModelConfig:
         at_least=2,
         at_most=32,
         only_for="spectral_vae",
+        in_loss=False,
     )
     bounded: bool = setting(
         False,
@@ -141,8 +146,11 @@ class ModelConfig:
         "end the training with discriminators: always, never, or auto: on a CUDA device of 8 GB or more. "
         "It costs a third more time; in two to ten minutes it gained 0.2 dB on one of four folders, and lost on three.",
         only_for="spectral_vae",
+        in_loss=False,
     )
-    second_phase: SecondPhaseConfig = setting(SecondPhaseConfig, "", only_for="spectral_vae", is_detail=True)
+    second_phase: SecondPhaseConfig = setting(
+        SecondPhaseConfig, "", only_for="spectral_vae", is_detail=True, in_loss=False
+    )
 
     def __post_init__(self) -> None:
         check_settings(self, "model")

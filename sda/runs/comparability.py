@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 from sda.config.plain import format_plain
+from sda.config.schema import TrainRunConfig
+from sda.config_field import list_traits
 from sda.errors import DamagedError
-from sda.runs.folder import MANIFEST
+from sda.runs.folder import MANIFEST, flatten
 from sda.stored import pass_over, read_stored
 
 LOSS = "best_val_loss"
 """The objective that is what a run makes small: its terms and weights are the run's own."""
 
-_NOT_OF_THE_LOSS = ("size", "latent_dim", "largest_batch", "frames_per_latent", "adversarial", "second_phase")
-"""Keys of `model` that change the network, not what its loss is made up of."""
+_IN_LOSS = tuple(key for key, traits in list_traits(TrainRunConfig).items() if traits.in_loss)
 
 
 class Judged(NamedTuple):
@@ -86,8 +87,5 @@ def read_judged(run_dir: Path) -> Judged:
 
 def _describe_loss(config: dict[str, Any]) -> str:
     """What decides how a run's loss is made up, as text; whatever a stranger's configuration holds."""
-    model, training = config.get("model"), config.get("training")
-    if isinstance(model, dict):
-        model = {key: value for key, value in model.items() if key not in _NOT_OF_THE_LOSS}
-    free_bits = training.get("free_bits") if isinstance(training, dict) else None
-    return format_plain([model, config.get("audio"), free_bits])
+    values = flatten(config)
+    return format_plain({key: values[key] for key in _IN_LOSS if key in values})

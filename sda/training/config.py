@@ -82,7 +82,11 @@ class TrainingConfig:
         at_most=1,
     )
     free_bits: float = setting(
-        0.5, "KL a latent dimension may use without cost; keeps dimensions from going unused.", unit="nat", at_least=0
+        0.5,
+        "KL a latent dimension may use without cost; keeps dimensions from going unused.",
+        unit="nat",
+        at_least=0,
+        in_loss=True,
     )
     val_fraction: float = setting(
         0.2, "Share of the files held out to judge the model; never trained on.", above=0, below=1

@@ -54,8 +54,8 @@ NOT_THERE = {"preset=conservativ", "experiment=nope", "experiment=NAME", "preset
 """Given as examples of names that there are not, or that the reader gives."""
 NEEDED = {"hydra.launcher.ray": "hydra/launcher=ray", "hydra/sweeper/sampler": "hydra/sweeper=optuna"}
 """By how settings begin, what they are given together with."""
-NO_COMMANDS = {"python -m", "MLFLOW_TRACKING_PASSWORD); `make sync` delivers it"}
-"""Nothing to run: a thing that is named, and a line that is printed."""
+NO_COMMANDS = {"python -m"}
+"""Nothing to run: a thing that is named."""
 EXAMPLES = {"conf/preset/NAME.yaml", "conf/preset/mine.yaml", "conf/tracking"}
 """What the reader may make."""
 BROUGHT_MODULES = {"pip"}
