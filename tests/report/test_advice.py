@@ -10,10 +10,16 @@ from sda.config.arguments import prepare_arguments
 from sda.config.model import ModelName, PriorName
 from sda.config.schema import TrainRunConfig
 from sda.evaluation.verdict import WITH_MODEL
-from sda.report.advice import Standing, name_generation, suggest_command
+from sda.report.advice import Standing, name_evaluation, name_generation, suggest_command
 from sda.report.evaluation_lines import format_advice
 from sda.training.presets import OverfittingPreset
 from tests.verbs import TINY
+
+QUICK = {
+    "generate.py": ["n=2", "duration_s=0.5"],
+    "evaluate.py": ["n_generated=4", "generated_s=1", "max_clips=4"],
+}
+"""What makes a command that is pasted short."""
 
 RUN = "/my runs/it's (1)"
 
@@ -107,17 +113,18 @@ def test_the_command_stands_alone_on_its_line(case):
 
 @pytest.mark.slow
 def test_pasted_commands_work(command_line, sounds):
-    """Of a run as it stands: to more epochs, as another run, and to make sounds."""
+    """Of a run as it stands: to more epochs, to make sounds, and to have it judged."""
     command_line.run("train", sounds, "training.max_epochs=1", "tracking=none", *TINY)
     (run_dir,) = command_line.runs()
     text = command_line.run("train", f"resume={run_dir}", "training.max_epochs=2")
     commands = [line.strip() for line in text.splitlines() if line.strip().startswith("python ")]
-    assert commands == [f"python train.py resume={run_dir} training.max_epochs=4", name_generation(run_dir)]
+    more = f"python train.py resume={run_dir} training.max_epochs=4"
+    assert commands == [more, name_generation(run_dir), name_evaluation(run_dir)]
     for command in commands:
         verb, *arguments = shlex.split(command)[1:]
-        quick = ["n=2", "duration_s=0.5"] if verb == "generate.py" else []
-        command_line.run(verb.removesuffix(".py"), *arguments, *quick)
+        command_line.run(verb.removesuffix(".py"), *arguments, *QUICK.get(verb, []))
     assert len(list((run_dir / "generated" / "sample_seed_0").glob("*.wav"))) == 2
+    assert (run_dir / "evaluation" / "evaluation.json").is_file()
 
 
 def test_a_run_that_was_given_a_time_is_advised_of_time():
