@@ -1,7 +1,6 @@
 """What the page asks of `GenerateConfig`: its keys described for a form, and a form's values checked by it."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import Field, fields
 from enum import Enum
 from typing import Any
@@ -60,8 +59,9 @@ def read_settings(given: Any, run: str, source: str, **ours: Any) -> GenerateCon
             raise ConfigError(f"{key}={value} is not allowed: give a number, or a curve such as 0:0,4:1.")
         if is_named and not str(value).isidentifier():
             raise ConfigError(f"{key}={value} is not allowed.")
+    own: Any = {**ours, "run": ""}
     try:
-        composed = OmegaConf.merge(OmegaConf.structured(GenerateConfig), given, {**ours, "run": ""})
+        composed = OmegaConf.merge(OmegaConf.structured(GenerateConfig), given, own)
         config = OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:
         words = str(error.msg or error).splitlines()[0]
@@ -122,7 +122,7 @@ def _describe(item: "Field[Any]") -> dict[str, Any]:
     }
 
 
-def _bound(key: str, limits: Range) -> Mapping[str, float | None]:
+def _bound(key: str, limits: Range) -> dict[str, float | None]:
     """The least and the most of a number; nothing where there is no bound."""
     most = {"n": MOST_SOUNDS, "duration_s": LONGEST_S}
     low = limits.at_least if limits.at_least is not None else limits.above

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -36,7 +37,7 @@ def draw_picture(path: Path) -> bytes:
         n_samples = max(0, file.seek(0, 2) - HEADER_BYTES) // 2
         if not (1000 <= rate_hz <= 768000 and n_samples):
             raise DataError(f"{path.name} holds no sound.")
-        waveform = np.memmap(file, np.dtype("<i2"), "r", HEADER_BYTES, (n_samples,))
+        waveform: Any = np.memmap(file, np.dtype("<i2"), "r", HEADER_BYTES, (n_samples,))
         levels = sketch_spectrogram(waveform, rate_hz, N_COLUMNS, N_ROWS)
     image = Image.fromarray((levels * 255).round().astype(np.uint8), "L").convert("P")
     image.putpalette(_mix_colours())
@@ -80,5 +81,7 @@ def cut_wav(path: Path, rate_hz: int, start_s: float, length_s: float) -> bytes:
 
 def _mix_colours() -> bytes:
     places = np.linspace(0, len(_DARK_TO_BRIGHT) - 1, 256)
-    channels = [np.interp(places, range(len(_DARK_TO_BRIGHT)), channel) for channel in zip(*_DARK_TO_BRIGHT, strict=True)]
+    channels = [
+        np.interp(places, range(len(_DARK_TO_BRIGHT)), channel) for channel in zip(*_DARK_TO_BRIGHT, strict=True)
+    ]
     return np.stack(channels, axis=1).round().astype(np.uint8).tobytes()

@@ -77,7 +77,7 @@ def build_app(session: Session, port: int) -> Starlette:
         Route("/api/uploads", take_upload, methods=["POST"]),
         on("/api/uploads/{upload}", "DELETE", lambda request, s: s.uploads.remove(request.path_params["upload"])),
     ]
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(OwnPageOnly, port=port)],
         exception_handlers={
@@ -89,6 +89,8 @@ def build_app(session: Session, port: int) -> Starlette:
         },
         lifespan=live,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def _wrap(session: Session, answer: Answer) -> Callable[[Request], Awaitable[Response]]:

@@ -263,7 +263,7 @@ function showPlayer() {
     $("download").setAttribute("aria-label", `download ${sound.title}`);
   }
   showSources(sound);
-  showPlace();
+  followPlace();
 }
 
 function showSources(sound) {
@@ -319,7 +319,20 @@ function showPlace() {
   $("time").textContent = `${place.toFixed(1)} of ${length.toFixed(1)} s`;
   $("place").setAttribute("aria-valuenow", place.toFixed(2));
   $("place").setAttribute("aria-valuetext", `${place.toFixed(1)} seconds of ${length.toFixed(1)}`);
-  if (player.isPlaying) requestAnimationFrame(showPlace);
+}
+
+let isMoving = false;
+
+// The cursor goes along while something is heard; there is one such round at a time.
+function followPlace() {
+  if (isMoving) return;
+  isMoving = true;
+  const step = () => {
+    showPlace();
+    isMoving = player.isPlaying;
+    if (isMoving) requestAnimationFrame(step);
+  };
+  step();
 }
 
 function seekTo(event) {
