@@ -15,13 +15,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 
-from sda.app.play import open_for_page
+from sda.app.play import open_for_page, tell_of_kept
 from sda.config.verbs import GenerateConfig, GenerateMode, WhichCheckpoint
-from sda.errors import DataError
 from sda.play.session import Session
-from sda.runs.generated_record import read_record, write_command
+from tests.conftest import RATE_HZ, tone
 from tests.play.serving import find_port, serve
 from tests.verbs import PROJECT, CommandLine
 
@@ -60,8 +60,8 @@ def test_every_mode_is_made_again_to_the_bit_by_its_command(trained, run_dir):
         assert [mode["name"] for mode in told["modes"]] == [mode.name for mode in GenerateMode]
         assert told["sources"], "what the run held out"
         made = {}
-        for mode in MODES:
-            job = client.make(mode=mode, duration_s=0.5, seed=3, **MODES[mode])
+        for mode, settings in MODES.items():
+            job = client.make(mode=mode, duration_s=0.5, seed=3, **settings)
             assert job["state"] == "done", job["words"]
             made[mode] = job["made"][0]
         held_out = told["sources"][0]["id"]
@@ -98,7 +98,7 @@ def test_fifty_sounds_leave_nothing_in_memory(run_dir):
 
     def count():
         gc.collect()
-        tensors = [one for one in gc.get_objects() if isinstance(one, torch.Tensor)]
+        tensors = [one for one in gc.get_objects() if issubclass(type(one), torch.Tensor)]
         return len(tensors), sum(one.nbytes for one in tensors), len(os.listdir("/dev/fd"))
 
     for number in range(7):  # what is made once and kept
@@ -109,7 +109,7 @@ def test_fifty_sounds_leave_nothing_in_memory(run_dir):
     assert count() == before
 
 
-def test_a_strangers_run_is_played_without_a_trace_in_it(trained, run_dir, monkeypatch, voice_of):
+def test_a_strangers_run_is_played_without_a_trace_in_it(trained, run_dir, voice):
     stranger = trained.folder.parent / "stranger"
     run_dir.rename(stranger)
     (stranger / "origin.json").unlink()
@@ -122,7 +122,7 @@ def test_a_strangers_run_is_played_without_a_trace_in_it(trained, run_dir, monke
         job = client.make(mode="vary")
         assert job["state"] == "failed"
         assert "was not begun by this installation" in job["words"]
-        given = client.ask("POST", "/api/uploads?name=voice.wav", voice_of.read_bytes()).json["id"]
+        given = client.ask("POST", "/api/uploads?name=voice.wav", voice.read_bytes()).json["id"]
         assert client.make(mode="vary", sources=[given])["state"] == "done"
         (sound,) = client.sounds()
         client.ask("POST", f"/api/runs/RUN/sounds/{sound['id']}/keep", {})
@@ -132,18 +132,12 @@ def test_a_strangers_run_is_played_without_a_trace_in_it(trained, run_dir, monke
 
 
 @pytest.fixture
-def voice_of(tmp_path):
-    import soundfile
-
-    from tests.conftest import RATE_HZ, tone
-
+def voice(tmp_path):
     soundfile.write(tmp_path / "voice.wav", tone(500, 1.0), RATE_HZ)
     return tmp_path / "voice.wav"
 
 
 def test_what_is_kept_is_told_to_the_journal(trained, run_dir):
-    from sda.app.play import tell_of_kept
-
     with serve(Session(_open, run_dir, tell=tell_of_kept)) as client:
         client.open()
         (made,) = client.make(duration_s=0.3)["made"]
@@ -155,16 +149,6 @@ def test_what_is_kept_is_told_to_the_journal(trained, run_dir):
     (event,) = told
     assert event["folder"] == str(run_dir / "kept" / "sample_seed_0_sound_001")
     assert [Path(path).name for path in event["audio_paths"]] == ["sound_001.wav"]
-
-
-def test_a_command_of_a_damaged_or_missing_sound_is_refused(run_dir):
-    with pytest.raises(DataError, match="names no whole sound 9"):
-        opened = _open(run_dir)
-        folder = opened.generate(GenerateConfig(run=str(run_dir), n=1, duration_s=0.3), lambda sounds, n: sounds)
-        assert "n=1" in write_command(read_record(folder), 1)
-        from sda.runs.generated_record import forget_sound
-
-        forget_sound(folder, 9)
 
 
 def _ask(port: int) -> bytes:

@@ -15,6 +15,7 @@ import torch
 import uvicorn
 
 from sda.config.verbs import GenerateConfig
+from sda.generation.provenance import Provenance
 from sda.play.lookup import make_id
 from sda.play.opened import Control, MapPlace, Mode, OpenedRun
 from sda.play.server import build_app
@@ -31,6 +32,15 @@ PLACES = [
     MapPlace(name="rain.wav", start_s=0.5, side="train", x=0.0, y=0.0),
     MapPlace(name="voice.wav", start_s=0.0, side="held_out", x=1.0, y=2.0),
 ]
+
+
+class Halves(Provenance):
+    """Two halves of one recording."""
+
+    def describe(self) -> dict[str, Any]:
+        source = {"recording": "rain.wav", "share": 1.0, "at_s": 0.5}
+        stretches = [{"start_s": half / 2, "end_s": half / 2 + 0.5, "sources": [source]} for half in (0, 1)]
+        return {"shares": {"rain.wav": 1.0}, "stretches": stretches}
 
 
 class FakeRun:
@@ -70,7 +80,7 @@ class FakeRun:
         call = Call(folder, facts, config.n)
         try:
             call.record()
-            for made in watch((Made(self._make(config), []) for _ in range(config.n)), config.n):
+            for made in watch((Made(self._make(config), [], Halves([], 1.0)) for _ in range(config.n)), config.n):
                 call.write(made, RATE_HZ)
         except BaseException:
             call.give_back(False)
