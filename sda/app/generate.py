@@ -1,6 +1,7 @@
 """`generate.py`: sounds from a trained run: new ones, given ones through the model, and the way between two."""
 
 import secrets
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from sda.app.loading import TrainedRun, open_run
 from sda.app.making import NEED_TWO, NEEDS_NONE, ONE_A_SOURCE, Order, make
 from sda.config.schema import TrainRunConfig
 from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
+from sda.config_field import list_traits
 from sda.data.corpus import to_amplitude
 from sda.data.walk import GENERATED_RECORD
 from sda.errors import ConfigError, DataError
+from sda.generation.curves import load_curve
 from sda.runs.generated_folder import Call
 from sda.runs.late_events import record
 from sda.runs.outputs import (
@@ -53,6 +56,7 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     if config.duration_s == AUTO_LENGTH and config.mode is not GenerateMode.sample:
         raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
     _refuse_missing(config.source)
+    config = _settle_curves(config)
     run = open_run(config.run, config.device, config.checkpoint, config.data.root)
     run.synthesizer.writes_noise = run.synthesizer.writes_noise and config.noise
     run.synthesizer.manner = choose_manner(
@@ -83,6 +87,20 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     if n_silent:
         print_lines(console, [f"! drawn again, as nothing could be heard: {n_silent} times"])
     print_lines(console, [f"written: {n} sound{'s'[: n - 1]} in {folder}"])
+
+
+def _settle_curves(config: GenerateConfig) -> GenerateConfig:
+    """The same with what stands in a file written out, as a record has it.
+
+    Raises:
+        ConfigError: something is no curve, or leaves what is allowed.
+    """
+    traits, settled = list_traits(GenerateConfig), dict[str, Any]()
+    for item in fields(config):
+        given = getattr(config, item.name)
+        if traits[item.name].is_curve and given is not None:
+            settled[item.name] = load_curve(given, item.name, item.metadata["range"]).describe()
+    return replace(config, **settled)
 
 
 def _choose_place(run: TrainedRun, config: GenerateConfig) -> tuple[Path | None, Path]:
