@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from sda.app.loading import TrainedRun, open_run
 from sda.app.making import NEED_TWO, NEEDS_NONE, ONE_A_SOURCE, Order, make
 from sda.config.schema import TrainRunConfig
 from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
+from sda.config_field import list_traits
 from sda.data.corpus import to_amplitude
 from sda.data.walk import GENERATED_RECORD
 from sda.errors import ConfigError, DataError
+from sda.generation.curves import load_curve
 from sda.runs.generated_folder import Call, Made
 from sda.runs.late_events import record
 from sda.runs.outputs import (
@@ -51,7 +54,7 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
         ConfigError: the folder is not empty, or lies among sounds.
         DataError: a source is missing or is no sound.
     """
-    _refuse_useless(config)
+    config = _settle(config)
     run = open_run(config.run, config.device, config.checkpoint, config.data.root)
     call = generate_with(run, config, lambda sounds, n: track(sounds, "generating", total=n, console=console))
     print_lines(console, record(run.run_dir, _describe_event(run, call, config)))
@@ -67,7 +70,7 @@ def generate_with(run: TrainedRun, config: GenerateConfig, watch: Watch) -> Call
     Raises:
         ConfigError, DataError: as `generate_from_run`; or what `watch` raises, and then whole sounds alone are left.
     """
-    _refuse_useless(config)
+    config = _settle(config)
     output, default = _choose_place(run, config)
     sources = [] if config.mode in NEEDS_NONE else _list_sources(run, config)
     n = min(config.n, len(sources)) if config.mode in ONE_A_SOURCE else config.n
@@ -86,11 +89,12 @@ def generate_with(run: TrainedRun, config: GenerateConfig, watch: Watch) -> Call
     return call
 
 
-def _refuse_useless(config: GenerateConfig) -> None:
-    """Refuse what a mode has no use for, and a source that is not there.
+def _settle(config: GenerateConfig) -> GenerateConfig:
+    """The same with what stands in a file written out, as a record has it, once a mode has use for all that is given.
 
     Raises:
-        ConfigError, DataError: with what to give instead.
+        ConfigError: something is no curve, leaves what is allowed, or has no use.
+        DataError: a source has no use, or is not there.
     """
     if config.source and config.mode in NEEDS_NONE:
         raise DataError(
@@ -100,6 +104,12 @@ def _refuse_useless(config: GenerateConfig) -> None:
     if config.duration_s == AUTO_LENGTH and config.mode is not GenerateMode.sample:
         raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
     _refuse_missing(config.source)
+    traits, settled = list_traits(GenerateConfig), dict[str, Any]()
+    for item in fields(config):
+        given = getattr(config, item.name)
+        if traits[item.name].is_curve and given is not None:
+            settled[item.name] = load_curve(given, item.name, item.metadata["range"]).describe()
+    return replace(config, **settled)
 
 
 @contextmanager

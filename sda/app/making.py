@@ -11,6 +11,7 @@ from torch import Tensor
 from sda.audio.io import read_mono
 from sda.config.verbs import AUTO_LENGTH, LONGEST_S, GenerateConfig, GenerateMode
 from sda.errors import ConfigError, DataError
+from sda.generation.curves import parse_curve
 from sda.generation.modes import (
     Loudness,
     blend,
@@ -64,6 +65,11 @@ class Order:
         duration_s = self.config.duration_s
         return max(1, round((4.0 if duration_s == AUTO_LENGTH else float(duration_s)) * self.rate_hz))
 
+    @property
+    def n_points(self) -> int:
+        """Points of a path of that length."""
+        return self.synthesizer.count_points(self.n_samples)
+
     def note(self) -> Provenance:
         """Collects the sources of one sound."""
         return note_sources_of(self.synthesizer)
@@ -78,7 +84,7 @@ class Order:
 
     def follow(self, path: str) -> Tensor:
         """The path of a source's beginning, `[D, K]`."""
-        return encode_path(self.synthesizer, _read(self, path), self.synthesizer.count_points(self.n_samples))
+        return encode_path(self.synthesizer, _read(self, path), self.n_points)
 
 
 def make(order: Order) -> Iterator[Made]:
@@ -124,12 +130,13 @@ def _vary(order: Order) -> Iterator[Made]:
 
 def _blend(order: Order) -> Iterator[Made]:
     loudness, hop = Loudness(order.config.loudness.value), order.synthesizer.hop_samples
+    share = parse_curve(order.config.share).at(torch.arange(order.n_points) * hop / order.rate_hz)
     if loudness is not Loudness.mix and order.synthesizer.n_loudness == 0:
         raise DataError(f"loudness={loudness.value} is not possible with this model: it has no loudness of its own.")
     for number in range(1, order.config.n + 1):
         pair = order.choose_pair(number)
         first, second = (order.follow(source) for source in pair)
-        path = blend(first, second, order.config.share, loudness, order.synthesizer.n_loudness)
+        path = blend(first, second, share, loudness, order.synthesizer.n_loudness)
         n_samples = min(order.n_samples, path.shape[1] * hop)
         yield Made(order.synthesizer.decode_stretches([path], n_samples, take_seed(order.config.seed, number)), pair)
 
@@ -159,11 +166,10 @@ def _interpolate(order: Order) -> Iterator[Made]:
 
     The two paths are held, as they may be gone along backwards: for an hour, some 40 MB.
     """
-    n_points = order.synthesizer.count_points(order.n_samples)
     for number in range(1, order.config.n + 1):
         pair = order.choose_pair(number)
         start, end = (order.follow(source) for source in pair)
-        path = morph_stretches(start, end, n_points)
+        path = morph_stretches(start, end, order.n_points)
         yield Made(
             order.synthesizer.decode_stretches(path, order.n_samples, take_seed(order.config.seed, number)), pair
         )

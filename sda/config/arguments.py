@@ -20,6 +20,9 @@ PATH_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_path)
 _FOLDER_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_folder)
 """Keys of any verb whose value is a folder."""
 
+_CURVE_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_curve)
+"""Keys of any verb whose value may be a curve, such as `0:0,4:1`."""
+
 AUTOMATIC_BATCH = "training.batch_size=auto"
 """Leaves the batch size to the data and to memory, as leaving it out does."""
 
@@ -30,7 +33,7 @@ _ASSIGNMENT = re.compile(r"(\+{0,2}[\w.@/]+)=(.*)", re.DOTALL)
 
 
 def prepare_arguments(arguments: Sequence[str]) -> list[str]:
-    """Quote what names a path, so that Hydra's grammar does not trip over it, and spell out `-v`.
+    """Quote what names a path or is a curve, so that Hydra's grammar does not trip over it, and spell out `-v`.
 
     A value with commas whose parts all exist, while the whole does not, stays a list to sweep over. `auto` for the
     batch size is what it is anyway: a number that follows the chunks, in as many parts as memory turns out to need.
@@ -39,7 +42,7 @@ def prepare_arguments(arguments: Sequence[str]) -> list[str]:
     ["data.root='/tmp/it\\\\'s (old)'", 'verbose=true', 'training.max_epochs=3']
     """
     given = [argument for argument in arguments if argument != AUTOMATIC_BATCH and argument not in _UNCHOSEN]
-    return ["verbose=true" if argument == "-v" else _quote_path(argument) for argument in given]
+    return ["verbose=true" if argument == "-v" else _quote_text(argument) for argument in given]
 
 
 def add_overrides(arguments: list[str], *added: str) -> None:
@@ -76,7 +79,7 @@ def split_names(text: str) -> list[str]:
     return [name.strip() for name in text.strip("[]").split(",") if name.strip()]
 
 
-def _quote_path(argument: str) -> str:
+def _quote_text(argument: str) -> str:
     match = _ASSIGNMENT.fullmatch(argument)
     if match is None:
         return argument
@@ -84,6 +87,8 @@ def _quote_path(argument: str) -> str:
     if not value or value[0] in "'\"" or value.startswith("${") or value == "null":
         return argument
     plain = key.lstrip("+")
+    if plain in _CURVE_KEYS and ":" in value:
+        return f"{key}={quote_value(value)}"  # its commas stand between points, not between values to sweep over
     expand = _make_absolute if plain in _FOLDER_KEYS else _expand
     if _exists(value):
         return f"{key}={quote_value(expand(value))}"

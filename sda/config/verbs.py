@@ -182,7 +182,14 @@ class GenerateConfig:
     strength: float = setting(
         0.5, "vary: 0 is the given sound as the model rebuilds it, 1 a new one.", at_least=0, at_most=1, modes="vary"
     )
-    share: float = setting(0.5, "blend: of the second sound.", at_least=0, at_most=1, modes="blend")
+    share: int | float | str = setting(
+        0.5,
+        "blend: of the second sound; over time as TIME_S:VALUE,TIME_S:VALUE, such as 0:0,4:1, or a CSV file of both.",
+        at_least=0,
+        at_most=1,
+        is_curve=True,
+        modes="blend",
+    )
     loudness: BlendLoudness = setting(
         BlendLoudness.mix, "blend: whose loudness it has; first and second are for spectral_vae.", modes="blend"
     )

@@ -85,11 +85,11 @@ def vary_stretches(
     return synthesizer.decode_stretches(note_sources(drawn, note), n_samples, own_seed)
 
 
-def blend(first: Tensor, second: Tensor, share: float, loudness: Loudness, n_loudness: int) -> Tensor:
+def blend(first: Tensor, second: Tensor, share: float | Tensor, loudness: Loudness, n_loudness: int) -> Tensor:
     """A path that holds two sounds at once, as long as the shorter of them.
 
     Args:
-        share: of the second, in [0, 1].
+        share: of the second, in [0, 1]; one for each point, `[min(K, J)]` or longer, where it changes.
         loudness: whose loudness it has.
         n_loudness: how many dimensions, the first ones, carry it; 0 where none does by itself.
 
@@ -101,7 +101,7 @@ def blend(first: Tensor, second: Tensor, share: float, loudness: Loudness, n_lou
     """
     n_points = min(first.shape[1], second.shape[1])
     first, second = first[:, :n_points], second[:, :n_points]
-    path = torch.lerp(first, second, share)
+    path = torch.lerp(first, second, share[:n_points] if isinstance(share, Tensor) else share)
     if loudness is not Loudness.mix:
         path[:n_loudness] = (first if loudness is Loudness.first else second)[:n_loudness]
     return path

@@ -41,14 +41,14 @@ def _every_mode_makes_what_it_says(command_line, run_dir):
     command_line.run("generate", "run=last", "n=2", "duration_s=auto")
     command_line.run("generate", "run=last", "mode=continue", "n=2", "duration_s=0.5")
     command_line.run("generate", "run=last", "mode=vary", "n=1", "duration_s=0.5", "strength=0")
-    command_line.run("generate", "run=last", "mode=blend", "n=1", "duration_s=0.5", "share=0.3")
+    command_line.run("generate", "run=last", "mode=blend", "n=1", "duration_s=0.5", "share=0:0,0.5:1")
     command_line.run("generate", "run=last", "mode=loop", "n=1", "duration_s=1")
     folders = {
         mode: run_dir / "generated" / f"{mode}_seed_0" for mode in ("sample", "continue", "vary", "blend", "loop")
     }
     records = {mode: json.loads((folder / "generated.json").read_text()) for mode, folder in folders.items()}
     assert records["sample"]["duration_s"] == "auto"
-    assert (records["vary"]["strength"], records["blend"]["share"]) == (0, 0.3)
+    assert (records["vary"]["strength"], records["blend"]["share"]) == (0, "0:0,0.5:1")
     given = soundfile.read(records["continue"]["files"][0]["sources"][0])[0]
     continued = soundfile.read(folders["continue"] / "sound_001.wav")[0]
     assert len(given) < len(continued) <= len(given) + 0.5 * RATE_HZ
@@ -69,6 +69,11 @@ def _what_a_mode_has_no_use_for_is_refused(command_line):
     assert "it has no loudness of its own" in text
     text = command_line.run("generate", "run=last", "mode=vary", "strength=2", code=1)
     assert "strength=2.0 is out of range: allowed is at least 0 and at most 1" in text
+    text = command_line.run("generate", "run=last", "mode=blend", "share=0:0,4:2", code=1)
+    assert "share=0:0,4:2 is out of range: 2 at 4 s; allowed is at least 0 and at most 1" in text
+    (command_line.folder / "rise.csv").write_text("time,share\n0,0\n4,up\n")
+    text = command_line.run("generate", "run=last", "mode=blend", "share=rise.csv", code=1)
+    assert "share=rise.csv: 'up' in '4,up' is no number" in text
 
 
 def _a_source_that_is_not_there_is_named_as_what_it_is(command_line):

@@ -90,6 +90,21 @@ def test_everything_else_is_left_to_hydra(argument):
     assert prepare_arguments([argument]) == [argument]
 
 
+def _read_overrides(argument):
+    override = OverridesParser.create().parse_override(prepare_arguments([argument])[0])
+    if override.is_sweep_override():
+        return [getattr(value, "text", value) for value in override.sweep_iterator()]
+    return override.value()
+
+
+def test_commas_in_a_curve_are_no_sweep_and_commas_between_numbers_are():
+    assert _read_overrides("share=0:0,4:1") == "0:0,4:1"
+    assert _read_overrides("share=0.2,0.8") == [0.2, 0.8]
+    assert _read_overrides("share='0:0,4:1','0:1,4:0'") == ["0:0,4:1", "0:1,4:0"]
+    assert _read_overrides("share=rise.csv") == "rise.csv"
+    assert _read_overrides("share=0.5") == 0.5
+
+
 def test_v_is_verbose():
     assert prepare_arguments(["-v"]) == ["verbose=true"]
 

@@ -52,6 +52,9 @@ def test_a_blend_holds_both_and_its_loudness_is_whose_it_is_told():
     loud = blend(first, second, 0.3, Loudness.second, 2)
     assert torch.equal(loud[:2], second[:2])
     assert torch.allclose(loud[2:], torch.lerp(first[2:, :7], second[2:], 0.3))
+    changing = blend(first, second, torch.linspace(0.0, 1.0, 9), Loudness.mix, 2)
+    assert torch.equal(changing[:, 0], first[:, 0])
+    assert torch.allclose(changing[:, 4], (first[:, 4] + second[:, 4]) / 2)
 
 
 @pytest.mark.parametrize("n_samples", [4000, 20_000])
