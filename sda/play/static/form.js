@@ -59,7 +59,15 @@ export class Form {
 
   add(key, field, modes, place, read) {
     place.append(field.row);
-    this.fields.set(key, { ...field, modes, read: () => read(field.value()) });
+    // A sound of the command line may have had a curve here, which stays until the slider is moved.
+    const entry = { ...field, modes, curve: "" };
+    entry.read = () => entry.curve || read(field.value());
+    entry.write = (value) => {
+      entry.curve = typeof value === "string" && value.includes(":") ? value : "";
+      if (!entry.curve) field.write(value);
+    };
+    field.input.addEventListener("input", () => { entry.curve = ""; });
+    this.fields.set(key, entry);
   }
 
   moved() {
