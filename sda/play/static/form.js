@@ -5,8 +5,9 @@ const OWN_N = 1; // one sound at a time is what one plays with
 
 export class Form {
   // onMove is called while a slider is moved.
-  constructor(places, onMove) {
+  constructor(places, give, onMove) {
     this.places = places; // mode, source, controls, keys: elements to fill
+    this.give = give; // the row by which a sound is given
     this.onMove = onMove;
     this.fields = new Map(); // key: {read, write, rows}
     this.timer = 0;
@@ -16,7 +17,6 @@ export class Form {
     this.run = run;
     this.fields.clear();
     for (const place of Object.values(this.places)) place.replaceChildren();
-    const described = new Map(run.keys.map((key) => [key.key, key]));
     this.mode = makeSelect("mode", "mode", run.modes.map((mode) => [mode.name, mode.name]), "");
     this.places.mode.append(this.mode.row);
     this.mode.input.addEventListener("change", () => this.show());
@@ -26,7 +26,10 @@ export class Form {
       if (key.kind === "text" || this.fields.has(key.key)) continue;
       this.addKey(key);
     }
-    this.described = described;
+    this.listed = "";
+    this.sourceFields = ["start from", "and from"].map((name, index) => makeSelect(`source-${index}`, name, [], ""));
+    this.sourceFields[1].row.classList.add("second");
+    this.places.source.append(...this.sourceFields.map((field) => field.row), this.give);
     this.setSources(run.sources);
     this.show();
   }
@@ -87,22 +90,19 @@ export class Form {
 
   // What a call may start from; what was chosen stays chosen while it is there.
   setSources(sources) {
-    const before = this.sources ?? [];
     const options = [["", "what the run held out"], ...sources.map((source) => [source.id, `${source.name}${source.kind === "held_out" ? " (held out)" : ""}`])];
-    this.sourceFields = ["start from", "and from"].map((name, index) => {
-      const field = makeSelect(`source-${index}`, name, options, "");
-      if (index) field.row.classList.add("second");
-      if (options.some(([id]) => id === before[index])) field.write(before[index]);
-      return field;
-    });
-    const kept = this.places.source.querySelector(".give");
-    this.places.source.replaceChildren(...this.sourceFields.map((field) => field.row));
-    if (kept || this.give) this.places.source.append(kept ?? this.give);
-    this.show();
+    const words = JSON.stringify(options);
+    if (words === this.listed) return;
+    this.listed = words;
+    for (const { input } of this.sourceFields) {
+      const chosen = input.value;
+      input.replaceChildren(...options.map(([id, name]) => new Option(name, id)));
+      if (options.some(([id]) => id === chosen)) input.value = chosen;
+    }
   }
 
   get sources() {
-    if (!this.sourceFields || this.nSources === 0) return [];
+    if (this.nSources === 0) return [];
     const chosen = this.sourceFields.slice(0, this.nSources).map((field) => field.value());
     return chosen.every(Boolean) ? chosen : chosen.slice(0, 1).filter(Boolean);
   }

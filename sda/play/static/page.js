@@ -375,9 +375,8 @@ function makeGiveRow() {
 // --- all together ---------------------------------------------------------------------------------------------------
 
 const player = new Player(showPlayer);
-const form = new Form({ mode: $("mode-row"), source: $("source-row"), controls: $("controls"), keys: $("keys") }, safely(onMove));
-form.give = makeGiveRow();
-const map = new SoundMap($("map"), $("map-point"), safely((place) => hearPiece(place.name, place.start_s, 1)), (path) => {
+const form = new Form({ mode: $("mode-row"), source: $("source-row"), controls: $("controls"), keys: $("keys") }, makeGiveRow(), safely(onMove));
+const map = new SoundMap($("map"), $("map-point"), safely((place) => place.name in page.info.recordings && hearPiece(place.name, place.start_s, 1)), (path) => {
   $("walk").disabled = path.length < 2;
   $("clear-path").disabled = path.length === 0;
 });
