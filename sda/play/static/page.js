@@ -6,6 +6,8 @@ import { LONGEST_S, Player } from "/player.js";
 
 const ASKED_EVERY_MS = 100; // while a job runs
 const LOOKED_EVERY_MS = 4000; // for what another page made
+const MOVED_EVERY_MS = 30; // the cursor; the machine has sound to make meanwhile
+const TOLD_EVERY_MS = 250; // the place in words
 const SHOWN_AT_ONCE = 30;
 const N_COLOURS = 8;
 const tab = crypto.randomUUID();
@@ -313,9 +315,13 @@ async function hearPiece(name, start_s, length_s = 2) {
   await player.hear(await (await ask(`${inRun(`pieces/${id}`)}?${query}`)).arrayBuffer());
 }
 
+function moveCursor() {
+  $("cursor").style.transform = `translateX(${player.length ? (100 * player.place) / player.length : 0}%)`;
+}
+
 function showPlace() {
   const { place, length } = player;
-  $("cursor").style.left = length ? `${(100 * place) / length}%` : "0";
+  moveCursor();
   $("time").textContent = `${place.toFixed(1)} of ${length.toFixed(1)} s`;
   $("place").setAttribute("aria-valuenow", place.toFixed(2));
   $("place").setAttribute("aria-valuetext", `${place.toFixed(1)} seconds of ${length.toFixed(1)}`);
@@ -325,14 +331,17 @@ let isMoving = false;
 
 // The cursor goes along while something is heard; there is one such round at a time.
 function followPlace() {
+  showPlace();
   if (isMoving) return;
   isMoving = true;
-  const step = () => {
-    showPlace();
+  let moved = 0, told = 0;
+  const step = (now) => {
     isMoving = player.isPlaying;
+    if (now - told >= TOLD_EVERY_MS || !isMoving) { showPlace(); told = moved = now; }
+    else if (now - moved >= MOVED_EVERY_MS) { moveCursor(); moved = now; }
     if (isMoving) requestAnimationFrame(step);
   };
-  step();
+  requestAnimationFrame(step);
 }
 
 function seekTo(event) {
