@@ -68,6 +68,8 @@ class Traits:
     """Whether it is worth naming only where it is not what it is by default."""
     only_for: str = ""
     """The one model that knows it; empty for all."""
+    modes: str = ""
+    """The modes of `generate.py` that know it, with commas; empty for all."""
 
 
 def setting(

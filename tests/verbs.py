@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from tests.forked import ForkedScript
 
@@ -100,6 +101,29 @@ def command_line(tmp_path: Path) -> CommandLine:
     folder = tmp_path / "project"
     folder.mkdir()
     return CommandLine(folder)
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory: pytest.TempPathFactory, state_dir: Path) -> Path:
+    """A project's folder with one run in miniature, which nothing is to be written into."""
+    from tests.conftest import RATE_HZ, tone
+
+    folder = tmp_path_factory.mktemp("trained")
+    for name in ("project", "sounds"):
+        (folder / name).mkdir()
+    for index in range(6):
+        sound = tone(200 + 60 * index, 1.2 + 0.05 * index)
+        soundfile.write(folder / "sounds" / f"tone_{index:03d}.wav", sound, RATE_HZ)
+    settings = (f"data.root={folder / 'sounds'}", "training.max_epochs=1", "tracking=none", "preview.n_variations=0")
+    CommandLine(folder / "project").run("train", *settings, *TINY, SDA_CACHE_DIR=str(folder / "cache"))
+    return folder / "project"
+
+
+@pytest.fixture
+def trained(trained_once: Path, command_line: CommandLine) -> CommandLine:
+    """A copy of it, to be written into."""
+    shutil.copytree(trained_once, command_line.folder, dirs_exist_ok=True)
+    return command_line
 
 
 @pytest.fixture

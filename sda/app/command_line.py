@@ -69,6 +69,11 @@ def compare() -> None:
     report_errors("compare", lambda: call_hydra("compare", _compare_task, prepare_arguments(sys.argv[1:])))
 
 
+def play() -> None:
+    """Entry point of `play.py` and `sda-play`."""
+    report_errors("play", lambda: call_hydra("play", _play_task, prepare_arguments(sys.argv[1:])))
+
+
 def _train_one(arguments: list[str]) -> None:
     resumed = find_value(arguments, "resume")
     if _asks_to_resume(arguments):
@@ -269,6 +274,14 @@ def _compare_task(config: DictConfig) -> None:
     from sda.app.compare import compare_given
 
     compare_given(names, settings, PipedConsole())
+
+
+def _play_task(config: DictConfig) -> None:
+    settings = _to_object("play", config)
+    find_run(settings.run)
+    from sda.app.play import serve_page
+
+    serve_page(settings, PipedConsole())
 
 
 def _to_object(verb: str, config: DictConfig) -> Any:

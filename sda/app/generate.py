@@ -1,6 +1,8 @@
 """`generate.py`: sounds from a trained run: new ones, given ones through the model, and the way between two."""
 
 import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from sda.data.corpus import to_amplitude
 from sda.data.walk import GENERATED_RECORD
 from sda.errors import ConfigError, DataError
 from sda.generation.curves import load_curve
-from sda.runs.generated_folder import Call
+from sda.runs.generated_folder import Call, Made
 from sda.runs.late_events import record
 from sda.runs.outputs import (
     absolute,
@@ -38,6 +40,10 @@ MOST_TOLD = 16
 """Sounds that MLflow gets; all lie in the call's folder."""
 
 
+Watch = Callable[[Iterator[Made], int], Iterable[Made]]
+"""Hands on the sounds of a call, so many in all, as they are asked for, and may say so or stop them on the way."""
+
+
 def generate_from_run(config: GenerateConfig, console: Console) -> None:
     """Write `n` WAV files into a new folder: below `generated` in the run's folder, or `output`.
 
@@ -48,6 +54,48 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
         ConfigError: the folder is not empty, or lies among sounds.
         DataError: a source is missing or is no sound.
     """
+    config = _settle(config)
+    run = open_run(config.run, config.device, config.checkpoint, config.data.root)
+    call = generate_with(run, config, lambda sounds, n: track(sounds, "generating", total=n, console=console))
+    print_lines(console, record(run.run_dir, _describe_event(run, call, config)))
+    n_silent = sum(file.get("n_silent_draws", 0) for file in call.files)
+    if n_silent:
+        print_lines(console, [f"! drawn again, as nothing could be heard: {n_silent} times"])
+    print_lines(console, [f"written: {call.n} sound{'s'[: call.n - 1]} in {call.folder}"])
+
+
+def generate_with(run: TrainedRun, config: GenerateConfig, watch: Watch) -> Call:
+    """The same with a run that is open already, and nobody told of it; the run is left as it was.
+
+    Raises:
+        ConfigError, DataError: as `generate_from_run`; or what `watch` raises, and then whole sounds alone are left.
+    """
+    config = _settle(config)
+    output, default = _choose_place(run, config)
+    sources = [] if config.mode in NEEDS_NONE else _list_sources(run, config)
+    n = min(config.n, len(sources)) if config.mode in ONE_A_SOURCE else config.n
+    is_users = output is not None and output.exists()
+    with _draw_as_asked(run, config):
+        folder = claim_given(output, GENERATED_RECORD) if output else claim_next(default, GENERATED_RECORD)
+        call = Call(folder, _describe_call(run, config), n)
+        try:
+            call.record()
+            gain = to_amplitude(run.config.data.gain_db)
+            for made in watch(make(Order(run.synthesizer, sources, config, gain)), n):
+                call.write(made, run.config.audio.sample_rate_hz, 1.0 / gain)
+        except BaseException:
+            call.give_back(is_users)
+            raise
+    return call
+
+
+def _settle(config: GenerateConfig) -> GenerateConfig:
+    """The same with what stands in a file written out, as a record has it, once a mode has use for all that is given.
+
+    Raises:
+        ConfigError: something is no curve, leaves what is allowed, or has no use.
+        DataError: a source has no use, or is not there.
+    """
     if config.source and config.mode in NEEDS_NONE:
         raise DataError(
             f"source={config.source} has no use with mode={config.mode.value}: use mode=continue, vary, blend, "
@@ -56,51 +104,31 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     if config.duration_s == AUTO_LENGTH and config.mode is not GenerateMode.sample:
         raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
     _refuse_missing(config.source)
-    config = _settle_curves(config)
-    run = open_run(config.run, config.device, config.checkpoint, config.data.root)
-    run.synthesizer.writes_noise = run.synthesizer.writes_noise and config.noise
-    run.synthesizer.manner = choose_manner(
-        run.config,
-        run.synthesizer,
-        novelty=config.novelty,
-        memory_s=config.memory_s,
-        temperature=config.temperature,
-    )
-    output, default = _choose_place(run, config)
-    rate_hz = run.config.audio.sample_rate_hz
-    sources = [] if config.mode in NEEDS_NONE else _list_sources(run, config)
-    n = min(config.n, len(sources)) if config.mode in ONE_A_SOURCE else config.n
-    is_users = output is not None and output.exists()
-    folder = claim_given(output, GENERATED_RECORD) if output else claim_next(default, GENERATED_RECORD)
-    call = Call(folder, _describe_call(run, config), n)
-    try:
-        call.record()
-        gain = to_amplitude(run.config.data.gain_db)
-        sounds = make(Order(run.synthesizer, sources, config, gain))
-        for made in track(sounds, "generating", total=n, console=console):
-            call.write(made, rate_hz, 1.0 / gain)
-    except BaseException:
-        call.give_back(is_users)
-        raise
-    print_lines(console, record(run.run_dir, _describe_event(call, config, folder.parent == default.parent)))
-    n_silent = sum(file.get("n_silent_draws", 0) for file in call.files)
-    if n_silent:
-        print_lines(console, [f"! drawn again, as nothing could be heard: {n_silent} times"])
-    print_lines(console, [f"written: {n} sound{'s'[: n - 1]} in {folder}"])
-
-
-def _settle_curves(config: GenerateConfig) -> GenerateConfig:
-    """The same with what stands in a file written out, as a record has it.
-
-    Raises:
-        ConfigError: something is no curve, or leaves what is allowed.
-    """
     traits, settled = list_traits(GenerateConfig), dict[str, Any]()
     for item in fields(config):
         given = getattr(config, item.name)
         if traits[item.name].is_curve and given is not None:
             settled[item.name] = load_curve(given, item.name, item.metadata["range"]).describe()
     return replace(config, **settled)
+
+
+@contextmanager
+def _draw_as_asked(run: TrainedRun, config: GenerateConfig) -> Iterator[None]:
+    """Let a run draw new sound as one call asks, and afterwards as before."""
+    synthesizer = run.synthesizer
+    before = synthesizer.writes_noise, synthesizer.manner
+    synthesizer.writes_noise = synthesizer.writes_noise and config.noise
+    synthesizer.manner = choose_manner(
+        run.config,
+        synthesizer,
+        novelty=config.novelty,
+        memory_s=config.memory_s,
+        temperature=config.temperature,
+    )
+    try:
+        yield
+    finally:
+        synthesizer.writes_noise, synthesizer.manner = before
 
 
 def _choose_place(run: TrainedRun, config: GenerateConfig) -> tuple[Path | None, Path]:
@@ -157,8 +185,9 @@ def _describe_manner(run: TrainRunConfig, config: GenerateConfig) -> dict[str, f
     return {key: own[key] if value is None else value for key, value in given.items()}
 
 
-def _describe_event(call: Call, config: GenerateConfig, is_numbered: bool) -> Generated:
+def _describe_event(run: TrainedRun, call: Call, config: GenerateConfig) -> Generated:
     """What the journal and MLflow are told; folders that users gave may have the same name."""
+    is_numbered = call.folder.parent == find_places(run.run_dir, run.is_own).generated
     return Generated(
         epoch=call.facts["epoch"],
         mode=config.mode.value,

@@ -4,13 +4,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from sda.config.play import PlayConfig
 from sda.config.schema import ScanConfig
 from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
 from sda.config_field import list_traits
 
 _TRAITS = [
     item
-    for schema in (ScanConfig, EvaluateConfig, GenerateConfig, CompareConfig)
+    for schema in (ScanConfig, EvaluateConfig, GenerateConfig, CompareConfig, PlayConfig)
     for item in list_traits(schema).items()
 ]
 PATH_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_path)

@@ -13,6 +13,7 @@ from hydra.core.plugins import Plugins
 
 from sda.config.data import DataConfig
 from sda.config.model import MODELS
+from sda.config.play import PlayConfig
 from sda.config.running import TrackingBackend, TrackingConfig
 from sda.config.schema import ScanConfig, TrainRunConfig
 from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
@@ -34,6 +35,7 @@ def register_configs() -> None:
     store.store(name="evaluate_schema", node=EvaluateConfig)
     store.store(name="generate_schema", node=GenerateConfig)
     store.store(name="compare_schema", node=CompareConfig)
+    store.store(name="play_schema", node=PlayConfig)
     store.store(group="preset", name="auto", node=auto)
     for preset in PRESETS.values():
         store.store(group="preset", name=preset.name, node=preset)
@@ -115,6 +117,7 @@ SCHEMAS: dict[str, type] = {
     "evaluate": EvaluateConfig,
     "generate": GenerateConfig,
     "compare": CompareConfig,
+    "play": PlayConfig,
 }
 """What each verb can be told."""
 _PURPOSE = {
@@ -123,6 +126,7 @@ _PURPOSE = {
     "evaluate": "Measure what a run learned, on sound it never trained on, and whether it replays what it trained on.",
     "generate": "Write new sounds from a trained run.",
     "compare": "Put runs side by side: which setting is better, by how much, and how sure that is.",
+    "play": "Play with a trained run in the browser: a page on this machine alone.",
 }
 _EXAMPLES = {
     "scan": """\
@@ -148,6 +152,9 @@ _EXAMPLES = {
   python compare.py sweep=last                                     numbers here, a page with players beside the runs
   python compare.py runs=runs/…/one,runs/…/two                     any runs
   python compare.py sweep=last objective=mr_stft""",
+    "play": """\
+  python play.py                                                   the last run; open the link that is printed
+  python play.py run=runs/…/one port=8800 browser=true             another run, and the browser opens""",
 }
 
 

@@ -162,6 +162,7 @@ class GenerateConfig:
         "prior.novelty if not given.",
         at_least=0,
         at_most=1,
+        modes="sample,loop,continue,vary",
     )
     memory_s: float | None = setting(
         None,
@@ -169,12 +170,17 @@ class GenerateConfig:
         unit="s",
         at_least=0.1,
         at_most=10,
+        modes="sample,loop,continue,vary",
     )
     temperature: float | None = setting(
-        None, "sample: scales what is left to chance; the run's prior.temperature if not given.", at_least=0, at_most=2
+        None,
+        "sample: scales what is left to chance; the run's prior.temperature if not given.",
+        at_least=0,
+        at_most=2,
+        modes="sample,loop,continue,vary",
     )
     strength: float = setting(
-        0.5, "vary: 0 is the given sound as the model rebuilds it, 1 a new one.", at_least=0, at_most=1
+        0.5, "vary: 0 is the given sound as the model rebuilds it, 1 a new one.", at_least=0, at_most=1, modes="vary"
     )
     share: int | float | str = setting(
         0.5,
@@ -182,9 +188,10 @@ class GenerateConfig:
         at_least=0,
         at_most=1,
         is_curve=True,
+        modes="blend",
     )
     loudness: BlendLoudness = setting(
-        BlendLoudness.mix, "blend: whose loudness it has; first and second are for spectral_vae."
+        BlendLoudness.mix, "blend: whose loudness it has; first and second are for spectral_vae.", modes="blend"
     )
     noise: bool = setting(
         True, "Draw what the model takes for noise, by the seed; without it, the deterministic part alone is written."

@@ -8,7 +8,14 @@ from sda.errors import ConfigError
 from sda.report.unknown_key import list_keys_of, point_to_keys
 
 _LAST = "last"
-_TAKES = {"scan": "data.root", "train": "data.root", "evaluate": "run", "generate": "run", "compare": "runs"}
+_TAKES = {
+    "scan": "data.root",
+    "train": "data.root",
+    "evaluate": "run",
+    "generate": "run",
+    "compare": "runs",
+    "play": "run",
+}
 """The key that a verb is hardly ever without."""
 
 

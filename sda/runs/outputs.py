@@ -13,6 +13,7 @@ from sda.places import lies_in
 GENERATED = "generated"
 EVALUATION = "evaluation"
 EVALUATIONS = "evaluations"
+KEPT = "kept"
 
 
 class Places(NamedTuple):
@@ -20,13 +21,15 @@ class Places(NamedTuple):
 
     generated: Path
     evaluations: Path
+    kept: Path
+    """Sounds that a person chose to keep, out of all that were generated."""
 
 
 def find_places(run_dir: Path, is_own: bool) -> Places:
     """Where what is made of a run goes: into its folder, or below the current one where the run is somebody else's."""
     if is_own:
-        return Places(run_dir / GENERATED, run_dir)
-    return Places(Path(GENERATED).absolute() / run_dir.name, Path(EVALUATIONS).absolute() / run_dir.name)
+        return Places(run_dir / GENERATED, run_dir, run_dir / KEPT)
+    return Places(*(Path(name).absolute() / run_dir.name for name in (GENERATED, EVALUATIONS, KEPT)))
 
 
 def absolute(output: str) -> Path:
