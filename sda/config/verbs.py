@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -134,6 +135,16 @@ LONGEST_S = 3600.0
 """Of a sound that is made, however long it is asked to be, or a recording was."""
 
 
+Turned = int | float | str | None
+"""How far a control is turned: a number, a curve over time, or a file with one."""
+
+
+def _control(words: str, unit: str) -> Any:
+    return setting(
+        None, f"Control: {words}; a number, or a curve as of share.", unit=unit, is_curve=True, is_control=True
+    )
+
+
 @dataclass
 class GenerateConfig:
     """Everything `generate.py` can be told."""
@@ -193,6 +204,18 @@ class GenerateConfig:
     loudness: BlendLoudness = setting(
         BlendLoudness.mix, "blend: whose loudness it has; first and second are for spectral_vae.", modes="blend"
     )
+    level: Turned = _control("louder or quieter", "dB")
+    brightness: Turned = _control("brighter or darker, by the spectral centroid", "octaves")
+    noisiness: Turned = _control("noisier or purer; white noise is 1 noisier than a tone", "")
+    decay: Turned = _control("every event falls more quickly, or rings on below 0", "dB/s")
+    pitch_strength: Turned = _control("the wave repeats itself more exactly", "")
+    roughness: Turned = _control("the level trembles more at 30 to 150 Hz", "")
+    axis_1: Turned = _control("level, where it does not keep its word on this model and has no name", "dB")
+    axis_2: Turned = _control("what would be brightness, likewise", "octaves")
+    axis_3: Turned = _control("what would be noisiness, likewise", "")
+    axis_4: Turned = _control("what would be decay, likewise", "dB/s")
+    axis_5: Turned = _control("what would be pitch strength, likewise", "")
+    axis_6: Turned = _control("what would be roughness, likewise", "")
     noise: bool = setting(
         True, "Draw what the model takes for noise, by the seed; without it, the deterministic part alone is written."
     )
