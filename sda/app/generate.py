@@ -58,7 +58,7 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     config = _settle(config)
     run = open_run(config.run, config.device, config.checkpoint, config.data.root)
     if list_turned(config) and find_known_controls(run) is None:
-        print_lines(console, ["finding this model's controls and trying them on held-out sound: about a minute, once"])
+        print_lines(console, ["finding this model's controls and trying them on held-out sound: a minute or two, once"])
     call = generate_with(run, config, lambda sounds, n: track(sounds, "generating", total=n, console=console))
     print_lines(console, record(run.run_dir, _describe_event(run, call, config)))
     n_silent = sum(file.get("n_silent_draws", 0) for file in call.files)

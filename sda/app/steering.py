@@ -24,7 +24,7 @@ WIDEST = 3.0
 
 
 def find_controls(run: TrainedRun, advance: Callable[[float], None] = lambda _: None) -> ProvenControls:
-    """A run's controls, as they were found and tried before, or found and tried now, in about a minute.
+    """A run's controls, as they were found and tried before, or found and tried now, in one or two CPU minutes.
 
     Args:
         advance: told now and then how much of it is done, in [0, 1].

@@ -31,7 +31,7 @@ LEAST_CORRELATION = 0.8
 MOST_LEAKAGE = 0.3
 """What a control with a name changes of another control's descriptor is less, relative to its own; both by the corpus'
 range."""
-MOST_STARTS = 10
+MOST_STARTS = 8
 MOST_REAL = 40
 START_S = 3.0
 QUANTILES = (0.05, 0.95)
