@@ -7,7 +7,7 @@ PORT ?= 5000
 N ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scan train ui sync test check lint format lock bench torture eval-selftest presets clean clean-cache
+.PHONY: help setup demo scan train ui play sync test check lint format lock bench torture eval-selftest presets clean clean-cache
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ train: setup ## train on your folder: make train DATA=~/sounds
 
 ui: setup ## open http://127.0.0.1:5000 to compare runs in the browser (PORT=…)
 	$(RUN) -m sda.app.ui $(PORT)
+
+play: setup ## play with the last run in the browser, on this machine alone
+	$(RUN) play.py
 
 sync: setup ## deliver to MLflow what could not be delivered, close runs whose process is gone
 	$(RUN) -m sda.app.sync

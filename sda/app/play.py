@@ -1,11 +1,13 @@
 """`play.py`: the page to play on, served on this machine until Ctrl-C."""
 
+import math
 import os
 import secrets
 import socket
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 from rich.console import Console
@@ -14,13 +16,16 @@ from sda.config.play import PlayConfig
 from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode, WhichCheckpoint
 from sda.errors import ConfigError
 from sda.play.lookup import make_id
-from sda.play.opened import Mode, OpenedRun
+from sda.play.opened import Control, Mode, OpenedRun
 from sda.play.server import build_app
 from sda.play.session import Session
 from sda.runs.folder import find_run
 from sda.runs.generated_record import read_record
 from sda.runs.outputs import find_places
 from sda.terminal import print_lines
+
+if TYPE_CHECKING:
+    from sda.evaluation.controls import ProvenControls
 
 LONGEST_GOODBYE_S = 2
 """How long an answer that is on its way is waited for at the end."""
@@ -76,6 +81,7 @@ def open_for_page(run_dir: Path, device: str, which: WhichCheckpoint, root: str 
     from sda.app.generate import Watch, generate_with
     from sda.app.loading import open_run
     from sda.app.making import NEED_TWO, NEEDS_NONE
+    from sda.app.steering import find_known_controls
 
     run = open_run(str(run_dir), device, which, root)
     places = find_places(run.run_dir, run.is_own)
@@ -84,6 +90,8 @@ def open_for_page(run_dir: Path, device: str, which: WhichCheckpoint, root: str 
         base = Path(run.config.data.root).expanduser()
         recordings = {os.path.relpath(now, base): Path(now) for now in run.places.values() if Path(now).is_file()}
     held_out = {os.path.relpath(one.path, base): Path(one.path) for one in run.split.val} if recordings else {}
+
+    known = find_known_controls(run)
 
     def generate(config: GenerateConfig, watch: Watch) -> Path:
         config.device, config.data.root = device, root
@@ -98,7 +106,32 @@ def open_for_page(run_dir: Path, device: str, which: WhichCheckpoint, root: str 
         defaults={key: getattr(run.config.prior, key) for key in ("novelty", "memory_s", "temperature")},
         held_out={name: path for name, path in held_out.items() if path.is_file()},
         recordings=recordings,
+        controls=_list_controls(known) if known is not None else (),
     )
+
+
+def _list_controls(proven: "ProvenControls") -> list[Control]:
+    """A run's controls as the page has them, those with a name first."""
+    from sda.evaluation.controls import number_axis
+    from sda.report.control_words import describe_unit, list_control_rows, tell_moving_along
+
+    found = []
+    for row in list_control_rows(proven):
+        proof = next(one for one in proven.proofs if row.key in (one.key, f"axis_{number_axis(one.key)}"))
+        if math.isfinite(proof.correlation.value):
+            found.append(
+                Control(
+                    key=row.key,
+                    name=row.name,
+                    unit=describe_unit(proof.key).strip(),
+                    low=-proof.reach,
+                    high=proof.reach,
+                    reliability=proof.correlation.value,
+                    is_named=proven.is_named(proof.key),
+                    leakage=tell_moving_along(proof),
+                )
+            )
+    return found
 
 
 def tell_of_kept(run_dir: Path, folder: Path) -> Sequence[str]:

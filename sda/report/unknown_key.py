@@ -28,7 +28,8 @@ def explain_unknown_key(verb: str, key: str) -> str:
     'generate.py has no key runs; compare.py has. Did you mean run? Every key with its range: python generate.py --help'
     """
     others = [f"{other}.py" for other in SCHEMAS if other != verb and key in list_keys_of(other)]
-    elsewhere = f"; {' and '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
+    named = " and ".join(filter(None, (", ".join(others[:-1]), *others[-1:])))
+    elsewhere = f"; {named} {'has' if len(others) == 1 else 'have'}" if others else ""
     near = find_near_keys(verb, key)
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     return f"{verb}.py has no key {key}{elsewhere}.{meant} {point_to_keys(verb)}"

@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 
 from sda.app.hydra_call import CONFIG_DIR
 from sda.config.arguments import prepare_arguments
+from sda.config.play import PlayConfig
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import ScanConfig, TrainRunConfig
 from sda.config.store import prefer_own_choices
@@ -42,6 +43,7 @@ SCHEMAS = {
     "evaluate": EvaluateConfig,
     "generate": GenerateConfig,
     "compare": CompareConfig,
+    "play": PlayConfig,
 }
 FLAGS = {"-m", "--resolve", "--help"}
 GROUPS = {"data", "experiment", "model", "preset", "tracking"}
@@ -344,7 +346,7 @@ def test_commands_run(project):
     for command in OF_VERBS:
         arguments = [re.sub(r"(?<==)A,B", f"{first},{second}", argument) for argument in command.arguments]
         is_shown = bool({"--cfg", "--help"} & set(arguments))
-        if command.verb == "train" and not is_shown:
+        if command.verb in ("train", "play") and not is_shown:  # tests/app/test_play.py serves a page
             continue
         process = project.start(command.verb, *arguments, *(() if is_shown else FEWER.get(command.verb, ())))
         told = "".join(process.communicate(timeout=600))

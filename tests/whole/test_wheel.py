@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from sda.play.server import PAGE
 from tests.verbs import PROJECT
 
 
@@ -19,6 +20,7 @@ def test_an_installed_wheel_composes(tmp_path, make_sounds):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
         shipped = {"sda/py.typed", "sda/conf/train.yaml", "sda/conf/scan.yaml", "sda/report/templates/scan.html.j2"}
+        shipped |= {"sda/conf/play.yaml", *(f"sda/play/static/{name}" for name, _ in PAGE.values())}
         assert shipped <= set(archive.namelist())
         (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         assert "\nName: sda-audio\n" in archive.read(metadata).decode()

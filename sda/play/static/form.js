@@ -33,9 +33,9 @@ export class Form {
 
   addControl(control) {
     const words = [];
-    if (!control.is_named) words.push("tends to, and is not sure to");
-    words.push(`held on ${Math.round(control.reliability * 100)} % of unheard sound`);
-    if (control.leakage) words.push(control.leakage);
+    words.push(`on unheard sound, what is heard follows it with a rank correlation of ${control.reliability.toFixed(2)}`);
+    if (!control.is_named) words.push("it has no name, as it does not keep its word");
+    if (control.leakage) words.push(`moves along: ${control.leakage}`);
     const step = niceStep(control.low, control.high);
     const field = makeSlider(control.key, control.name, control.low, control.high, step, 0, control.unit, words.join("; "), true);
     this.add(control.key, field, [], this.places.controls, (value) => (Number(value) === 0 ? "" : String(Number(value))));
@@ -59,7 +59,15 @@ export class Form {
 
   add(key, field, modes, place, read) {
     place.append(field.row);
-    this.fields.set(key, { ...field, modes, read: () => read(field.value()) });
+    // A sound of the command line may have had a curve here, which stays until the slider is moved.
+    const entry = { ...field, modes, curve: "" };
+    entry.read = () => entry.curve || read(field.value());
+    entry.write = (value) => {
+      entry.curve = typeof value === "string" && value.includes(":") ? value : "";
+      if (!entry.curve) field.write(value);
+    };
+    field.input.addEventListener("input", () => { entry.curve = ""; });
+    this.fields.set(key, entry);
   }
 
   moved() {
