@@ -50,6 +50,11 @@ class SpectralSynthesizer(Synthesizer):
         self.writes_noise = model.noise_gate is not None
         self.stretch_points = stretch_points
 
+    @property
+    def loudness_unit(self) -> float:  # type: ignore[override]
+        """Of the model as it is now: a training sets it when it begins."""
+        return float(self.model.standardise_level.deviation)
+
     @torch.no_grad()
     def reconstruct(self, waveforms: Tensor, seed: int | None = None) -> Tensor:
         latents = self.model.eval().encode(self._extract(waveforms)).mean

@@ -57,6 +57,8 @@ class Synthesizer(ABC):
     """How they are drawn, unless it is said otherwise."""
     n_loudness: int = 0
     """Dimensions of a latent, the first ones, that are its loudness and nothing else."""
+    loudness_unit: float = 0.0
+    """Natural log of magnitude in a unit of each of them."""
     writes_noise: bool = False
     """Whether part of its sound is noise, drawn anew for every seed. Set to false, the deterministic part is left."""
 
