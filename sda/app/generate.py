@@ -19,6 +19,7 @@ from sda.config_field import list_traits
 from sda.data.corpus import to_amplitude
 from sda.data.walk import GENERATED_RECORD
 from sda.errors import ConfigError, DataError
+from sda.generation.atlas import parse_places
 from sda.generation.curves import load_curve
 from sda.generation.synthesizer import Synthesizer
 from sda.runs.generated_folder import Call, Made
@@ -102,10 +103,12 @@ def _settle(config: GenerateConfig) -> GenerateConfig:
     if config.source and config.mode in NEEDS_NONE:
         raise DataError(
             f"source={config.source} has no use with mode={config.mode.value}: use mode=continue, vary, blend, "
-            "reconstruct or interpolate."
+            "reconstruct, interpolate or transfer."
         )
     if config.duration_s == AUTO_LENGTH and config.mode is not GenerateMode.sample:
         raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
+    if config.mode is GenerateMode.walk:
+        parse_places(config.places)
     _refuse_missing(config.source)
     traits, settled = list_traits(GenerateConfig), dict[str, Any]()
     for item in fields(config):
@@ -176,6 +179,10 @@ def _list_own_settings(config: GenerateConfig) -> dict[str, Any]:
         return {"strength": config.strength}
     if config.mode is GenerateMode.blend:
         return {"share": config.share, "loudness": config.loudness.value}
+    if config.mode is GenerateMode.transfer:
+        return {"adherence": config.adherence}
+    if config.mode is GenerateMode.walk:
+        return {"places": config.places}
     return {}
 
 

@@ -118,6 +118,8 @@ GenerateMode = Enum(
         "loop": "loop",
         "reconstruct": "reconstruct",
         "interpolate": "interpolate",
+        "transfer": "transfer",
+        "walk": "walk",
     },
 )
 """What is made of a run; not a class, as one of the modes is called as Python's `continue` is."""
@@ -155,13 +157,16 @@ class GenerateConfig:
         GenerateMode.sample,
         "sample draws new sounds, loop such as go round without a seam; continue goes on from the end of a given "
         "sound; vary makes relatives of one; blend holds two at once; reconstruct sends given sounds through the "
-        "model; interpolate goes from one to the next.",
+        "model; interpolate goes from one to the next; transfer plays the loudness and the onsets of a given sound "
+        "with the timbre of the run's; walk goes past places on the map of what the run was trained on.",
     )
-    n: int = setting(8, "Sounds to write; reconstruct writes at most one for each source.", unit="files", at_least=1)
+    n: int = setting(
+        8, "Sounds to write; reconstruct and transfer write at most one for each source.", unit="files", at_least=1
+    )
     duration_s: int | float | str = setting(
         4.0,
-        "Length of each, of continue what is added; vary, blend and reconstruct take no more than so much of each "
-        "source. auto, with sample: lengths as in the corpus.",
+        "Length of each, of continue what is added; vary, blend, transfer and reconstruct take no more than so much "
+        "of each source. auto, with sample: lengths as in the corpus.",
         unit="s",
         above=0,
         at_most=LONGEST_S,
@@ -177,7 +182,8 @@ class GenerateConfig:
     )
     memory_s: float | None = setting(
         None,
-        "sample: over how long a time what comes fits what was; the run's prior.memory_s if not given.",
+        "sample: over how long a time what comes fits what was; transfer: how unwillingly a recording is left; the "
+        "run's prior.memory_s if not given.",
         unit="s",
         at_least=0.1,
         at_most=10,
@@ -204,6 +210,20 @@ class GenerateConfig:
     loudness: BlendLoudness = setting(
         BlendLoudness.mix, "blend: whose loudness it has; first and second are for spectral_vae.", modes="blend"
     )
+    adherence: float = setting(
+        0.3,
+        "transfer: 1 has exactly the given sound's loudness; 0 the loudness of the passages that are likest to it.",
+        at_least=0,
+        at_most=1,
+        modes="transfer",
+    )
+    places: str = setting(
+        "",
+        "walk: moments of recordings that it goes past, evenly spread over duration_s, as NAME@SECONDS with commas, "
+        "such as rain_01.wav@1.5,rain_04.wav@0; names as in generated.json.",
+        is_path=True,
+        modes="walk",
+    )
     level: Turned = _control("louder or quieter", "dB")
     brightness: Turned = _control("brighter or darker, by the spectral centroid", "octaves")
     noisiness: Turned = _control("noisier or purer; white noise is 1 noisier than a tone", "")
@@ -221,7 +241,7 @@ class GenerateConfig:
     )
     source: str = setting(
         "",
-        "For all modes but sample and loop: a sound file, or a folder of them; empty for what the run held out.",
+        "For all modes but sample, loop and walk: a sound file, or a folder of them; empty for what the run held out.",
         is_path=True,
     )
     output: str = setting(
