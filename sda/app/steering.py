@@ -21,6 +21,8 @@ FIT_SHARE = 0.5
 """Of the time it takes, what finding takes; the rest is trying."""
 WIDEST = 3.0
 """Times its proven reach that a control may be turned: further, nothing is known of it."""
+WIDEST_LEVEL_DB = 24.0
+"""Level is exact however far it is turned; of sounds that are all equally loud, more than their range is wanted."""
 
 
 def find_controls(run: TrainedRun, advance: Callable[[float], None] = lambda _: None) -> ProvenControls:
@@ -96,7 +98,7 @@ def build_steering(
             raise ConfigError(f"{given}={value}: {_explain(proven, key)}")
         if key in curves:
             raise ConfigError(f"{given}={value}: it is turned twice, as {key} and as axis_{number_axis(key)}.")
-        widest = WIDEST * proof.reach
+        widest = max(WIDEST * proof.reach, WIDEST_LEVEL_DB if key == "level" else 0.0)
         curves[key] = load_curve(value, given, Range(-widest, widest))
         if is_loop and not curves[key].is_constant:
             raise ConfigError(f"{given}={value} would break the loop where it goes round: give one number.")

@@ -187,7 +187,7 @@ class GenerateConfig:
         unit="s",
         at_least=0.1,
         at_most=10,
-        modes="sample,loop,continue,vary",
+        modes="sample,loop,continue,vary,transfer",
     )
     temperature: float | None = setting(
         None,
