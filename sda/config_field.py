@@ -58,6 +58,8 @@ class Traits:
     """Whether its value is always a path, a pattern or a plain name, never a Hydra expression."""
     is_folder: bool = False
     """Whether its value is a folder, which is kept as the same from wherever one stands."""
+    is_control: bool = False
+    """Whether it turns a control of sound."""
     is_curve: bool = False
     """Whether its value may change over time: a number, `0:0,4:1`, or a file; never a Hydra expression with a colon."""
     is_place: bool = False

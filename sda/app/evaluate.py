@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sda.app.builders import build_trained_model
 from sda.app.loading import TrainedRun, open_run
+from sda.app.steering import find_controls
 from sda.config.verbs import EvaluateConfig
 from sda.data.cache import SoundCache
 from sda.data.corpus import Corpus
@@ -99,6 +100,9 @@ def evaluate_run(
     trained = build_trained_model(run.config, run.synthesizer, split, corpus, run.group_of)
     effort = Effort(config.max_clips, config.n_generated, config.generated_s)
     assessment = assess_model(trained, effort, config.seed, stage)
+    if run.synthesizer.n_loudness:
+        tried = find_controls(run, lambda share: stage("turning the controls", 0.95 + 0.04 * share))
+        assessment = replace(assessment, controls=tried)
     subject = RunSubject(
         suite="full",
         run=str(run.run_dir),
@@ -106,7 +110,7 @@ def evaluate_run(
         checkpoint=config.checkpoint.value,
         validation_weakness=split.weakness,
     )
-    stage("writing the page", 0.96)
+    stage("writing the page", 0.99)
     folder = claim_given(output, PAGE) if output else claim_next(default, PAGE)
     return write_assessment(run.run_dir.name, folder, assessment, subject, describe_standing(run)), folder
 

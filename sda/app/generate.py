@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,16 @@ from rich.progress import track
 from sda.app.builders import choose_manner
 from sda.app.loading import TrainedRun, open_run
 from sda.app.making import NEED_TWO, NEEDS_NONE, ONE_A_SOURCE, Order, make
+from sda.app.steering import build_steering, find_controls, find_known_controls, list_turned
 from sda.config.schema import TrainRunConfig
 from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
 from sda.config_field import list_traits
 from sda.data.corpus import to_amplitude
 from sda.data.walk import GENERATED_RECORD
 from sda.errors import ConfigError, DataError
+from sda.generation.atlas import parse_places
 from sda.generation.curves import load_curve
+from sda.generation.synthesizer import Synthesizer
 from sda.runs.generated_folder import Call, Made
 from sda.runs.late_events import record
 from sda.runs.outputs import (
@@ -56,6 +58,8 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     """
     config = _settle(config)
     run = open_run(config.run, config.device, config.checkpoint, config.data.root)
+    if list_turned(config) and find_known_controls(run) is None:
+        print_lines(console, ["finding this model's controls and trying them on held-out sound: a minute or two, once"])
     call = generate_with(run, config, lambda sounds, n: track(sounds, "generating", total=n, console=console))
     print_lines(console, record(run.run_dir, _describe_event(run, call, config)))
     n_silent = sum(file.get("n_silent_draws", 0) for file in call.files)
@@ -75,17 +79,17 @@ def generate_with(run: TrainedRun, config: GenerateConfig, watch: Watch) -> Call
     sources = [] if config.mode in NEEDS_NONE else _list_sources(run, config)
     n = min(config.n, len(sources)) if config.mode in ONE_A_SOURCE else config.n
     is_users = output is not None and output.exists()
-    with _draw_as_asked(run, config):
-        folder = claim_given(output, GENERATED_RECORD) if output else claim_next(default, GENERATED_RECORD)
-        call = Call(folder, _describe_call(run, config), n)
-        try:
-            call.record()
-            gain = to_amplitude(run.config.data.gain_db)
-            for made in watch(make(Order(run.synthesizer, sources, config, gain)), n):
-                call.write(made, run.config.audio.sample_rate_hz, 1.0 / gain)
-        except BaseException:
-            call.give_back(is_users)
-            raise
+    synthesizer = _put_to_use(run, config)
+    folder = claim_given(output, GENERATED_RECORD) if output else claim_next(default, GENERATED_RECORD)
+    call = Call(folder, _describe_call(run, config), n)
+    try:
+        call.record()
+        gain = to_amplitude(run.config.data.gain_db)
+        for made in watch(make(Order(synthesizer, sources, config, gain)), n):
+            call.write(made, run.config.audio.sample_rate_hz, 1.0 / gain)
+    except BaseException:
+        call.give_back(is_users)
+        raise
     return call
 
 
@@ -99,10 +103,12 @@ def _settle(config: GenerateConfig) -> GenerateConfig:
     if config.source and config.mode in NEEDS_NONE:
         raise DataError(
             f"source={config.source} has no use with mode={config.mode.value}: use mode=continue, vary, blend, "
-            "reconstruct or interpolate."
+            "reconstruct, interpolate or transfer."
         )
     if config.duration_s == AUTO_LENGTH and config.mode is not GenerateMode.sample:
         raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
+    if config.mode is GenerateMode.walk:
+        parse_places(config.places)
     _refuse_missing(config.source)
     traits, settled = list_traits(GenerateConfig), dict[str, Any]()
     for item in fields(config):
@@ -112,23 +118,20 @@ def _settle(config: GenerateConfig) -> GenerateConfig:
     return replace(config, **settled)
 
 
-@contextmanager
-def _draw_as_asked(run: TrainedRun, config: GenerateConfig) -> Iterator[None]:
-    """Let a run draw new sound as one call asks, and afterwards as before."""
-    synthesizer = run.synthesizer
-    before = synthesizer.writes_noise, synthesizer.manner
-    synthesizer.writes_noise = synthesizer.writes_noise and config.noise
-    synthesizer.manner = choose_manner(
+def _put_to_use(run: TrainedRun, config: GenerateConfig) -> Synthesizer:
+    """A run's model as one call asks for it; the run is left as it was."""
+    synthesizer, turned = run.synthesizer, list_turned(config)
+    steering = None
+    if turned:
+        steering = build_steering(find_controls(run), turned, is_loop=config.mode is GenerateMode.loop)
+    manner = choose_manner(
         run.config,
         synthesizer,
         novelty=config.novelty,
         memory_s=config.memory_s,
         temperature=config.temperature,
     )
-    try:
-        yield
-    finally:
-        synthesizer.writes_noise, synthesizer.manner = before
+    return synthesizer.adapted(manner=manner, writes_noise=synthesizer.writes_noise and config.noise, steering=steering)
 
 
 def _choose_place(run: TrainedRun, config: GenerateConfig) -> tuple[Path | None, Path]:
@@ -158,7 +161,8 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
         "seed": config.seed,
         "n": config.n,
         "duration_s": config.duration_s,
-        "noise": run.synthesizer.writes_noise,
+        "noise": run.synthesizer.writes_noise and config.noise,
+        **list_turned(config),
         **_list_own_settings(config),
         "prior": {"name": run.synthesizer.prior.name, **_describe_manner(run.config, config)},
         "source": str(absolute(config.source)) if config.source else "",
@@ -175,6 +179,10 @@ def _list_own_settings(config: GenerateConfig) -> dict[str, Any]:
         return {"strength": config.strength}
     if config.mode is GenerateMode.blend:
         return {"share": config.share, "loudness": config.loudness.value}
+    if config.mode is GenerateMode.transfer:
+        return {"adherence": config.adherence}
+    if config.mode is GenerateMode.walk:
+        return {"places": config.places}
     return {}
 
 

@@ -11,11 +11,13 @@ from torch import Tensor
 from sda.audio.io import read_mono
 from sda.config.verbs import AUTO_LENGTH, LONGEST_S, GenerateConfig, GenerateMode
 from sda.errors import ConfigError, DataError
+from sda.generation.atlas import parse_places
 from sda.generation.curves import parse_curve
 from sda.generation.modes import (
     Loudness,
     blend,
     continue_stretches,
+    fade_ends,
     loop_stretches,
     vary_stretches,
 )
@@ -28,6 +30,8 @@ from sda.generation.synthesizer import (
     reconstruct_stretches,
     take_seed,
 )
+from sda.generation.transfer import transfer_stretches
+from sda.generation.walk import lead_past, map_sound, walk_stretches
 from sda.runs.generated_folder import Made
 
 LONGEST_GIVEN_S = 30.0
@@ -36,11 +40,11 @@ LONGEST_LOOP_S = 600.0
 LEAST_OF_PEAK = 10 ** (-60 / 20)
 """What lies so far below the loudest sample at the end of a sound is the silence behind it."""
 
-NEEDS_NONE = (GenerateMode.sample, GenerateMode.loop)
+NEEDS_NONE = (GenerateMode.sample, GenerateMode.loop, GenerateMode.walk)
 """Modes that start from no given sound."""
 NEED_TWO = (GenerateMode.interpolate, GenerateMode.blend)
 """Modes that start from two."""
-ONE_A_SOURCE = (GenerateMode.reconstruct,)
+ONE_A_SOURCE = (GenerateMode.reconstruct, GenerateMode.transfer)
 """Modes that make one sound of each source."""
 
 
@@ -175,6 +179,32 @@ def _interpolate(order: Order) -> Iterator[Made]:
         )
 
 
+def _transfer(order: Order) -> Iterator[Made]:
+    for number, source in enumerate(order.sources[: order.config.n], start=1):
+        provenance, n_heard = order.note(), sum(len(block) for block in _read(order, source))
+        sound = transfer_stretches(
+            order.synthesizer, order.follow(source), n_heard,
+            adherence=order.config.adherence, seed=order.config.seed, number=number, note=provenance.add,
+        )  # fmt: skip
+        yield Made(sound, [source], provenance)
+
+
+def _walk(order: Order) -> Iterator[Made]:
+    atlas = map_sound(order.synthesizer)
+    try:
+        places = [atlas.find(name, at_s) for name, at_s in parse_places(order.config.places)]
+    except ConfigError as error:
+        raise ConfigError(f"places={order.config.places}: {error}") from None
+    way = lead_past(atlas, places, order.n_samples / order.rate_hz)
+    for number in range(1, order.config.n + 1):
+        provenance = order.note()
+        sound = walk_stretches(
+            order.synthesizer, atlas, way, order.n_samples,
+            seed=order.config.seed, number=number, note=provenance.add,
+        )  # fmt: skip
+        yield Made(fade_ends(sound, order.n_samples, order.rate_hz), [], provenance)
+
+
 _MAKERS: dict[GenerateMode, Callable[[Order], Iterator[Made]]] = {
     GenerateMode.sample: _sample,
     GenerateMode["continue"]: _continue,
@@ -183,6 +213,8 @@ _MAKERS: dict[GenerateMode, Callable[[Order], Iterator[Made]]] = {
     GenerateMode.loop: _loop,
     GenerateMode.reconstruct: _reconstruct,
     GenerateMode.interpolate: _interpolate,
+    GenerateMode.transfer: _transfer,
+    GenerateMode.walk: _walk,
 }
 
 

@@ -23,6 +23,8 @@ LEAST_POWER = 1e-8
 """Added to the power of a frame, which is at most some 100 000: it stands for silence."""
 LEVEL_OF_NOTHING = 0.5 * math.log(2 * LEAST_POWER)
 """Level of a frame that is hardly louder than digital silence."""
+DB_PER_NEPER = 20.0 / math.log(10.0)
+"""dB that a unit of a natural log of a magnitude is."""
 BANDS_AT_ONCE = 16
 """Mel bands that are summed by one product."""
 ITEMS_AT_ONCE = 4

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -117,6 +118,8 @@ GenerateMode = Enum(
         "loop": "loop",
         "reconstruct": "reconstruct",
         "interpolate": "interpolate",
+        "transfer": "transfer",
+        "walk": "walk",
     },
 )
 """What is made of a run; not a class, as one of the modes is called as Python's `continue` is."""
@@ -134,6 +137,16 @@ LONGEST_S = 3600.0
 """Of a sound that is made, however long it is asked to be, or a recording was."""
 
 
+Turned = int | float | str | None
+"""How far a control is turned: a number, a curve over time, or a file with one."""
+
+
+def _control(words: str, unit: str) -> Any:
+    return setting(
+        None, f"Control: {words}; a number, or a curve as of share.", unit=unit, is_curve=True, is_control=True
+    )
+
+
 @dataclass
 class GenerateConfig:
     """Everything `generate.py` can be told."""
@@ -144,13 +157,16 @@ class GenerateConfig:
         GenerateMode.sample,
         "sample draws new sounds, loop such as go round without a seam; continue goes on from the end of a given "
         "sound; vary makes relatives of one; blend holds two at once; reconstruct sends given sounds through the "
-        "model; interpolate goes from one to the next.",
+        "model; interpolate goes from one to the next; transfer plays the loudness and the onsets of a given sound "
+        "with the timbre of the run's; walk goes past places on the map of what the run was trained on.",
     )
-    n: int = setting(8, "Sounds to write; reconstruct writes at most one for each source.", unit="files", at_least=1)
+    n: int = setting(
+        8, "Sounds to write; reconstruct and transfer write at most one for each source.", unit="files", at_least=1
+    )
     duration_s: int | float | str = setting(
         4.0,
-        "Length of each, of continue what is added; vary, blend and reconstruct take no more than so much of each "
-        "source. auto, with sample: lengths as in the corpus.",
+        "Length of each, of continue what is added; vary, blend, transfer and reconstruct take no more than so much "
+        "of each source. auto, with sample: lengths as in the corpus.",
         unit="s",
         above=0,
         at_most=LONGEST_S,
@@ -166,11 +182,12 @@ class GenerateConfig:
     )
     memory_s: float | None = setting(
         None,
-        "sample: over how long a time what comes fits what was; the run's prior.memory_s if not given.",
+        "sample: over how long a time what comes fits what was; transfer: how unwillingly a recording is left; the "
+        "run's prior.memory_s if not given.",
         unit="s",
         at_least=0.1,
         at_most=10,
-        modes="sample,loop,continue,vary",
+        modes="sample,loop,continue,vary,transfer",
     )
     temperature: float | None = setting(
         None,
@@ -193,12 +210,38 @@ class GenerateConfig:
     loudness: BlendLoudness = setting(
         BlendLoudness.mix, "blend: whose loudness it has; first and second are for spectral_vae.", modes="blend"
     )
+    adherence: float = setting(
+        0.3,
+        "transfer: 1 has exactly the given sound's loudness; 0 the loudness of the passages that are likest to it.",
+        at_least=0,
+        at_most=1,
+        modes="transfer",
+    )
+    places: str = setting(
+        "",
+        "walk: moments of recordings that it goes past, evenly spread over duration_s, as NAME@SECONDS with commas, "
+        "such as rain_01.wav@1.5,rain_04.wav@0; names as in generated.json.",
+        is_path=True,
+        modes="walk",
+    )
+    level: Turned = _control("louder or quieter", "dB")
+    brightness: Turned = _control("brighter or darker, by the spectral centroid", "octaves")
+    noisiness: Turned = _control("noisier or purer; white noise is 1 noisier than a tone", "")
+    decay: Turned = _control("every event falls more quickly, or rings on below 0", "dB/s")
+    pitch_strength: Turned = _control("the wave repeats itself more exactly", "")
+    roughness: Turned = _control("the level trembles more at 30 to 150 Hz", "")
+    axis_1: Turned = _control("level, where it does not keep its word on this model and has no name", "dB")
+    axis_2: Turned = _control("what would be brightness, likewise", "octaves")
+    axis_3: Turned = _control("what would be noisiness, likewise", "")
+    axis_4: Turned = _control("what would be decay, likewise", "dB/s")
+    axis_5: Turned = _control("what would be pitch strength, likewise", "")
+    axis_6: Turned = _control("what would be roughness, likewise", "")
     noise: bool = setting(
         True, "Draw what the model takes for noise, by the seed; without it, the deterministic part alone is written."
     )
     source: str = setting(
         "",
-        "For all modes but sample and loop: a sound file, or a folder of them; empty for what the run held out.",
+        "For all modes but sample, loop and walk: a sound file, or a folder of them; empty for what the run held out.",
         is_path=True,
     )
     output: str = setting(

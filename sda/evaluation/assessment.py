@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from sda.evaluation.controls import ProvenControls
 from sda.evaluation.embedding import HandMadeEmbedding, standardise
 from sda.evaluation.findings import Evidence
 from sda.evaluation.floor import choose_stretches, rebuild
@@ -74,6 +75,8 @@ class Assessment:
     variance_share: float = 0.0
     made_of: list[dict[str, Any]] = field(default_factory=list)
     """What each generated sound is made of, see `Provenance.describe`."""
+    controls: ProvenControls | None = None
+    """What sound can be steered by; none where it was not tried."""
     n_silent_draws: int = 0
     """Draws in which nothing could be heard, and in whose place the sounds that are judged were made."""
 
@@ -130,7 +133,15 @@ def assess_model(trained: TrainedModel, effort: Effort, seed: int, stage: Stage 
         weakness=trained.split.weakness,
     )
     return Assessment(
-        audio, *heard, judge(evidence), reconstruction, latents, points, share, specimens.made_of, specimens.n_silent
+        audio,
+        *heard,
+        judge(evidence),
+        reconstruction,
+        latents,
+        points,
+        share,
+        specimens.made_of,
+        n_silent_draws=specimens.n_silent,
     )
 
 

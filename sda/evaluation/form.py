@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sda.audio.mel import LogMel
+from sda.audio.mel import DB_PER_NEPER, LogMel
 
 FRAME_S = 0.010
 SILENT_DB = 50.0
@@ -49,7 +49,6 @@ NOTHING_DB = -200.0
 FRAMES_AT_ONCE = 6000
 WINDOW_S = 0.043
 """Of a spectrum, to the next power of two samples."""
-DB_PER_NEPER = 20.0 / math.log(10.0)
 
 Levels = NDArray[np.float64]
 

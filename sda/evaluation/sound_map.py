@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sda.evaluation.latents import arrange_neighbours, project
 from sda.evaluation.sounds import Sound, Window, cut, list_windows
 from sda.evaluation.suite import EvaluationAudio
+from sda.models.plane import arrange_neighbours, project
 from sda.subsample import subsample_evenly
 
 MOST_POINTS = {"train": 160, "held_out": 80, "generated": 64}

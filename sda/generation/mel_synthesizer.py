@@ -84,7 +84,10 @@ class MelSynthesizer(Synthesizer):
                 yield self.posterior(chunks).mean[start // hop :, :, 0].T
 
     @torch.no_grad()
-    def decode_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
+    def decode_stretches(
+        self, path: Iterable[Tensor], n_samples: int, seed: int | None = None, first: int = 0
+    ) -> Iterator[Tensor]:
+        path = path if self.steering is None else self.steering.change(path, first)
         n_frames = (self.count_points(n_samples) - 1) * (self.model.n_frames // 2) + self.model.n_frames
         n_left = n_samples
         for sound in log_mel_to_stretches(self._blend(path), self.features, n_frames):

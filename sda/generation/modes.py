@@ -54,7 +54,9 @@ def continue_stretches(
     path = chain([past], note_sources(drawn, note))
     n_join = min(round(JOIN_S * rate_hz), n_context)
     yield given[: n_given - n_join]
-    rendered = _skip(synthesizer.decode_stretches(path, n_context + n_samples, own_seed), n_context - n_join)
+    rendered = _skip(
+        synthesizer.decode_stretches(path, n_context + n_samples, own_seed, -past.shape[1]), n_context - n_join
+    )
     first = torch.zeros(0)
     while len(first) < n_join:
         first = torch.cat([first, next(rendered)])

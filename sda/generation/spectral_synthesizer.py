@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from sda.audio.mel import AudioFeatures, LogMel
+from sda.audio.mel import DB_PER_NEPER, AudioFeatures, LogMel
 from sda.audio.noise import draw_noise
 from sda.audio.span import find_sound, silence_outside, take_span
 from sda.audio.stretches import cut_stretches, extract_stretches
@@ -50,6 +50,10 @@ class SpectralSynthesizer(Synthesizer):
         self.writes_noise = model.noise_gate is not None
         self.stretch_points = stretch_points
 
+    @property
+    def db_of_loudness(self) -> float:
+        return DB_PER_NEPER * float(self.model.standardise_level.deviation[0, 0])
+
     @torch.no_grad()
     def reconstruct(self, waveforms: Tensor, seed: int | None = None) -> Tensor:
         latents = self.model.eval().encode(self._extract(waveforms)).mean
@@ -70,15 +74,21 @@ class SpectralSynthesizer(Synthesizer):
             yield self.model.eval().encode(heard).mean[0][:, start // stride :][:, :length].cpu()
 
     @torch.no_grad()
-    def decode_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
+    def decode_stretches(
+        self, path: Iterable[Tensor], n_samples: int, seed: int | None = None, first: int = 0
+    ) -> Iterator[Tensor]:
         length, context, hop = self.stretch_points, self.model.context, self.hop_samples
         n_left, n_done = n_samples, 0
+        path = path if self.steering is None else self.steering.change(path, first)
         for piece, start in cut_stretches(path, length, context, context):
             latents = piece[None].to(self.features.window.device)
-            noise = None
+            noise = more_noise = None
             if seed is not None and self.writes_noise:
                 noise = self._draw_noise(seed, n_done - start, piece.shape[1])[None]
-            sound = self.model.eval().decode(latents, noise)[0]
+                if self.steering is not None:
+                    places = torch.arange(piece.shape[1]) + (first + n_done - start)
+                    more_noise = self.steering.list_more_noise(places)[None].to(latents.device)
+            sound = self.model.eval().decode(latents, noise, more_noise)[0]
             own = sound[start * hop :][: min(length * hop, n_left)].cpu()
             n_left, n_done = n_left - len(own), n_done + length
             yield own

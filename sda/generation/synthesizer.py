@@ -7,7 +7,8 @@ Letters in the shapes: `B` batch, `T` samples, `D` latent dimensions, `K` points
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from copy import copy
+from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -42,6 +43,20 @@ class TrainingSound(NamedTuple):
     """Where it begins in the file of that name."""
 
 
+class Steering(Protocol):
+    """Changes paths on their way to being heard."""
+
+    def change(self, path: Iterable[Tensor], first: int) -> Iterator[Tensor]:
+        """The path as it is heard. Blocks `[D, K]` → blocks of as many points.
+
+        Args:
+            first: where on the curves the path begins, points; what lies before 0 stays as it is.
+        """
+
+    def list_more_noise(self, places: Tensor) -> Tensor:
+        """What is added to the log odds of noise at such places on the curves. `[K]` → `[K]`."""
+
+
 class Synthesizer(ABC):
     """What a model can do with sound, whichever network it is.
 
@@ -57,8 +72,25 @@ class Synthesizer(ABC):
     """How they are drawn, unless it is said otherwise."""
     n_loudness: int = 0
     """Dimensions of a latent, the first ones, that are its loudness and nothing else."""
+    steering: Steering | None = None
+    """What every path is changed by before it is heard."""
     writes_noise: bool = False
     """Whether part of its sound is noise, drawn anew for every seed. Set to false, the deterministic part is left."""
+
+    @property
+    def db_of_loudness(self) -> float:
+        """dB that a unit of each of its loudness dimensions is; 0 where there are none."""
+        return 0.0
+
+    def adapted(
+        self, *, manner: Manner | None = None, writes_noise: bool | None = None, steering: Steering | None = None
+    ) -> Self:
+        """The same network, put to use in another way where one is given; this one stays as it is."""
+        other = copy(self)
+        other.manner = self.manner if manner is None else manner
+        other.writes_noise = self.writes_noise if writes_noise is None else writes_noise
+        other.steering = self.steering if steering is None else steering
+        return other
 
     @abstractmethod
     def reconstruct(self, waveforms: Tensor, seed: int | None = None) -> Tensor:
@@ -80,12 +112,15 @@ class Synthesizer(ABC):
         """The path that a sound of any length takes, bit by bit. Blocks `[T]` → blocks `[D, K]`."""
 
     @abstractmethod
-    def decode_stretches(self, path: Iterable[Tensor], n_samples: int, seed: int | None = None) -> Iterator[Tensor]:
-        """One sound along a path, without seams. Blocks `[D, K]` → blocks of `n_samples` in all.
+    def decode_stretches(
+        self, path: Iterable[Tensor], n_samples: int, seed: int | None = None, first: int = 0
+    ) -> Iterator[Tensor]:
+        """One sound along a path, without seams, steered as `steering` says. Blocks `[D, K]` → blocks of `n_samples`.
 
         Args:
             path: of `count_points` points in all.
             seed: of the noise in it, where the model writes noise; without one, the deterministic part alone is given.
+            first: where on the curves of what steers it the path begins, points; what lies before 0 is not steered.
         """
 
     @abstractmethod

@@ -225,18 +225,22 @@ class SpectralVAE(Autoencoder):
         surely = torch.full_like(levels, 2.0 * math.log(LEVEL_DEVIATION))
         return Posterior(torch.cat([levels, timbre], dim=1), torch.cat([surely, log_variance], dim=1))
 
-    def decode(self, latents: Tensor, noise: Tensor | None = None) -> Tensor:
+    def decode(self, latents: Tensor, noise: Tensor | None = None, more_noise: Tensor | None = None) -> Tensor:
         """Latents `[B, D, L]` → waveform `[B, L · stride · hop]`.
 
         Args:
             noise: white, of unit variance, what the sound's noise is made of, `[B, count_noise(L)]`; its first half
                 window lies before the first sample. Without it, the deterministic part of the sound is given; a model
                 without noise takes no notice of it.
+            more_noise: what is added to the log odds of the share of noise around each latent, `[B, L]`.
         """
         written = self.write(latents)
         if noise is None or self.noise_gate is None:
             return self._sound(written.spectra)
-        return self._draw(written, self.noise_gate(written.features), noise)
+        log_odds = self.noise_gate(written.features)
+        if more_noise is not None:
+            log_odds = log_odds + more_noise.repeat_interleave(self.stride, dim=1)[:, :, None]
+        return self._draw(written, log_odds, noise)
 
     def count_noise(self, n_latents: int) -> int:
         """Samples of noise that the sound of so many latents is made with."""

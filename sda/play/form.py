@@ -22,11 +22,14 @@ _NOT_ASKED = frozenset({"data", "mode", "device", "checkpoint"})
 
 
 def describe_keys() -> list[dict[str, Any]]:
-    """Every key that a request may give, as a form needs to know it.
+    """Every key that a request may give but those of controls, as a form needs to know it.
 
     `kind` is `number`, `switch`, `choice` or `text`; `modes` are those that know the key, empty for all.
     """
-    return [_describe(item) for item in fields(GenerateConfig) if item.name in _list_asked()]
+    asked = _list_asked()
+    return [
+        _describe(item) for item in fields(GenerateConfig) if item.name in asked and not _read_traits(item).is_control
+    ]
 
 
 def describe_modes() -> list[str]:

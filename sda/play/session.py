@@ -127,8 +127,8 @@ class Session:
             UnknownError: there is no such run or source.
         """
         run_dir, source = self.find_run(run), self._take_source(run, ask)
-        settings = {**ask.settings, **self._plan_walk(run, ask.walk)} if ask.walk else ask.settings
-        config = read_settings(settings, str(run_dir), source, checkpoint=self.checkpoint.name)
+        walk = self._plan_walk(run, ask.walk) if ask.walk else {}
+        config = read_settings(ask.settings, str(run_dir), source, checkpoint=self.checkpoint.name, **walk)
         if ask.is_draft and config.n != 1:
             raise DataError(f"n={config.n} is not for drafts: one sound at a time.")
 

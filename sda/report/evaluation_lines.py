@@ -6,6 +6,7 @@ from itertools import islice
 
 from sda.bootstrap import Estimate
 from sda.evaluation.assessment import Assessment
+from sda.evaluation.controls import ProvenControls
 from sda.evaluation.form import TRAITS
 from sda.evaluation.form_comparison import Form
 from sda.evaluation.latents import LatentSpace
@@ -16,6 +17,7 @@ from sda.evaluation.suite import DistributionComparison
 from sda.evaluation.trained_model import Reconstruction
 from sda.measures import RECONSTRUCTION
 from sda.report.advice import format_advice
+from sda.report.control_words import list_control_rows
 from sda.report.evaluation_words import FORM_KINDS, tell_drawn_again
 from sda.wording import format_share
 
@@ -40,7 +42,7 @@ def format_assessment(assessment: Assessment, command: str = "") -> list[str]:
     drawn_again = tell_drawn_again(assessment.n_silent_draws)
     lines += [f"  silence: {drawn_again}"] if drawn_again else []
     lines += _format_memorisation(assessment)
-    return lines + _format_latents(assessment.latents)
+    return [*lines, *_format_latents(assessment.latents), *_format_controls(assessment.controls)]
 
 
 def format_place(seconds: float) -> str:
@@ -141,6 +143,17 @@ def _format_latents(latents: LatentSpace | None) -> list[str]:
         f"{latents.aggregate_kl:.0f} nats between all sounds and the prior"
     )
     return [text]
+
+
+def _format_controls(controls: ProvenControls | None) -> list[str]:
+    """What can be turned, and what is heard of it on held-out sound."""
+    if controls is None:
+        return []
+    lines = ["  controls, turned on held-out sound: rank correlation of what is asked for and what is heard"]
+    for row in list_control_rows(controls):
+        moves = f"; moves along: {row.moves}" if row.moves != "–" else ""
+        lines.append(f"    {row.key}={row.range}  {row.name}: {row.correlation}; does {row.achieved} of it{moves}")
+    return lines
 
 
 def _format_row(label: str, cells: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from sda.evaluation.latents import LatentSpace
 from sda.evaluation.recordings import count_recordings, list_made
 from sda.evaluation.suite import DistributionComparison, Memorisation
 from sda.printable import make_printable
+from sda.report.control_words import list_control_rows
 from sda.report.evaluation import Evaluation, list_facts
 from sda.report.evaluation_figures import (
     COUNT,
@@ -42,6 +43,9 @@ from sda.report.evaluation_tables import (
 )
 from sda.report.evaluation_words import FORM_KINDS, KINDS, tell_drawn_again
 from sda.report.page import SoundList, render_page
+
+TURNED_HEADS = ("range", "real sound", "rank correlation", "does of what is asked", "moves along")
+"""Columns of the table of controls."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,8 @@ def _view(report: Report, number: int, sounds: SoundList, places: dict[str, list
         "traits": list_traits(assessment.form),
         "silence": list_silence(assessment.silence),
         "drawn_again": tell_drawn_again(assessment.n_silent_draws),
+        "turned": list_control_rows(assessment.controls) if assessment.controls is not None else [],
+        "turned_heads": TURNED_HEADS,
         **_view_latents(assessment.latents),
     }
 

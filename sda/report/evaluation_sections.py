@@ -7,6 +7,7 @@ from typing import Any
 
 from sda.bootstrap import Estimate
 from sda.evaluation.assessment import Assessment
+from sda.evaluation.controls import ProvenControls, number_axis
 from sda.evaluation.findings import find_blame
 from sda.evaluation.form_comparison import Form
 from sda.evaluation.memorisation import Replay
@@ -47,6 +48,8 @@ def list_sections(assessment: Assessment) -> dict[str, Any]:
         sections["provenance"] = asdict(recordings)
     if assessment.latents is not None:
         sections["latents"] = asdict(assessment.latents)
+    if assessment.controls is not None:
+        sections["controls"] = _list_controls_of_sound(assessment.controls)
     return sections
 
 
@@ -111,6 +114,23 @@ def _list_memorisation(assessment: Assessment) -> dict[str, Any]:
         "collage_controls": _list_controls(collage),
         "correlations": list_correlations(memorisation),
         "nearest": [nearest._asdict() for nearest, _, _ in list_nearest(assessment.audio, memorisation)],
+    }
+
+
+def _list_controls_of_sound(controls: ProvenControls) -> dict[str, Any]:
+    return {
+        proof.key: {
+            "axis": number_axis(proof.key),
+            "is_named": controls.is_named(proof.key),
+            "reach": proof.reach,
+            "corpus_low": proof.corpus.low,
+            "corpus_high": proof.corpus.high,
+            "correlation": proof.correlation,
+            "achieved": proof.achieved,
+            "leakage": dict(proof.leakage),
+            "n_files": proof.n_files,
+        }
+        for proof in controls.proofs
     }
 
 

@@ -69,6 +69,13 @@ def _what_a_mode_has_no_use_for_is_refused(command_line):
     assert "it has no loudness of its own" in text
     text = command_line.run("generate", "run=last", "mode=vary", "strength=2", code=1)
     assert "strength=2.0 is out of range: allowed is at least 0 and at most 1" in text
+    text = command_line.run("generate", "run=last", "mode=transfer", "n=1", "output=out", code=1)
+    assert "this run's prior, density, does not keep. Train with model=spectral_vae prior.name=mosaic" in text
+    text = command_line.run("generate", "run=last", "mode=walk", "places=a.wav@0,b (1).wav@1.5", "output=out", code=1)
+    assert "mode=walk is made of passages of training sound" in text
+    assert not (command_line.folder / "out").exists()
+    text = command_line.run("generate", "run=last", "mode=walk", "places=a.wav", code=1)
+    assert "places=a.wav is not understood: give NAME@SECONDS" in text
     text = command_line.run("generate", "run=last", "mode=blend", "share=0:0,4:2", code=1)
     assert "share=0:0,4:2 is out of range: 2 at 4 s; allowed is at least 0 and at most 1" in text
     (command_line.folder / "rise.csv").write_text("time,share\n0,0\n4,up\n")

@@ -105,6 +105,11 @@ def test_commas_in_a_curve_are_no_sweep_and_commas_between_numbers_are():
     assert _read_overrides("share=0.5") == 0.5
 
 
+def test_moments_of_recordings_reach_the_configuration_as_they_are():
+    places = "rain_01.wav@1.5,old (1)/it's, #2.wav@0"
+    assert _read_overrides(f"places={places}") == places
+
+
 def test_v_is_verbose():
     assert prepare_arguments(["-v"]) == ["verbose=true"]
 

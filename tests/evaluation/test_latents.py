@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from sda.evaluation.latents import arrange_neighbours, describe_latents, project
+from sda.evaluation.latents import describe_latents
 from sda.models.mel_vae import Posterior
 
 
@@ -37,19 +37,3 @@ def test_the_aggregate_is_told_from_what_is_in_single_chunks():
     assert space.information == pytest.approx(0.5 * math.log(variance / 0.01), rel=0.05)  # the channel's capacity
     with pytest.raises(ValueError, match="two chunks"):
         describe_latents(Posterior(mean[:1], mean[:1]))
-
-
-def test_the_map_keeps_the_directions_that_vary_most():
-    points = torch.randn(100, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([10.0, 0.1, 5.0, 0.1, 0.1])
-    (places,), share = project(points, points)
-    assert share > 0.99
-    assert abs(torch.corrcoef(torch.stack([torch.tensor(places[:, 0]), points[:, 0].double()]))[0, 1]) > 0.99
-
-
-def test_neighbours_stay_neighbours_and_the_arrangement_is_repeatable():
-    generator = torch.Generator().manual_seed(0)
-    points = torch.cat([centre + 0.1 * torch.randn(15, 8, generator=generator) for centre in (0.0, 10.0)])
-    places = arrange_neighbours(points)
-    assert (places == arrange_neighbours(points)).all()
-    groups = [places[:15].mean(axis=0), places[15:].mean(axis=0)]
-    assert ((places[:15] - groups[0]) ** 2).sum(1).max() < ((groups[0] - groups[1]) ** 2).sum()

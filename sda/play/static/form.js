@@ -36,9 +36,9 @@ export class Form {
 
   addControl(control) {
     const words = [];
-    if (!control.is_named) words.push("tends to, and is not sure to");
-    words.push(`held on ${Math.round(control.reliability * 100)} % of unheard sound`);
-    if (control.leakage) words.push(control.leakage);
+    words.push(`on unheard sound, what is heard follows it with a rank correlation of ${control.reliability.toFixed(2)}`);
+    if (!control.is_named) words.push("it has no name, as it does not keep its word");
+    if (control.leakage) words.push(`moves along: ${control.leakage}`);
     const step = niceStep(control.low, control.high);
     const field = makeSlider(control.key, control.name, control.low, control.high, step, 0, control.unit, words.join("; "), true);
     this.add(control.key, field, [], this.places.controls, (value) => (Number(value) === 0 ? "" : String(Number(value))));

@@ -1,0 +1,120 @@
+"""Controls of a trained run: found and tried once, kept in its folder, and turned into what steers its sounds."""
+
+from collections.abc import Callable, Mapping
+
+from sda.app.loading import TrainedRun
+from sda.config.verbs import GenerateConfig
+from sda.config_field import Range, list_traits
+from sda.data.corpus import Corpus
+from sda.errors import ConfigError
+from sda.evaluation.controls import ProvenControls, measure_ranges, number_axis, prove_controls, take_starts
+from sda.evaluation.trained_model import collect_segments
+from sda.generation.controls import ORDER, fit_controls
+from sda.generation.curves import Curve, load_curve
+from sda.generation.steering import ControlSteering
+from sda.runs.controls_record import read_controls, write_controls
+from sda.runs.moved_sounds import refuse_changed
+from sda.runs.prepare_data import build_cache
+from sda.training.checkpoint import TENSORS, hash_file
+
+FIT_SHARE = 0.5
+"""Of the time it takes, what finding takes; the rest is trying."""
+WIDEST = 3.0
+"""Times its proven reach that a control may be turned: further, nothing is known of it."""
+WIDEST_LEVEL_DB = 24.0
+"""Level is exact however far it is turned; of sounds that are all equally loud, more than their range is wanted."""
+
+
+def find_controls(run: TrainedRun, advance: Callable[[float], None] = lambda _: None) -> ProvenControls:
+    """A run's controls, as they were found and tried before, or found and tried now, in one or two CPU minutes.
+
+    Args:
+        advance: told now and then how much of it is done, in [0, 1].
+
+    Raises:
+        ConfigError: the model is of a kind that has none.
+        DataError: the sounds that it was trained on, which they are tried on, are gone or have changed.
+    """
+    if run.synthesizer.n_loudness == 0:
+        raise ConfigError(
+            f"model={run.config.model.name.value} has no controls: its latents are a second long. Train with "
+            "model=spectral_vae to have them."
+        )
+    sha256 = hash_file(run.checkpoint.folder / TENSORS)
+    kept = read_controls(run.run_dir, sha256) if run.is_own else None
+    return kept or _measure_controls(run, sha256, advance)
+
+
+def find_known_controls(run: TrainedRun) -> ProvenControls | None:
+    """A run's controls where they were found and tried before; nothing else is done."""
+    return read_controls(run.run_dir, hash_file(run.checkpoint.folder / TENSORS)) if run.is_own else None
+
+
+def _measure_controls(run: TrainedRun, sha256: str, advance: Callable[[float], None]) -> ProvenControls:
+    split, cache = run.split, build_cache(run.config)
+    refuse_changed([*split.train_paths, *split.val_paths], run.known, cache)
+    corpus = Corpus(cache, run.known, run.config.data.gain_db)
+    train, held_out = (collect_segments(segments, corpus) for segments in (split.train, split.val))
+    rate_hz = run.features.sample_rate_hz
+    controls = fit_controls(run.synthesizer, advance=lambda share: advance(FIT_SHARE * share))
+    proofs = prove_controls(
+        run.synthesizer,
+        controls,
+        take_starts(held_out, rate_hz),
+        measure_ranges([*train, *held_out], rate_hz),
+        advance=lambda share: advance(FIT_SHARE + (1.0 - FIT_SHARE) * share),
+    )
+    proven = ProvenControls(controls, proofs)
+    if run.is_own:
+        write_controls(run.run_dir, proven, sha256)
+    return proven
+
+
+def list_turned(config: GenerateConfig) -> dict[str, float | str]:
+    """The controls that a call turns: by the key that was given, such as `brightness` or `axis_4`, its value."""
+    keys = [key for key, traits in list_traits(GenerateConfig).items() if traits.is_control]
+    return {key: getattr(config, key) for key in keys if getattr(config, key) not in (None, 0)}
+
+
+def build_steering(
+    proven: ProvenControls, turned: Mapping[str, float | str], *, is_loop: bool = False
+) -> ControlSteering:
+    """What steers a call's sounds.
+
+    Args:
+        turned: see `list_turned`.
+        is_loop: whether they go round.
+
+    Raises:
+        ConfigError: a control does not keep its word on this model, is turned too far, or is no curve.
+    """
+    curves: dict[str, Curve] = {}
+    for given, value in turned.items():
+        key = ORDER[int(given.removeprefix("axis_")) - 1] if given.startswith("axis_") else given
+        proof = proven.find(key)
+        if proof is None or key not in proven.controls.keys:
+            raise ConfigError(f"{given}={value} is not possible with this model: its sounds have no {key} to change.")
+        if given == key and not proven.is_named(key):
+            raise ConfigError(f"{given}={value}: {_explain(proven, key)}")
+        if key in curves:
+            raise ConfigError(f"{given}={value}: it is turned twice, as {key} and as axis_{number_axis(key)}.")
+        widest = max(WIDEST * proof.reach, WIDEST_LEVEL_DB if key == "level" else 0.0)
+        curves[key] = load_curve(value, given, Range(-widest, widest))
+        if is_loop and not curves[key].is_constant:
+            raise ConfigError(f"{given}={value} would break the loop where it goes round: give one number.")
+    return proven.controls.steer(curves)
+
+
+def _explain(proven: ProvenControls, key: str) -> str:
+    """Why a control has no name on a model, and what it is to be called."""
+    proof = proven.find(key)
+    assert proof is not None
+    disturbed = proven.list_disturbed(key)
+    why = (
+        f"it moves {' and '.join(disturbed)} too"
+        if proof.is_followed
+        else f"what is heard does not follow it (rank correlation {proof.correlation})"
+    )
+    return (
+        f"on this model the control does not keep its word: {why}. Use it without the name: axis_{number_axis(key)}=…"
+    )

@@ -1,0 +1,93 @@
+"""Controls at work: a path is moved along what a control is known to change, as much as a curve says at every moment.
+
+Letters in the shapes: `D` latent dimensions, `K` points of a path, `S` loudness values of a point, `N` loudness values
+of a path, `N = K · S`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sda.audio.envelope import find_sound_events
+from sda.generation.curves import Curve
+
+LOUDER_DB = 0.0
+"""What falls more slowly gets no louder than its event's peak by more than this."""
+
+
+class Direction(NamedTuple):
+    """What a control changes of every point, for one unit of its descriptor."""
+
+    latents: Tensor
+    """`[D]`."""
+    more_noise: float = 0.0
+    """Added to the log odds of the share of noise."""
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """How loudness stands in a path."""
+
+    n_values: int
+    """`S`: the first dimensions of a point, its loudness at so many moments; 0 where none are."""
+    db: float
+    """dB that a unit of it is."""
+    hop_s: float
+    """Seconds from one point to the next."""
+
+    def take_db(self, path: Tensor) -> Tensor:
+        """Levels along a path, dB, up to a constant. `[D, K]` → `[N]`."""
+        return path[: self.n_values].T.reshape(-1) * self.db
+
+    def add_db(self, path: Tensor, change_db: Tensor) -> Tensor:
+        """The path made louder by so much at every moment. `[D, K]`, `[N]` → `[D, K]`."""
+        changed = path.clone()
+        changed[: self.n_values] += (change_db / self.db).reshape(-1, self.n_values).T
+        return changed
+
+
+@dataclass(frozen=True)
+class ControlSteering:
+    """Steers paths by controls; `sda.generation.synthesizer.Steering` as they are asked for it."""
+
+    loudness: Loudness
+    moves: Sequence[tuple[Direction, Curve]] = ()
+    """Directions, and how far along them at each time, in units of their descriptors."""
+    falls: Curve | None = None
+    """How much more quickly every event falls behind its peak, dB/s; less quickly below 0."""
+
+    def change(self, path: Iterable[Tensor], first: int) -> Iterator[Tensor]:
+        """The path as it is heard; where events are changed, it is held as a whole, 6 kB a second."""
+        place = first
+        for block in path if self.falls is None else [torch.cat(list(path), dim=1)]:
+            places = torch.arange(place, place + block.shape[1])
+            place += block.shape[1]
+            moved = block
+            for direction, curve in self.moves:
+                moved = moved + direction.latents[:, None] * self._follow(curve, places)
+            yield moved if self.falls is None else self._fall(moved, self.falls, places)
+
+    def list_more_noise(self, places: Tensor) -> Tensor:
+        """What is added to the log odds of noise at such places on the curves. `[K]` → `[K]`."""
+        every = [direction.more_noise * self._follow(curve, places) for direction, curve in self.moves]
+        return torch.stack(every).sum(dim=0) if every else torch.zeros(len(places))
+
+    def _follow(self, curve: Curve, places: Tensor) -> Tensor:
+        """A curve at some points; nothing before its beginning."""
+        return torch.where(places >= 0, curve.at(places * self.loudness.hop_s), 0.0)
+
+    def _fall(self, path: Tensor, falls: Curve, places: Tensor) -> Tensor:
+        """Let events of a whole path fall more quickly or more slowly."""
+        levels = self.loudness.take_db(path)
+        frame_s = self.loudness.hop_s / self.loudness.n_values
+        change = torch.zeros_like(levels)
+        by_frame = self._follow(falls, places).repeat_interleave(self.loudness.n_values)
+        for _, peak, end in find_sound_events(levels, frame_s):
+            since_s = torch.arange(end - peak) * frame_s
+            own = -by_frame[peak] * since_s
+            room = (levels[peak] + LOUDER_DB - levels[peak:end]).clamp(min=0.0)
+            change[peak:end] = torch.minimum(own, room)
+        return self.loudness.add_db(path, change)
