@@ -24,7 +24,7 @@ REGRESSED = ("brightness", "noisiness", "pitch_strength", "roughness")
 """Descriptors whose change is regressed, in the order of the axes."""
 KEPT = ("level", *REGRESSED)
 """Descriptors that a control leaves as they are, but for its own."""
-N_PATHS = 32
+N_PATHS = 48
 PATH_SEGMENTS = 8
 SEGMENT_S = 0.7
 """So long every push lasts: what a point sounds like depends on those around it."""

@@ -40,7 +40,9 @@ export class Form {
     if (!control.is_named) words.push("it has no name, as it does not keep its word");
     if (control.leakage) words.push(`moves along: ${control.leakage}`);
     const step = niceStep(control.low, control.high);
-    const field = makeSlider(control.key, control.name, control.low, control.high, step, 0, control.unit, words.join("; "), true);
+    // Whole steps from nothing, which must be a place where the slider can rest.
+    const [low, high] = [Math.ceil(control.low / step), Math.floor(control.high / step)].map((n) => Number((n * step).toPrecision(6)));
+    const field = makeSlider(control.key, control.name, low, high, step, 0, control.unit, words.join("; "), true);
     this.add(control.key, field, [], this.places.controls, (value) => (Number(value) === 0 ? "" : String(Number(value))));
     field.input.addEventListener("input", () => this.moved());
   }
