@@ -91,6 +91,7 @@ def open_for_page(run_dir: Path, device: str, which: WhichCheckpoint, root: str 
     from sda.app.steering import find_known_controls
 
     run = open_run(str(run_dir), device, which, root)
+    run.synthesizer.sample(1, seed=0)  # what is worked out with the first sound is there before it
     places = find_places(run.run_dir, run.is_own)
     recordings: dict[str, Path] = {}
     if run.is_own or root:  # what a stranger's run names may be any file of this machine

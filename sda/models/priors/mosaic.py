@@ -25,6 +25,8 @@ from sda.models.priors.prior import Drawn, Manner, Prior, Recording, check_names
 MOST_LATENTS = 32_768
 """Latents of the bank, 23 minutes at 23.4 a second: what a step costs grows with it, and a checkpoint by 8 MB."""
 
+MOST_REMEMBERED = 1500
+"""Latents of a path that is remembered, about a minute."""
 LEAST_DEVIATION = 1e-3
 """Of a dimension: one that never changes is not looked at."""
 MOST_DEALT = 0.8
@@ -56,6 +58,7 @@ class Mosaic(Prior):
         self.edges = torch.zeros(len(self.names), 2, dtype=torch.int64)
         """Latents of silence before and behind each recording, `[R, 2]`."""
         self._matchers: dict[tuple[int, bool], Matcher] = {}
+        self._last: tuple[tuple[int, int, Manner, bool], list[Drawn]] | None = None
 
     @torch.no_grad()
     def fit(self, recordings: Sequence[Recording], *, emphasis: Tensor | None = None, seed: int = 0) -> None:
@@ -74,10 +77,23 @@ class Mosaic(Prior):
         for one in taken:
             edges = self.edges[self.names.index(one.name)]
             edges.copy_(torch.maximum(edges, torch.tensor([one.lead, one.tail])))
-        self._matchers = {}
+        self._matchers, self._last = {}, None
+
+    def sample(self, n_latents: int, seed: int, manner: Manner, *, whole: bool = False) -> Iterator[Drawn]:
+        """As `Prior.sample`; what was drawn last is remembered, so that it can be heard in another way at once."""
+        asked = (n_latents, seed, manner, whole)
+        if self._last is not None and self._last[0] == asked:
+            yield from self._last[1]
+            return
+        drawn = []
+        for stretch in self._sample(n_latents, seed, manner, whole=whole):
+            drawn.append(stretch)
+            yield stretch
+        if n_latents <= MOST_REMEMBERED:
+            self._last = asked, drawn
 
     @torch.no_grad()
-    def sample(self, n_latents: int, seed: int, manner: Manner, *, whole: bool = False) -> Iterator[Drawn]:
+    def _sample(self, n_latents: int, seed: int, manner: Manner, *, whole: bool) -> Iterator[Drawn]:
         generator, owner = torch.Generator().manual_seed(seed), self.rows.owner
         origin = self.choose_recording(seed) if whole else int(owner[int(spread_out(seed) * len(owner))])
         course = self._set_out(generator, manner, is_inside=whole, origin=origin if whole else None)
@@ -139,7 +155,7 @@ class Mosaic(Prior):
             raise ValueError("its bank holds what cannot be")
         self.names, self.rows, self.edges, self.lengths = names, rows, edges, lengths
         self.emphasis, self.mean = emphasis.float(), mean.float()
-        self._matchers = {}
+        self._matchers, self._last = {}, None
 
     def _find_edge(self, recording: int, side: int) -> Tensor:
         """The silence before or behind a recording, `[D, …]`: its own, and that of its neighbour in the row.

@@ -28,6 +28,7 @@ export class SoundMap {
     this.low = [Math.min(...xs), Math.min(...ys)];
     this.size = [Math.max(...xs) - this.low[0] || 1, Math.max(...ys) - this.low[1] || 1];
     this.draw();
+    if (places.length && document.activeElement === this.canvas) this.go(0);
   }
 
   toPixels(x, y) {
@@ -47,10 +48,10 @@ export class SoundMap {
   }
 
   draw() {
-    if (!this.places.length) return;
     const { canvas } = this, ratio = devicePixelRatio, style = getComputedStyle(canvas);
     canvas.width = canvas.clientWidth * ratio;
     canvas.height = canvas.clientHeight * ratio;
+    if (!this.places.length) return;
     const pen = canvas.getContext("2d");
     const colour = (name) => style.getPropertyValue(name).trim();
     pen.scale(ratio, ratio);

@@ -79,14 +79,27 @@ async function openRun(id) {
   $("fields").disabled = false;
   $("state").textContent = "ready";
   $("folder").textContent = `They lie in ${page.info.folder}`;
-  await Promise.all([listSounds(), showMap()]);
+  offerMap();
+  await listSounds();
   showPlayer();
 }
 
-async function showMap() {
+// The map takes the processor for some seconds, the first time: it waits until a sound was made, or somebody comes to it.
+function offerMap() {
   $("map-section").hidden = !page.info.has_map;
-  if (!page.info.has_map) return;
-  map.show((await askJson(inRun("map"))).places, page.run);
+  page.mapOf = "";
+  map.show([], page.run);
+}
+
+async function showMap() {
+  const run = page.run;
+  if (!page.info?.has_map || page.mapOf === run) return;
+  page.mapOf = run;
+  $("map-point").textContent = "laying out the map …";
+  const { places } = await askJson(inRun("map"));
+  if (page.run !== run) return;
+  $("map-point").textContent = "";
+  map.show(places, run);
 }
 
 // --- jobs -----------------------------------------------------------------------------------------------------------
@@ -124,6 +137,7 @@ async function make({ isDraft = false, walk } = {}) {
   await load(ended.made[0], player.slot, { isNew: true });
   page.draft = { is: isDraft, id: isDraft ? ended.made[0] : "" };
   await listSounds();
+  if (!isDraft) await showMap();
 }
 
 function showProgress(job) {
@@ -407,6 +421,7 @@ onClick("slot-b", () => player.choose("b"));
 onClick("keep", keepHeard);
 onClick("forget", () => forget(page.heard[player.slot]));
 onClick("more", () => { page.shown += SHOWN_AT_ONCE; showHistory(); });
+for (const kind of ["pointerenter", "focusin"]) $("map-section").addEventListener(kind, safely(showMap));
 onClick("walk", () => make({ walk: map.path }));
 onClick("clear-path", () => map.clear());
 onClick("say-close", hush);

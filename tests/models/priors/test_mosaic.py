@@ -149,3 +149,22 @@ def test_sounds_shorter_than_a_block_of_the_coarsest_level_are_drawn(n, memory):
     drawn = join(prior.sample(120, 3, Manner(novelty=1.0, memory=memory)))
     assert drawn.path.isfinite().all()
     torch.testing.assert_close(drawn.shares.sum(dim=1), torch.ones(120))
+
+
+def test_what_was_drawn_last_is_remembered_and_nothing_else_is(monkeypatch):
+    prior, counts = Mosaic(3), []
+    latents = torch.randn(3, 60, generator=torch.Generator().manual_seed(0))
+    prior.fit([Recording("one", latents), Recording("two", latents.flip(1))])
+    walk = prior._walk
+    monkeypatch.setattr(prior, "_walk", lambda *given: counts.append(1) or walk(*given))
+    first = join(prior.sample(20, 1, Manner()))
+    again = join(prior.sample(20, 1, Manner()))
+    assert len(counts) == 1
+    assert torch.equal(first.path, again.path)
+    for n_latents, seed, manner in ((21, 1, Manner()), (20, 2, Manner()), (20, 1, Manner(novelty=0.0))):
+        join(prior.sample(n_latents, seed, manner))
+    assert len(counts) == 4
+    next(prior.sample(600, 3, Manner()))  # left half way: what is not whole is not remembered
+    assert join(prior.sample(600, 3, Manner())).path.shape == (3, 600)
+    prior.fit([Recording("other", latents * 2)])
+    assert not torch.equal(join(prior.sample(600, 3, Manner())).path, first.path[:, :1])
