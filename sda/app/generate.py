@@ -19,6 +19,7 @@ from sda.config_field import list_traits
 from sda.data.corpus import to_amplitude
 from sda.data.walk import GENERATED_RECORD
 from sda.errors import ConfigError, DataError
+from sda.evaluation.controls import ProvenControls
 from sda.generation.atlas import parse_places
 from sda.generation.curves import load_curve
 from sda.generation.synthesizer import Synthesizer
@@ -68,8 +69,13 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     print_lines(console, [f"written: {call.n} sound{'s'[: call.n - 1]} in {call.folder}"])
 
 
-def generate_with(run: TrainedRun, config: GenerateConfig, watch: Watch) -> Call:
+def generate_with(
+    run: TrainedRun, config: GenerateConfig, watch: Watch, controls: ProvenControls | None = None
+) -> Call:
     """The same with a run that is open already, and nobody told of it; the run is left as it was.
+
+    Args:
+        controls: the run's, where they were tried; else they are read, or tried, if the call turns any.
 
     Raises:
         ConfigError, DataError: as `generate_from_run`; or what `watch` raises, and then whole sounds alone are left.
@@ -79,7 +85,7 @@ def generate_with(run: TrainedRun, config: GenerateConfig, watch: Watch) -> Call
     sources = [] if config.mode in NEEDS_NONE else _list_sources(run, config)
     n = min(config.n, len(sources)) if config.mode in ONE_A_SOURCE else config.n
     is_users = output is not None and output.exists()
-    synthesizer = _put_to_use(run, config)
+    synthesizer = _put_to_use(run, config, controls)
     folder = claim_given(output, GENERATED_RECORD) if output else claim_next(default, GENERATED_RECORD)
     call = Call(folder, _describe_call(run, config), n)
     try:
@@ -118,12 +124,12 @@ def _settle(config: GenerateConfig) -> GenerateConfig:
     return replace(config, **settled)
 
 
-def _put_to_use(run: TrainedRun, config: GenerateConfig) -> Synthesizer:
+def _put_to_use(run: TrainedRun, config: GenerateConfig, controls: ProvenControls | None) -> Synthesizer:
     """A run's model as one call asks for it; the run is left as it was."""
     synthesizer, turned = run.synthesizer, list_turned(config)
     steering = None
     if turned:
-        steering = build_steering(find_controls(run), turned, is_loop=config.mode is GenerateMode.loop)
+        steering = build_steering(controls or find_controls(run), turned, is_loop=config.mode is GenerateMode.loop)
     manner = choose_manner(
         run.config,
         synthesizer,

@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -88,7 +88,7 @@ def open_for_page(run_dir: Path, device: str, which: WhichCheckpoint, root: str 
     from sda.app.generate import Watch, generate_with
     from sda.app.loading import open_run
     from sda.app.making import NEED_TWO, NEEDS_NONE
-    from sda.app.steering import find_known_controls
+    from sda.app.steering import find_controls, find_known_controls
 
     run = open_run(str(run_dir), device, which, root)
     run.synthesizer.sample(1, seed=0)  # what is worked out with the first sound is there before it
@@ -104,7 +104,12 @@ def open_for_page(run_dir: Path, device: str, which: WhichCheckpoint, root: str 
 
     def generate(config: GenerateConfig, watch: Watch) -> Path:
         config.device, config.data.root = device, root
-        return generate_with(run, config, watch).folder
+        return generate_with(run, config, watch, known).folder
+
+    def try_controls(advance: Callable[[float], None]) -> list[Control]:
+        nonlocal known
+        known = find_controls(run, advance)
+        return _list_controls(known)
 
     return OpenedRun(
         rate_hz=run.config.audio.sample_rate_hz,
@@ -116,6 +121,7 @@ def open_for_page(run_dir: Path, device: str, which: WhichCheckpoint, root: str 
         held_out={name: path for name, path in held_out.items() if path.is_file()},
         recordings=recordings,
         controls=_list_controls(known) if known is not None else (),
+        try_controls=try_controls if known is None and run.synthesizer.n_loudness else None,
         read_map=board.list_places if board else None,
         plan_walk=board.plan_walk if board else None,
     )

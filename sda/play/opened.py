@@ -71,6 +71,9 @@ class OpenedRun:
     defaults: Mapping[str, float]
     """What keys stand at with this run where they are not given."""
     controls: Sequence[Control] = ()
+    """Those that were tried."""
+    try_controls: Callable[[Callable[[float], None]], Sequence[Control]] | None = None
+    """Finds and tries them, told how much of it is done; none where they were, or the model has none."""
     read_map: Callable[[], Sequence[MapPlace]] | None = None
     """Places of the map; none where the run has no map."""
     plan_walk: "Callable[[Path2D], dict[str, str]] | None" = None

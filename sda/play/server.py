@@ -63,6 +63,7 @@ def build_app(session: Session, port: int) -> Starlette:
         on("/api/runs", "GET", _list_runs),
         on("/api/runs/{run}", "GET", _describe_run),
         on("/api/runs/{run}/open", "POST", _open),
+        on("/api/runs/{run}/controls", "POST", _try_controls),
         on("/api/runs/{run}/jobs", "POST", _ask),
         on("/api/runs/{run}/sounds", "GET", _list_sounds),
         on("/api/runs/{run}/sounds/{sound}", "GET", _describe_sound),
@@ -139,6 +140,11 @@ def _open(request: Request, session: Session) -> dict[str, Any]:
     return session.ask_to_open(request.path_params["run"], str(_read_body(request).get("tab", ""))).describe()
 
 
+def _try_controls(request: Request, session: Session) -> dict[str, Any]:
+    tab = str(_read_body(request).get("tab", ""))
+    return session.ask_to_try_controls(request.path_params["run"], tab).describe()
+
+
 def _describe_run(request: Request, session: Session) -> dict[str, Any]:
     """All that a form for the run needs to know; little of it before it is open."""
     run = request.path_params["run"]
@@ -153,6 +159,7 @@ def _describe_run(request: Request, session: Session) -> dict[str, Any]:
         "modes": [{"name": mode.name, "n_sources": mode.n_sources} for mode in opened.modes],
         "keys": [key | {"default": opened.defaults.get(key["key"], key["default"])} for key in describe_keys()],
         "controls": list(opened.controls),
+        "can_try_controls": opened.try_controls is not None,
         "sources": [*given, *held_out],
         "recordings": {name: make_id(path) for name, path in opened.recordings.items()},
         "has_map": opened.read_map is not None,

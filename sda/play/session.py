@@ -3,7 +3,7 @@
 import gc
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from sda.play.lookup import UnknownError, look_up, make_id
 from sda.play.opened import OpenedRun, Path2D
 from sda.play.uploads import Uploads
 from sda.runs.folder import find_run, find_runs
+from sda.wording import format_share
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,31 @@ class Session:
 
         def work(job: Job) -> list[str]:
             self._open(run, job)
+            return []
+
+        return self.jobs.submit(Job(work, tab))
+
+    def ask_to_try_controls(self, run: str, tab: str) -> Job:
+        """A job that finds a run's controls and tries them, in a minute or two.
+
+        Raises:
+            DataError: they were tried, or it has none.
+        """
+        opened = self.find_opened(run)
+        if opened is None or opened.try_controls is None:
+            raise DataError("This run has no controls that are still to be tried.")
+        try_controls = opened.try_controls
+
+        def work(job: Job) -> list[str]:
+            def advance(share: float) -> None:
+                job.see_that_it_goes_on()
+                job.words = f"trying the controls, {format_share(share)}"
+
+            advance(0.0)
+            found = try_controls(advance)
+            with self._lock:
+                if self._opened is opened:
+                    self._opened = replace(opened, controls=found, try_controls=None)
             return []
 
         return self.jobs.submit(Job(work, tab))

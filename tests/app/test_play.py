@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import io
 import json
 import os
 import shlex
@@ -14,16 +15,18 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import torch
 
 from sda.app.play import open_for_page, tell_of_kept
 from sda.config.verbs import GenerateConfig, GenerateMode, WhichCheckpoint
+from sda.generation import controls
 from sda.play.session import Session
 from tests.conftest import RATE_HZ, tone
 from tests.play.serving import find_port, serve
-from tests.verbs import PROJECT, CommandLine
+from tests.verbs import PROJECT, TINY, CommandLine
 
 pytestmark = pytest.mark.slow
 
@@ -217,3 +220,48 @@ def test_a_record_of_the_page_is_that_of_the_command_line(trained: CommandLine, 
     trained.run("generate", f"run={run_dir}", "n=2", "duration_s=0.3", "seed=9", "device=cpu", "output=there")
     records = [json.loads((one / "generated.json").read_text()) for one in (folder, trained.folder / "there")]
     assert records[0] == records[1]
+
+
+def _read_level_db(client, sound):
+    """RMS of a sound as it is downloaded, dBFS."""
+    answer = client.ask("GET", f"/api/runs/RUN/sounds/{sound}/wav")
+    waveform, _ = soundfile.read(io.BytesIO(answer.body))
+    return 10 * np.log10(np.square(waveform).mean())
+
+
+def test_controls_are_tried_turned_and_heard_and_the_map_is_walked_on(command_line, sounds, monkeypatch):
+    settings = [setting for setting in TINY if not setting.startswith("model=")]
+    command_line.run("train", sounds, *settings, "model=spectral_vae", "training.max_epochs=2", "tracking=none")
+    (run_dir,) = command_line.runs()
+    monkeypatch.chdir(command_line.folder)
+    monkeypatch.setattr(controls, "N_PATHS", 8)
+    with serve(Session(_open, run_dir)) as client:
+        client.open()
+        told = client.ask("GET", "/api/runs/RUN").json
+        assert told["can_try_controls"]
+        assert told["controls"] == []
+        tried = client.follow(client.ask("POST", "/api/runs/RUN/controls", {"tab": "one"}))
+        assert tried["state"] == "done", tried["words"]
+        told = client.ask("GET", "/api/runs/RUN").json
+        assert not told["can_try_controls"]
+        level = next(one for one in told["controls"] if one["name"].startswith(("level", "axis 1")))
+        plain, quieter = (
+            client.make(duration_s=1, seed=5, **turned)["made"][0] for turned in ({}, {level["key"]: "-6"})
+        )
+        assert _read_level_db(client, quieter) - _read_level_db(client, plain) == pytest.approx(-6.0, abs=1.0)
+        command = next(one["command"] for one in client.sounds() if one["id"] == quieter)
+        assert f"{level['key']}=-6" in command
+        refused = client.ask("POST", "/api/runs/RUN/controls", {"tab": "one"})
+        assert refused.code != 200
+
+        places = client.ask("GET", "/api/runs/RUN/map").json["places"]
+        assert {place["side"] for place in places} == {"train", "held_out"}
+        walk = [[place["x"], place["y"]] for place in places if place["side"] == "train"][:3]
+        body = {"settings": {"n": 1, "duration_s": 1.0}, "sources": [], "tab": "one", "walk": walk}
+        walked = client.follow(client.ask("POST", "/api/runs/RUN/jobs", body))
+        assert walked["state"] == "done", walked["words"]
+        assert "mode=walk" in client.sounds()[0]["command"]
+        given = told["sources"][0]["id"]
+        moved = client.make(mode="transfer", duration_s=1.0, sources=[given])
+        assert moved["state"] == "done", moved["words"]
+    assert (run_dir / "controls.json").is_file()

@@ -79,6 +79,7 @@ async function openRun(id) {
   $("fields").disabled = false;
   $("state").textContent = "ready";
   $("folder").textContent = `They lie in ${page.info.folder}`;
+  $("no-controls").hidden = !page.info.can_try_controls;
   offerMap();
   await listSounds();
   showPlayer();
@@ -148,6 +149,25 @@ function showProgress(job) {
     $("progress").value = (job.number - 1 + (length ? Math.min(1, job.made_s / length) : 0)) / job.n;
     $("doing").textContent = job.n > 1 ? `sound ${job.number} of ${job.n}` : "making the sound";
   } else $("doing").textContent = `${job.words || "beginning"} …`;
+}
+
+// Sliders for what sound was seen to follow; until then there are none.
+async function tryControls() {
+  const run = page.run;
+  $("try-controls").disabled = true;
+  try {
+    const job = await askJson(inRun("controls"), { method: "POST", body: { tab } });
+    page.job = job.id;
+    $("stop").disabled = false;
+    const ended = await follow(job.id, (step) => { if (page.job === job.id) showProgress(step); });
+    if (page.job === job.id) { page.job = ""; $("stop").disabled = true; $("progress").hidden = true; $("doing").textContent = ended.state === "stopped" ? "stopped" : ""; }
+    if (ended.state === "failed") throw new Error(ended.words);
+    if (ended.state !== "done" || page.run !== run) return;
+    page.info = await askJson(`/api/runs/${run}`);
+    form.build(page.info);
+    $("no-controls").hidden = true;
+    say("The controls were tried: there are sliders for them.");
+  } finally { $("try-controls").disabled = false; }
 }
 
 async function stop() {
@@ -422,6 +442,7 @@ onClick("keep", keepHeard);
 onClick("forget", () => forget(page.heard[player.slot]));
 onClick("more", () => { page.shown += SHOWN_AT_ONCE; showHistory(); });
 for (const kind of ["pointerenter", "focusin"]) $("map-section").addEventListener(kind, safely(showMap));
+onClick("try-controls", tryControls);
 onClick("walk", () => make({ walk: map.path }));
 onClick("clear-path", () => map.clear());
 onClick("say-close", hush);
