@@ -217,7 +217,7 @@ def test_the_model_that_writes_waveforms_from_start_to_end(command_line, sounds,
     text = command_line.run("generate", "run=last", "mode=reconstruct", "source=/nowhere", code=1)
     assert "source=/nowhere: there is no such folder" in text
     text = command_line.run("generate", "run=last", f"source={source}", code=1)
-    assert "use mode=continue, vary, blend, reconstruct or interpolate" in text
+    assert "use mode=continue, vary, blend, reconstruct, interpolate or transfer" in text
     one = f"source={source / 'tone_000.wav'}"
     assert "needs two sounds" in command_line.run("generate", "run=last", "mode=interpolate", one, code=1)
 

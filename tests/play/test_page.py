@@ -1,5 +1,6 @@
 """The page as a person uses it, in a real browser."""
 
+import io
 import json
 import os
 import signal
@@ -10,13 +11,16 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
+from sda.app.play import open_for_page
+from sda.generation import controls
 from sda.play.session import Session
 from tests.conftest import RATE_HZ, tone
 from tests.play.serving import FakeRun, find_port, serve
-from tests.verbs import NEEDS_BROWSER, PROJECT
+from tests.verbs import NEEDS_BROWSER, PROJECT, TINY
 
 pytestmark = [
     pytest.mark.slow,
@@ -250,6 +254,80 @@ def _the_map_is_gone_along_with_keys(person, fake_run: FakeRun):
     assert "is marked" in person.read("map-point")
     canvas.send_keys("p")
     assert "2 points are in the path" in person.read("map-point")
+
+
+def test_controls_are_turned_and_what_is_downloaded_follows(command_line, sounds, browser, tmp_path, monkeypatch):
+    """With a model in miniature and all that belongs to it."""
+    settings = [setting for setting in TINY if not setting.startswith("model=")]
+    command_line.run("train", sounds, *settings, "model=spectral_vae", "training.max_epochs=2", "tracking=none")
+    (run_dir,) = command_line.runs()
+    monkeypatch.chdir(command_line.folder)
+    monkeypatch.setattr(controls, "N_PATHS", 8)
+    with serve(Session(lambda one, which: open_for_page(one, "cpu", which), run_dir)) as client:
+        person = Person(browser, f"http://127.0.0.1:{client.port}/")
+        _controls_are_tried(person)
+        _level_is_turned_down_and_measured(person, client)
+        _a_path_on_the_map_is_walked(person)
+        _two_sounds_are_blended(person)
+        _a_voice_is_played_by_the_corpus(person, tmp_path)
+        assert person.list_faults() == []
+
+
+def _controls_are_tried(person):
+    assert person.see("no-controls")
+    person.click("try-controls")
+    person.wait(lambda: not person.see("no-controls"))
+    names = [one.get_attribute("id") for one in person.browser.find_elements(person.by.CSS_SELECTOR, "#controls input")]
+    assert {"field-level", "field-axis_1"} & set(names)
+    assert all(float(person.find(name).get_property("value")) == 0.0 for name in names)
+
+
+def _level_is_turned_down_and_measured(person, client):
+    def make(title):
+        person.click("make")
+        person.wait(lambda: person.list_titles()[:1] == [title] and title in person.read("slot-a"))
+        path = person.find("download").get_attribute("href").partition(str(client.port))[2]
+        waveform, _ = soundfile.read(io.BytesIO(client.ask("GET", path).body))
+        return 10 * np.log10(np.square(waveform).mean())
+
+    plain = make("sample_seed_0, 1")
+    key = "level" if person.browser.find_elements(person.by.ID, "field-level") else "axis_1"
+    person.move(key, float(person.find(f"field-{key}").get_attribute("min")))
+    asked = float(person.find(f"field-{key}").get_property("value"))
+    assert asked < -0.5
+    assert make("sample_seed_0-2, 1") - plain == pytest.approx(asked, abs=0.3)
+    person.move(key, 0)
+
+
+def _a_path_on_the_map_is_walked(person):
+    from selenium.webdriver.common.keys import Keys
+
+    person.browser.execute_script("document.getElementById('map').focus()")
+    person.wait(lambda: " s" in person.read("map-point"))
+    canvas = person.find("map")
+    canvas.send_keys("p", Keys.ARROW_RIGHT, "p")
+    person.wait(lambda: "2 points are in the path" in person.read("map-point"))
+    person.click("walk")
+    person.wait(lambda: "walk_seed_0, 1" in person.list_titles())
+
+
+def _two_sounds_are_blended(person):
+    from selenium.webdriver.support.ui import Select
+
+    Select(person.find("field-mode")).select_by_visible_text("blend")
+    person.click("make")
+    person.wait(lambda: "blend_seed_0, 1" in person.list_titles())
+
+
+def _a_voice_is_played_by_the_corpus(person, tmp_path):
+    from selenium.webdriver.support.ui import Select
+
+    Select(person.find("field-mode")).select_by_visible_text("transfer")
+    soundfile.write(tmp_path / "voice.wav", tone(500, 1.0), RATE_HZ)
+    person.find("give").send_keys(str(tmp_path / "voice.wav"))
+    person.wait(lambda: person.read_choice("field-source-0") == "voice.wav")
+    person.click("make")
+    person.wait(lambda: "transfer_seed_0, 1" in person.list_titles())
 
 
 def test_names_of_strangers_are_text(fake_run, browser, tmp_path):
