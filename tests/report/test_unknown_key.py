@@ -16,7 +16,7 @@ CASES = {
     "added": ("generate", ["run=last", "+duration=3"], "generate.py has no key duration. Did you mean duration_s?"),
     "added deep down": ("train", ["data.root=/nowhere", "+data.rot=3"], "has no key data.rot. Did you mean data.root?"),
     "taken away": ("train", ["~dropout"], "train.py has no key dropout. Did you mean regularization.dropout?"),
-    "wrong type": ("generate", ["run=last", "n=many"], "n: Sounds to write; reconstruct and transfer write at most one"),
+    "wrong type": ("generate", ["run=last", "n=many"], "n: Sounds to write; reconstruct and transfer write at most"),
     "out of range": ("evaluate", ["run=last", "max_clips=0"], "max_clips=0 is out of range: allowed is at least 1"),
     "no choice": ("generate", ["run=last", "mode=x"], "expected one of [sample, continue, vary"),
     "several values": ("generate", ["run=last", "seed=1,2"], "seed=1,2 gives several values. Give one."),
