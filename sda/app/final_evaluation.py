@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from sda.app.builders import build_trained_model
-from sda.app.restoring import load_model, load_prior
+from sda.app.loading import load_model, load_prior
 from sda.app.session import Session
 from sda.config.running import Suite
 from sda.config.verbs import EvaluateConfig

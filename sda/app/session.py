@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from sda.app.adversarial_phase import build_adversary, settle_adversarial
-from sda.app.arithmetic import AUTOCAST, settle_precision
 from sda.app.builders import (
     build_features,
     build_loaders,
@@ -22,7 +21,7 @@ from sda.app.builders import (
     check_fit,
     list_training_sounds,
 )
-from sda.app.restoring import load_state, restore
+from sda.app.loading import load_state, restore
 from sda.data.corpus import to_amplitude
 from sda.errors import CheckpointError, DivergedError, TrainingError
 from sda.generation.previews import PreviewRenderer
@@ -30,6 +29,7 @@ from sda.generation.synthesizer import Synthesizer, TrainingSound
 from sda.runs.folder import CHECKPOINTS, PREVIEWS
 from sda.runs.plan import Plan
 from sda.runs.versions import describe_changes, list_versions
+from sda.training.arithmetic import AUTOCAST, settle_precision
 from sda.training.checkpoint import BEST, PRIOR, open_checkpoint, open_to_go_back_to
 from sda.training.checkpoint_writer import (
     CheckpointWriter,

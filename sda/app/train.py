@@ -10,9 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sda.app.arithmetic import choose_threads
 from sda.app.final_evaluation import describe_standing, evaluate_at_end
-from sda.app.interrupt import Requests
 from sda.app.run_record import record_end, record_start
 from sda.app.session import Session, build_session
 from sda.app.sync import close_stale_runs
@@ -33,10 +31,12 @@ from sda.tracking.delivery_state import link_to_run, read_state
 from sda.tracking.folds import summarise_folds
 from sda.tracking.journal import Journal
 from sda.tracking.mlflow_callback import MlflowTracking
+from sda.training.arithmetic import choose_threads
 from sda.training.checkpoint import has_learned
 from sda.training.config import get_effective_preview_interval
 from sda.training.device import use_threads
 from sda.training.events import Evaluated, Event, MetricsCallback, PreviewDue, ReconstructionScored, RunEnded
+from sda.training.interrupt import Requests
 from sda.training.loop import train
 
 EXIT_UNSAVED = 3

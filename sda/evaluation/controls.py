@@ -28,6 +28,8 @@ REACH = 0.35
 """A knob goes so much of the corpus' range to either side."""
 LEAST_CORRELATION = 0.8
 """The interval of a control with a name lies above."""
+LEAST_FILES = 3
+"""An interval over fewer files is none to rely upon."""
 MOST_LEAKAGE = 0.3
 """What a control with a name changes of another control's descriptor is less, relative to its own; both by the corpus'
 range."""
@@ -65,14 +67,15 @@ class ControlProof:
     achieved: Estimate
     """What the descriptor really changed by from end to end, of what was asked for."""
     leakage: Mapping[str, float]
-    """By descriptor: its mean change from end to end, relative to this one's, both by the corpus' range."""
+    """By descriptor: how far it moves while the knob goes from end to end, a mean over files, relative to this one's
+    change, both by the corpus' range."""
     n_files: int
     """Held-out files that it could be described on."""
 
     @property
     def is_followed(self) -> bool:
         """Whether its descriptor goes where it is turned."""
-        return self.correlation.low > LEAST_CORRELATION
+        return self.correlation.low > LEAST_CORRELATION and self.n_files >= LEAST_FILES
 
     def list_moving_along(self) -> dict[str, float]:
         """All descriptors that move along with it by more than a control with a name may move another."""
@@ -201,8 +204,8 @@ def judge_control(
     own = float(np.abs(changes).mean()) / ranges[key].width
     leakage = {}
     for other, corpus in ranges.items():
-        ends = [(turned[place][0], turned[place][-1]) for place in known]
-        moved = [abs(high[other] - low[other]) for low, high in ends if other in low and other in high]
+        heard = [[described[other] for described in turned[place] if other in described] for place in known]
+        moved = [max(row) - min(row) for row in heard if len(row) > 1]  # wherever on the way: it may go and come back
         if other != key and moved:
             leakage[other] = float(np.mean(moved)) / corpus.width / max(own, 1e-9)
     return ControlProof(

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from sda.audio.descriptors import Describer
 from sda.generation.curves import Curve
-from sda.generation.steering import ControlSteering, Direction, Loudness
+from sda.generation.loudness import LoudnessScale
+from sda.generation.steering import ControlSteering, Direction
 from sda.generation.synthesizer import Synthesizer, take_seed
 
 REGRESSED = ("brightness", "noisiness", "pitch_strength", "roughness")
@@ -25,7 +26,9 @@ REGRESSED = ("brightness", "noisiness", "pitch_strength", "roughness")
 KEPT = ("level", *REGRESSED)
 """Descriptors that a control leaves as they are, but for its own."""
 N_PATHS = 48
+"""New paths that are pushed; with fewer, which controls have a name hangs on which they are."""
 PATH_SEGMENTS = 8
+"""Pushes along each."""
 SEGMENT_S = 0.7
 """So long every push lasts: what a point sounds like depends on those around it."""
 SETTLED = 3
@@ -35,7 +38,7 @@ PUSH = 0.5
 PUSH_ODDS = 2.0
 """Size of a push of the log odds of noise, which is also how much they are taken to vary."""
 RIDGE = 1e-3
-
+"""Of the regression, relative to how latents vary."""
 
 DECAY = "decay"
 """Steered through the events in the loudness."""
@@ -47,7 +50,7 @@ ORDER = ("level", "brightness", "noisiness", DECAY, "pitch_strength", "roughness
 class Controls:
     """What a model can be steered by; whether it keeps its word is another question, see `sda.evaluation.controls`."""
 
-    loudness: Loudness
+    loudness: LoudnessScale
     directions: Mapping[str, Direction]
     """By descriptor, for one unit of it."""
 
@@ -61,12 +64,6 @@ class Controls:
         """By how much of each descriptor, in its unit, at every moment."""
         moves = [(self.directions[key], curve) for key, curve in curves.items() if key != DECAY]
         return ControlSteering(self.loudness, moves, curves.get(DECAY))
-
-
-def describe_loudness(synthesizer: Synthesizer) -> Loudness:
-    """How loudness stands in a synthesizer's paths."""
-    hop_s = synthesizer.hop_samples / synthesizer.features.sample_rate_hz
-    return Loudness(synthesizer.n_loudness, synthesizer.db_of_loudness, hop_s)
 
 
 @torch.no_grad()
@@ -123,7 +120,7 @@ class _Listener:
         """`[D, S · n_segment]` → `[S, Q]`, NaN where a segment has none of a descriptor."""
         synthesizer, n_segment = self.synthesizer, self.n_segment
         if odds is not None:
-            loudness = describe_loudness(synthesizer)
+            loudness = synthesizer.loudness
             times_s = tuple(loudness.hop_s * n_segment * place for place in range(len(odds)) for _ in (0, 1))[1:]
             steps = Curve(times_s, tuple(float(value) for value in odds.repeat_interleave(2)[:-1]))
             noisier = Direction(torch.zeros(len(path)), more_noise=1.0)
@@ -153,7 +150,7 @@ def _regress(pushes: Tensor, changes: Tensor, covariance: Tensor, synthesizer: S
     moved = varied @ weights.T  # [T, Q]
     least = 1e-9 * torch.eye(len(weights), dtype=torch.float64)
     units = moved @ torch.linalg.inv(weights @ moved + least)
-    loudness, n_dims = describe_loudness(synthesizer), synthesizer.n_loudness + n_pushed - 1
+    loudness, n_dims = synthesizer.loudness, synthesizer.n_loudness + n_pushed - 1
     directions = {}
     if loudness.n_values:
         directions["level"] = Direction((torch.arange(n_dims) < loudness.n_values) / loudness.db)

@@ -1,7 +1,6 @@
 """Controls at work: a path is moved along what a control is known to change, as much as a curve says at every moment.
 
-Letters in the shapes: `D` latent dimensions, `K` points of a path, `S` loudness values of a point, `N` loudness values
-of a path, `N = K · S`.
+Letters in the shapes: `D` latent dimensions, `K` points of a path.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,9 +12,7 @@ from torch import Tensor
 
 from sda.audio.envelope import find_sound_events
 from sda.generation.curves import Curve
-
-LOUDER_DB = 0.0
-"""What falls more slowly gets no louder than its event's peak by more than this."""
+from sda.generation.loudness import LoudnessScale
 
 
 class Direction(NamedTuple):
@@ -28,32 +25,10 @@ class Direction(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Loudness:
-    """How loudness stands in a path."""
-
-    n_values: int
-    """`S`: the first dimensions of a point, its loudness at so many moments; 0 where none are."""
-    db: float
-    """dB that a unit of it is."""
-    hop_s: float
-    """Seconds from one point to the next."""
-
-    def take_db(self, path: Tensor) -> Tensor:
-        """Levels along a path, dB, up to a constant. `[D, K]` → `[N]`."""
-        return path[: self.n_values].T.reshape(-1) * self.db
-
-    def add_db(self, path: Tensor, change_db: Tensor) -> Tensor:
-        """The path made louder by so much at every moment. `[D, K]`, `[N]` → `[D, K]`."""
-        changed = path.clone()
-        changed[: self.n_values] += (change_db / self.db).reshape(-1, self.n_values).T
-        return changed
-
-
-@dataclass(frozen=True)
 class ControlSteering:
     """Steers paths by controls; `sda.generation.synthesizer.Steering` as they are asked for it."""
 
-    loudness: Loudness
+    loudness: LoudnessScale
     moves: Sequence[tuple[Direction, Curve]] = ()
     """Directions, and how far along them at each time, in units of their descriptors."""
     falls: Curve | None = None
@@ -80,7 +55,7 @@ class ControlSteering:
         return torch.where(places >= 0, curve.at(places * self.loudness.hop_s), 0.0)
 
     def _fall(self, path: Tensor, falls: Curve, places: Tensor) -> Tensor:
-        """Let events of a whole path fall more quickly or more slowly."""
+        """Let events of a whole path fall more quickly, or more slowly, but never rise above their peak."""
         levels = self.loudness.take_db(path)
         frame_s = self.loudness.hop_s / self.loudness.n_values
         change = torch.zeros_like(levels)
@@ -88,6 +63,6 @@ class ControlSteering:
         for _, peak, end in find_sound_events(levels, frame_s):
             since_s = torch.arange(end - peak) * frame_s
             own = -by_frame[peak] * since_s
-            room = (levels[peak] + LOUDER_DB - levels[peak:end]).clamp(min=0.0)
+            room = (levels[peak] - levels[peak:end]).clamp(min=0.0)
             change[peak:end] = torch.minimum(own, room)
         return self.loudness.add_db(path, change)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sda.audio.mel import LogMel
+from sda.generation.loudness import LoudnessScale
 from sda.models.latents import Posterior
 from sda.models.priors.prior import Drawn, Manner, Prior, Recording, choose_passages
 
@@ -81,6 +82,11 @@ class Synthesizer(ABC):
     def db_of_loudness(self) -> float:
         """dB that a unit of each of its loudness dimensions is; 0 where there are none."""
         return 0.0
+
+    @property
+    def loudness(self) -> LoudnessScale:
+        """How loudness stands in its paths."""
+        return LoudnessScale(self.n_loudness, self.db_of_loudness, self.hop_samples / self.features.sample_rate_hz)
 
     def adapted(
         self, *, manner: Manner | None = None, writes_noise: bool | None = None, steering: Steering | None = None

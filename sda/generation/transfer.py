@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sda.audio.mel import DB_PER_NEPER
+from sda.generation.loudness import LoudnessScale
 from sda.generation.modes import Note
 from sda.generation.passages import Player, find_successors, take_bank
 from sda.generation.synthesizer import Synthesizer, note_sources, take_seed
@@ -77,18 +77,8 @@ def transfer_stretches(
         ConfigError: the prior remembers no training sound, or the model's latents carry no loudness of their own.
     """
     prior = take_bank(synthesizer.prior, "transfer")
-    scale = LoudnessScale(synthesizer.n_loudness, synthesizer.db_of_loudness / DB_PER_NEPER)
-    drawn = transfer_path(prior, path, scale, adherence=adherence, memory=synthesizer.manner.memory)
+    drawn = transfer_path(prior, path, synthesizer.loudness, adherence=adherence, memory=synthesizer.manner.memory)
     return synthesizer.decode_stretches(note_sources(drawn, note), n_samples, take_seed(seed, number))
-
-
-class LoudnessScale(NamedTuple):
-    """How latents carry loudness."""
-
-    n_dims: int
-    """In their first dimensions, frame after frame."""
-    unit: float
-    """Natural log of magnitude in a unit of each of them."""
 
 
 def transfer_path(
@@ -100,13 +90,13 @@ def transfer_path(
         adherence: see `transfer_stretches`.
         memory: latents; the longer, the less willingly a recording is left.
     """
-    rows, n_dims = prior.rows, scale.n_dims
+    rows, n_dims = prior.rows, scale.n_values
     given, bank = path.T.cpu(), rows.latents
     is_used = ~rows.find_pauses(prior.edges)
     sides = [_listen(given, scale, torch.ones(len(given), dtype=torch.bool)), _listen(bank, scale, is_used)]
     weight = prior.emphasis[n_dims:] * bank[sides[1].is_sounding, n_dims:].std(dim=0, correction=0)
     weight = weight / weight.square().sum().sqrt().clamp(min=LEAST_DEVIATION)
-    loudness = _fit_levels(given[:, :n_dims] * scale.unit, *sides) / scale.unit
+    loudness = _fit_levels(given[:, :n_dims] * scale.nepers, *sides) / scale.nepers
     search = _Search(
         _compare_by(given, loudness, sides[0], weight, scale),
         _compare_by(bank, bank[:, :n_dims], sides[1], weight, scale),
@@ -114,7 +104,7 @@ def transfer_path(
         sides[1].is_sounding,
         find_successors(rows),
     )
-    quiet = _release((sides[0].level + SOUNDING).clamp(max=0.0)) / scale.unit
+    quiet = _release((sides[0].level + SOUNDING).clamp(max=0.0)) / scale.nepers
     player, first = Player(rows, len(prior.names)), 0
     for places in search.follow(memory):
         own = slice(first, first + len(places))
@@ -141,10 +131,10 @@ class _Side(NamedTuple):
 
 def _listen(latents: Tensor, scale: LoudnessScale, is_used: Tensor) -> _Side:
     """`[K, D]` → how it goes."""
-    frames = (latents[:, : scale.n_dims] * scale.unit).flatten()
-    before = torch.cat([frames[:1].expand(scale.n_dims), frames[:-1]]).unfold(0, scale.n_dims, 1).mean(dim=1)
-    rise = (frames - before).clamp(0.0, FULL_RISE).view(-1, scale.n_dims).amax(dim=1)
-    level = frames.view(-1, scale.n_dims).mean(dim=1)
+    frames = (latents[:, : scale.n_values] * scale.nepers).flatten()
+    before = torch.cat([frames[:1].expand(scale.n_values), frames[:-1]]).unfold(0, scale.n_values, 1).mean(dim=1)
+    rise = (frames - before).clamp(0.0, FULL_RISE).view(-1, scale.n_values).amax(dim=1)
+    level = frames.view(-1, scale.n_values).mean(dim=1)
     top = float(level[is_used].quantile(LOUD))
     is_sounding = is_used & (level >= top - SOUNDING)
     span = top - float(level[is_sounding].quantile(QUIET))
@@ -157,7 +147,7 @@ def _compare_by(latents: Tensor, levels: Tensor, side: _Side, weight: Tensor, sc
     Args:
         levels: of their frames, as they are played.
     """
-    timbre = latents[:, scale.n_dims :]
+    timbre = latents[:, scale.n_values :]
     heard = timbre[side.is_sounding]
     relative = (timbre - heard.mean(dim=0)) / heard.std(dim=0, correction=0).clamp(min=LEAST_DEVIATION)
     level = LEVEL_WEIGHT * levels.mean(dim=1, keepdim=True)

@@ -13,7 +13,8 @@ import torch
 from sda.bootstrap import Estimate
 from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
 from sda.generation.controls import Controls
-from sda.generation.steering import Direction, Loudness
+from sda.generation.loudness import LoudnessScale
+from sda.generation.steering import Direction
 from sda.seal import name_purpose, read_sealed, write_sealed
 
 CONTROLS_RECORD = "controls.json"
@@ -48,7 +49,7 @@ def read_controls(run_dir: Path, checkpoint_sha256: str) -> ProvenControls | Non
     directions = {
         key: Direction(torch.tensor(one["latents"]), one["more_noise"]) for key, one in values["directions"].items()
     }
-    controls = Controls(Loudness(**values["loudness"]), directions)
+    controls = Controls(LoudnessScale(**values["loudness"]), directions)
     return ProvenControls(controls, [_read_proof(one) for one in values["proofs"]])
 
 

@@ -20,7 +20,8 @@ import pytest
 import soundfile
 import torch
 
-from sda.app.play import open_for_page, tell_of_kept
+from sda.app.play import tell_of_kept
+from sda.app.played_run import open_for_page
 from sda.config.verbs import GenerateConfig, GenerateMode, WhichCheckpoint
 from sda.generation import controls
 from sda.play.session import Session

@@ -15,7 +15,8 @@ from sda.config_field import list_traits
 from sda.errors import ConfigError
 from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls, number_axis
 from sda.generation.controls import ORDER, Controls
-from sda.generation.steering import Direction, Loudness
+from sda.generation.loudness import LoudnessScale
+from sda.generation.steering import Direction
 from tests.verbs import TINY
 
 SURE, UNSURE = Estimate(1.0, 1.0, 1.0), Estimate(0.3, -0.4, 0.9)
@@ -32,7 +33,7 @@ def proven():
         replace(level, key="roughness", reach=0.1, correlation=UNSURE),
     ]
     directions = {proof.key: Direction(torch.ones(3)) for proof in proofs}
-    return ProvenControls(Controls(Loudness(1, 8.0, 0.04), directions), proofs)
+    return ProvenControls(Controls(LoudnessScale(1, 8.0, 0.04), directions), proofs)
 
 
 def test_controls_and_axes_are_keys_in_one_order():

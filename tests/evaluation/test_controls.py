@@ -17,7 +17,7 @@ from sda.evaluation.controls import (
 )
 from sda.evaluation.sounds import Sound
 from sda.generation.controls import Controls
-from sda.generation.steering import Loudness
+from sda.generation.loudness import LoudnessScale
 
 RANGES = {"brightness": CorpusRange(9.0, 13.0), "noisiness": CorpusRange(0.0, 1.0), "level": CorpusRange(-30.0, -10.0)}
 FILES = ["a", "b", "c", "d", "e"]
@@ -36,7 +36,7 @@ def _prove(brightness, **others):
 
 
 def _name(*proofs):
-    return ProvenControls(Controls(Loudness(0, 0.0, 0.1), {}), proofs)
+    return ProvenControls(Controls(LoudnessScale(0, 0.0, 0.1), {}), proofs)
 
 
 def test_a_control_that_is_followed_has_its_name():
@@ -56,6 +56,11 @@ def test_leakage_is_measured_by_the_range_of_either():
     assert proof.leakage["noisiness"] == pytest.approx((0.2 / 1.0) / (2.0 / 4.0))
 
 
+def test_what_goes_and_comes_back_has_leaked_too():
+    proof = _prove(lambda position: position, noisiness=lambda position: 0.5 + 0.1 * abs(position))
+    assert proof.leakage["noisiness"] == pytest.approx((0.1 / 1.0) / (2.0 / 4.0))
+
+
 def test_what_moves_another_control_has_no_name_and_what_moves_along_is_told():
     leaking = _prove(lambda position: position, noisiness=lambda position: 0.5 + 0.1 * position)
     kept = Estimate(1.0, 1.0, 1.0)
@@ -68,10 +73,11 @@ def test_what_moves_another_control_has_no_name_and_what_moves_along_is_told():
     assert both.is_named("noisiness")
 
 
-def test_one_file_alone_proves_nothing():
-    alone = judge_control("brightness", 1.0, RANGES, _turn(lambda position: position)[:1], FILES[:1])
-    assert alone.correlation.value == 1.0
-    assert not _name(alone).is_named("brightness")
+@pytest.mark.parametrize(("n_files", "is_named"), [(1, False), (2, False), (3, True)])
+def test_a_file_or_two_prove_nothing(n_files, is_named):
+    few = judge_control("brightness", 1.0, RANGES, _turn(lambda position: position)[:n_files], FILES[:n_files])
+    assert few.correlation.value == 1.0
+    assert _name(few).is_named("brightness") == is_named
 
 
 def test_what_could_not_be_described_is_left_out():

@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from sda.audio.descriptors import Describer
-from sda.generation.controls import describe_loudness
 from sda.generation.curves import Curve, parse_curve
-from sda.generation.steering import ControlSteering, Direction, Loudness
+from sda.generation.loudness import LoudnessScale
+from sda.generation.steering import ControlSteering, Direction
 from tests.generation.conftest import RATE_HZ
 
-LOUDNESS = Loudness(2, db=10.0, hop_s=0.1)
+LOUDNESS = LoudnessScale(2, db=10.0, hop_s=0.1)
 ONE = Curve((0.0,), (1.0,))
 
 
@@ -64,7 +64,7 @@ def test_a_slower_fall_never_gets_louder_than_the_peak():
 
 def test_level_is_exact_in_the_sound(spectral_synthesizer, sound):
     synthesizer, describe = spectral_synthesizer, Describer(RATE_HZ)
-    loudness = describe_loudness(synthesizer)
+    loudness = synthesizer.loudness
     path = synthesizer.encode(sound)
     levels = []
     for db in (0.0, 6.0):
@@ -77,7 +77,7 @@ def test_level_is_exact_in_the_sound(spectral_synthesizer, sound):
 
 def test_more_noise_is_heard_and_without_noise_nothing_changes(spectral_synthesizer, sound):
     synthesizer = spectral_synthesizer
-    path, loudness = synthesizer.encode(sound), describe_loudness(synthesizer)
+    path, loudness = synthesizer.encode(sound), synthesizer.loudness
     steering = ControlSteering(loudness, [(Direction(torch.zeros(8), more_noise=6.0), ONE)])
     noisier = synthesizer.adapted(steering=steering)
     assert not torch.equal(noisier.decode(path, len(sound), 1), synthesizer.decode(path, len(sound), 1))
@@ -86,7 +86,7 @@ def test_more_noise_is_heard_and_without_noise_nothing_changes(spectral_synthesi
 
 def test_a_steered_sound_is_the_same_however_it_is_cut(spectral_synthesizer, sound):
     synthesizer = spectral_synthesizer
-    path, loudness = synthesizer.encode(sound), describe_loudness(synthesizer)
+    path, loudness = synthesizer.encode(sound), synthesizer.loudness
     direction = Direction(0.1 * torch.ones(8), more_noise=3.0)
     steering = ControlSteering(loudness, [(direction, parse_curve("0:-1,2:1"))], falls=Curve((0.0,), (20.0,)))
     steered = synthesizer.adapted(steering=steering)

@@ -3,14 +3,16 @@ import math
 import pytest
 import torch
 
+from sda.audio.mel import DB_PER_NEPER
 from sda.errors import ConfigError
+from sda.generation.loudness import LoudnessScale
 from sda.generation.modes import Note
 from sda.generation.passages import find_successors
-from sda.generation.transfer import AHEAD_POINTS, STRETCH_POINTS, LoudnessScale, transfer_path, transfer_stretches
+from sda.generation.transfer import AHEAD_POINTS, STRETCH_POINTS, transfer_path, transfer_stretches
 from sda.models.priors.mosaic import Mosaic
 from sda.models.priors.prior import Recording, join
 
-SCALE = LoudnessScale(2, 1.0)
+SCALE = LoudnessScale(2, DB_PER_NEPER, 0.04)
 
 
 def _note(pitch, n_latents=40):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sda.app.play import open_for_page
+from sda.app.played_run import open_for_page
 from sda.generation import controls
 from sda.play.session import Session
 from tests.conftest import RATE_HZ, tone

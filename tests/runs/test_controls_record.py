@@ -7,7 +7,8 @@ import torch
 from sda.bootstrap import Estimate
 from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
 from sda.generation.controls import Controls
-from sda.generation.steering import Direction, Loudness
+from sda.generation.loudness import LoudnessScale
+from sda.generation.steering import Direction
 from sda.runs.controls_record import CONTROLS_RECORD, read_controls, write_controls
 from sda.seal import mark_own
 
@@ -22,7 +23,7 @@ def proven():
         ControlProof("decay", 9.0, CorpusRange(0.0, 50.0), nothing, nothing, {}, 0),
     ]
     directions = {"level": Direction(torch.tensor([0.1, 0.0])), "brightness": Direction(torch.tensor([0.0, 2.5]), -0.5)}
-    return ProvenControls(Controls(Loudness(1, 8.0, 0.04), directions), proofs)
+    return ProvenControls(Controls(LoudnessScale(1, 8.0, 0.04), directions), proofs)
 
 
 def test_what_was_found_is_read_as_it_was(tmp_path, proven):

@@ -15,7 +15,6 @@ from hydra import compose, initialize_config_dir
 from rich.console import Console
 
 from sda.app.hydra_call import CONFIG_DIR
-from sda.app.interrupt import SAVE_SIGNAL
 from sda.app.train import EXIT_STOPPED, EXIT_STOPPED_AT_ONCE, EXIT_UNSAVED, run_training
 from sda.config.arguments import quote_value
 from sda.errors import TrainingError
@@ -25,6 +24,7 @@ from sda.runs.plan import plan_run
 from sda.tracking.journal import read_journal
 from sda.training import loop
 from sda.training.checkpoint import open_newest
+from sda.training.interrupt import SAVE_SIGNAL
 from tests.verbs import TINY
 
 pytestmark = pytest.mark.slow

@@ -15,15 +15,15 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from experiments.torture.compare import find_differences
-from sda.app.arithmetic import choose_threads
-from sda.app.interrupt import SAVE_SIGNAL
 from sda.app.sweep_job import share_threads
 from sda.app.train import run_training
 from sda.config.machine import THREADS, count_cores
 from sda.runs.resume import plan_resume
 from sda.training import loop
+from sda.training.arithmetic import choose_threads
 from sda.training.checkpoint import Checkpoint, open_newest
 from sda.training.device import use_threads
+from sda.training.interrupt import SAVE_SIGNAL
 from sda.training.metrics import MetricsHistory
 from sda.training.step import take_step
 from tests.whole.test_accidents import train  # noqa: F401 (a fixture)
@@ -138,7 +138,7 @@ def _checkpoint(**versions):
 
 def test_threads_are_those_a_run_began_with_unless_you_say_or_there_are_too_few_cores(monkeypatch):
     monkeypatch.delenv(THREADS, raising=False)
-    monkeypatch.setattr("sda.app.arithmetic.count_cores", lambda: 4)
+    monkeypatch.setattr("sda.training.arithmetic.count_cores", lambda: 4)
     with use_threads(2):
         assert choose_threads(None) == 2
         assert choose_threads(_checkpoint(threads="3")) == 3

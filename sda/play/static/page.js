@@ -5,6 +5,7 @@ import { SoundMap } from "/map.js";
 import { LONGEST_S, Player } from "/player.js";
 
 const ASKED_EVERY_MS = 100; // while a job runs
+const MAP_AFTER_MS = 2000; // of quiet
 const LOOKED_EVERY_MS = 4000; // for what another page made
 const MOVED_EVERY_MS = 30; // the cursor; the machine has sound to make meanwhile
 const TOLD_EVERY_MS = 250; // the place in words
@@ -92,6 +93,10 @@ function offerMap() {
   map.show([], page.run);
 }
 
+function showMapSoon() {
+  setTimeout(safely(() => (page.job || player.isPlaying ? showMapSoon() : showMap())), MAP_AFTER_MS);
+}
+
 async function showMap() {
   const run = page.run;
   if (!page.info?.has_map || page.mapOf === run) return;
@@ -138,7 +143,7 @@ async function make({ isDraft = false, walk } = {}) {
   await load(ended.made[0], player.slot, { isNew: true });
   page.draft = { is: isDraft, id: isDraft ? ended.made[0] : "" };
   await listSounds();
-  if (!isDraft) await showMap();
+  if (!isDraft) showMapSoon();
 }
 
 function showProgress(job) {

@@ -7,8 +7,8 @@ import signal
 import pytest
 from rich.console import Console
 
-from sda.app.interrupt import SAVE_SIGNAL, Requests
 from sda.training.events import CheckpointSaved, PreviewEvent
+from sda.training.interrupt import SAVE_SIGNAL, Requests
 from sda.training.loop import Request
 from tests.events import started
 
