@@ -1,23 +1,19 @@
-"""Time plan: visits and epochs that fit into `training.minutes` on this machine, by a few real steps on noise."""
+"""Time plan: visits and epochs that fit into `training.minutes` on this machine."""
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from statistics import median
 
 import torch
 
-from sda.app.builders import build_features, build_model, build_objective
+from sda.app.pace import measure_step
 from sda.config.running import Suite
 from sda.config.schema import TrainRunConfig
 from sda.errors import ConfigError
 from sda.runs.plan import Plan, count_chunks
 from sda.training.arithmetic import AUTOCAST, settle_precision
-from sda.training.device import choose_device, fork_generators
+from sda.training.device import choose_device
 from sda.training.length import TimeBudget, count_steps
-from sda.training.optimizer import build_optimizer
-from sda.training.step import read_back, take_step
 from sda.wording import format_duration
 
 ENOUGH_EPOCHS = 6
@@ -40,11 +36,6 @@ MUCH_LONGER = 2.0
 """An evaluation that takes so many times what is kept for it is warned of."""
 SAVING_STEPS = 5.0
 """What saving the best epoch takes, with a preview now and then, as so many steps."""
-
-TIMED_STEPS = 3
-"""Steps that are timed."""
-LONGEST_TIMED_S = 20.0
-"""No further step is timed after this long."""
 
 MINUTES = "training.minutes"
 
@@ -147,43 +138,3 @@ def _settle(plan: Plan, budget: TimeBudget) -> Plan:
         for choice in plan.choices
     ]
     return replace(plan, resolved=resolved, choices=choices)
-
-
-def measure_step(config: TrainRunConfig, device: torch.device, autocast: torch.dtype | None) -> float:
-    """Seconds a step takes, spectrogram included.
-
-    The first step, in which memory is found and kernels are chosen, does not count. Torch's random generators are left
-    as they were.
-    """
-    with fork_generators(device):
-        step = _build_step(config, device, autocast)
-        step()
-        taken_s: list[float] = []
-        while len(taken_s) < TIMED_STEPS and sum(taken_s) < LONGEST_TIMED_S:
-            started = time.perf_counter()
-            step()
-            taken_s.append(time.perf_counter() - started)
-    return median(taken_s)
-
-
-def _build_step(config: TrainRunConfig, device: torch.device, autocast: torch.dtype | None) -> Callable[[], object]:
-    features = build_features(config, device)
-    model = build_model(config, features, device)
-    objective = build_objective(config, model)
-    optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
-    waveforms = 0.1 * torch.randn(config.training.batch_size, 1, config.chunk_samples, device=device)
-
-    def step() -> object:
-        figures = take_step(
-            model,
-            optimizer,
-            objective,
-            features.extract(waveforms),
-            kl_weight=1.0,
-            learning_rate=config.training.learning_rate,
-            gradient_clip_norm=config.regularization.gradient_clip_norm,
-            autocast=autocast,
-        )
-        return read_back([figures])  # waits for the device
-
-    return step

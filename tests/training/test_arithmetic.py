@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sda.app.time_plan import measure_step
+from sda.app.pace import measure_step
 from sda.config.schema import TrainRunConfig
 from sda.training.arithmetic import settle_precision
 from sda.training.config import Precision, TrainingConfig
