@@ -83,6 +83,8 @@ def train(
         KeyboardInterrupt: it was interrupted twice, and stopped without saving.
     """
     began = time.monotonic()
+    if sounds is not None and not isinstance(sounds, str | os.PathLike):
+        raise ConfigError(f"sounds={sounds}: give one folder. Links to others in it are followed.")
     given = dict(keys or {})
     for key, value in {"data.root": sounds, "training.minutes": minutes}.items():
         if value is not None and key in given:

@@ -9,15 +9,21 @@ import soundfile
 import torch
 
 import sda
+from sda.api import asking
 from sda.api.model import Model
 from sda.app.generate import generate_with
 from sda.app.loading import open_run
 from sda.app.making import Order, make
 from sda.audio.given import SoundFile
 from sda.audio.mel import LogMel
+from sda.bootstrap import Estimate
 from sda.config.schema import TrainRunConfig
 from sda.config.verbs import GenerateConfig, GenerateMode
 from sda.errors import CheckpointError, ConfigError, DataError
+from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
+from sda.generation.controls import Controls
+from sda.generation.loudness import LoudnessScale
+from sda.generation.steering import Direction
 from tests.conftest import RATE_HZ, tone
 from tests.generation.conftest import features, sound, spectral_synthesizer  # noqa: F401
 
@@ -159,3 +165,24 @@ def test_modes_that_know_their_sources_tell_of_them(spectral_synthesizer, featur
         (alike,) = make(Order(spectral_synthesizer, [SoundFile(str(folder / "a.wav"))], config, 10 ** (6 / 20)))
         np.testing.assert_allclose(made, torch.cat(list(alike.stretches)) / 10 ** (6 / 20), rtol=1e-6, atol=1e-7)
         assert sum(made.provenance["shares"].values()) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_controls_say_whether_they_keep_their_word(spectral_synthesizer, features, monkeypatch):  # noqa: F811
+    sure, unsure, corpus = Estimate(1.0, 1.0, 1.0), Estimate(0.3, -0.4, 0.9), CorpusRange(-30.0, -15.0)
+    proofs = [
+        ControlProof("level", 5.0, corpus, sure, sure, {"brightness": 0.1}, 5),
+        ControlProof("roughness", 0.1, corpus, unsure, unsure, {}, 5),
+    ]
+    direction = Direction(torch.ones(8) / 8)
+    found = ProvenControls(Controls(LoudnessScale(1, 8.0, 0.04), {proof.key: direction for proof in proofs}), proofs)
+    tried = []
+    monkeypatch.setattr(asking, "find_controls", lambda run: tried.append(run) or found)
+    model = _open_in_memory(spectral_synthesizer, features)
+    level, roughness = model.controls
+    assert (level["key"], level["unit"], level["low"], level["high"], level["is_named"]) == ("level", "dB", -5, 5, True)
+    assert (roughness["key"], roughness["is_named"]) == ("axis_6", False)
+    plain, turned = model.sample(seconds=0.3), model.sample(seconds=0.3, level=[(0, 6), (0.3, 6)])
+    assert not np.array_equal(plain, turned)
+    assert len(tried) == 1, "found and tried once"
+    with pytest.raises(ConfigError, match="roughness=0.1: on this model the control does not keep its word"):
+        model.sample(seconds=0.3, roughness=0.1)
