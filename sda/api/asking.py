@@ -1,6 +1,8 @@
 """A call of `generate.py` from Python: the same order, whose sounds are given back in place of written."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from enum import Enum
 from typing import Any
 
 import torch
@@ -16,12 +18,13 @@ from sda.config.verbs import GenerateConfig
 from sda.config_field import list_traits
 from sda.errors import ConfigError, DataError
 from sda.evaluation.controls import ProvenControls
+from sda.runs.generated_record import tell_origin
 
 _SAID_ELSEWHERE = {
     **dict.fromkeys(("run", "checkpoint", "device", "data"), "it is chosen when the model is loaded: sda.load"),
     "mode": "give it to Model.make, or call the method of that name",
     "source": "give the sound itself",
-    "output": "nothing is written: Sound.save does",
+    **dict.fromkeys(("output", "format"), "nothing is written: give it to Sound.save"),
     "duration_s": "it is called seconds here",
 }
 """Keys of `generate.py` that are no settings here, and what is to be done."""
@@ -86,5 +89,14 @@ class Asker:
         for number, made in enumerate(make(order), start=1):
             waveform = torch.cat([1.0 / order.gain * block for block in made.stretches]).numpy()
             provenance = made.provenance.describe() if made.provenance is not None else {}
-            sounds.append(Sound(waveform, order.rate_hz, config.seed, number, tuple(made.sources), provenance))
+            origin = self._tell_origin(config, made.sources, number)
+            sounds.append(Sound(waveform, order.rate_hz, config.seed, number, tuple(made.sources), provenance, origin))
         return sounds
+
+    def _tell_origin(self, config: GenerateConfig, sources: Sequence[str], number: int) -> str:
+        """As a file of `generate.py` says it."""
+        checkpoint = self.run.checkpoint
+        told = {item.name: getattr(config, item.name) for item in fields(config)}
+        given = {key: value.value if isinstance(value, Enum) else value for key, value in told.items() if key != "data"}
+        own = {"epoch": checkpoint.progress["epoch"], "checkpoint": checkpoint.folder.name}
+        return tell_origin({**given, **own, "source": sources[0] if len(sources) == 1 else ""}, number)

@@ -5,7 +5,8 @@ Letters in the shapes: `T` samples.
 
 import base64
 import html
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -16,12 +17,10 @@ import soundfile
 from numpy.typing import DTypeLike, NDArray
 
 from sda.audio.io import FloatArray
-from sda.audio.wav import save_wav
+from sda.audio.sound_file import FORMATS, write_sound
+from sda.config.verbs import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
 from sda.errors import ConfigError
 from sda.generation.provenance import list_main
-
-WRITERS: Mapping[str, Callable[[Path, FloatArray, int], None]] = {".wav": save_wav}
-"""How a sound is written, by the ending of the file's name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,29 +46,42 @@ class Sound:
     """What it is made of, as in `generated.json`: `shares` of the whole by recording, and `stretches` of half a second
     with theirs. Empty where nothing can be known."""
 
+    origin: str = ""
+    """How it was made, in words that a file keeps inside; names of folders are left out."""
+
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
         return len(self.waveform) / self.sample_rate_hz
 
-    def save(self, path: str | Path) -> Path:
-        """Write it as `generate.py` does: 16 bits, and what is louder than full scale is turned down as a whole.
+    def save(
+        self, path: str | os.PathLike[str], *, file_format: str | None = None, sample_rate_hz: int | None = None
+    ) -> Path:
+        """Write it as `generate.py` does: louder than full scale is turned down as a whole, but in floats.
 
         Args:
-            path: ends in `.wav`; a file that is there is replaced.
+            path: a file that is there is replaced.
+            file_format: wav16, wav24, wav32f or flac; what the name's ending says if not given, WAV of 16 bits for WAV.
+            sample_rate_hz: of the file; its own rate if not given.
 
         Returns:
             The file, from the root.
 
         Raises:
-            ConfigError: the name's ending says another format.
+            ConfigError: the name's ending says another format, or the rate is out of range.
             OSError: the folder cannot be written.
         """
         target = Path(path).expanduser().absolute()
-        write = WRITERS.get(target.suffix.lower())
-        if write is None:
-            raise ConfigError(f"path={path}: written is {', '.join(WRITERS)} alone. Give a name that ends so.")
-        write(target, self.waveform, self.sample_rate_hz)
+        allowed = {name: one.suffix for name, one in FORMATS.items() if one.suffix == target.suffix.lower()}
+        if not allowed or (file_format is not None and file_format not in allowed):
+            known = ", ".join(f"{name} ({one.suffix})" for name, one in FORMATS.items())
+            said = "" if file_format is None else f", file_format={file_format}"
+            raise ConfigError(f"path={path}{said}: sounds are written as {known}. Give a name that ends so.")
+        rate_hz = self.sample_rate_hz if sample_rate_hz is None else sample_rate_hz
+        if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ and sample_rate_hz is not None:
+            raise ConfigError(f"sample_rate_hz={rate_hz} is not allowed: give {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}.")
+        chosen = next(iter(allowed)) if file_format is None else file_format
+        write_sound(target, [self.waveform], self.sample_rate_hz, chosen, file_rate_hz=rate_hz, comment=self.origin)
         return target
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:

@@ -8,6 +8,7 @@ import soundfile
 import torch
 
 from sda.api.sound import Sound
+from sda.audio.sound_file import read_comment
 from sda.errors import ConfigError
 from tests.conftest import RATE_HZ, tone
 
@@ -28,9 +29,23 @@ def test_it_is_kept_as_a_file(tmp_path):
     samples, rate_hz = soundfile.read(path, dtype="float32")
     assert rate_hz == RATE_HZ
     np.testing.assert_allclose(samples, sound.waveform / np.abs(sound.waveform).max(), atol=1e-4)
-    with pytest.raises(ConfigError, match=r"tone.xyz: written is .*\.wav"):
-        sound.save(tmp_path / "tone.xyz")
+    for name, settings, words in (
+        ("tone.xyz", {}, r"tone\.xyz: sounds are written as wav16 \(\.wav\)"),
+        ("tone.flac", {"file_format": "wav16"}, r"tone\.flac, file_format=wav16: sounds are written as"),
+        ("tone.wav", {"sample_rate_hz": 4}, "sample_rate_hz=4 is not allowed: give 8000 to 192000"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            sound.save(tmp_path / name, **settings)
     assert [one.name for one in tmp_path.iterdir()] == ["new"]
+
+
+def test_it_is_kept_in_other_formats_with_words_of_where_it_is_from(tmp_path):
+    sound = Sound(3 * tone(440, 0.1), RATE_HZ, origin="epoch 1")
+    floats = sound.save(tmp_path / "tone.wav", file_format="wav32f")
+    np.testing.assert_array_equal(soundfile.read(floats, dtype="float32")[0], sound.waveform)
+    small = sound.save(tmp_path / "tone.flac", sample_rate_hz=8000)
+    assert (soundfile.info(small).samplerate, soundfile.info(small).subtype) == (8000, "PCM_24")
+    assert read_comment(floats) == read_comment(small) == "epoch 1"
 
 
 def test_a_notebook_has_a_player_with_its_sources():
