@@ -224,6 +224,8 @@ def correlate_ranks(values: Sequence[float]) -> float:
 
     >>> correlate_ranks([1.0, 2.0, 2.5, 9.0]), correlate_ranks([3.0, 2.0, 1.0]), correlate_ranks([1.0, 1.0])
     (1.0, -1.0, 0.0)
+    >>> round(correlate_ranks([1.0, 1.0, 2.0, 3.0]), 3), round(correlate_ranks([1.0, 5.0, 5.0, 5.0]), 3)
+    (0.949, 0.775)
     """
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (counts.cumsum() - (counts - 1) / 2)[places]  # equal ones share the mean of theirs
