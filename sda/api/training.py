@@ -90,6 +90,8 @@ def train(
         if value is not None and key in given:
             raise ConfigError(f"{key}={given[key]} is given twice: leave it out of keys.")
         given |= {} if value is None else {key: value}
+    if "hydra.mode" in given:
+        raise ConfigError(f"hydra.mode={given['hydra.mode']}: sweeps are the command line's: python train.py -m")
     arguments = [write_argument(key, as_plain(value)) for key, value in given.items()]
     from sda.app.command_line import train_one
     from sda.app.hydra_call import give_own_errors

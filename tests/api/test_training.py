@@ -68,6 +68,7 @@ def test_a_run_is_that_of_the_command_line(trained_once, elsewhere, capsys):
         ({"sounds": "nowhere"}, DataError, "nowhere: there is no such folder"),
         ({"sounds": "", "minutes": -1}, ConfigError, "training.minutes=-1"),
         ({"sounds": ["a", "b"]}, ConfigError, "give one folder. Links to others in it are followed"),
+        ({"keys": {"hydra.mode": "MULTIRUN"}}, ConfigError, "sweeps are the command line's: python train.py -m"),
         ({"keys": {"preset": "nope"}}, ConfigError, "preset=nope is unknown: there are"),
         ({"keys": {"dropout": 0.3}}, ConfigError, "train.py has no key dropout. Did you mean regularization.dropout"),
         ({"keys": {"training.max_epochs": "many"}}, ConfigError, "'many' of type 'str' could not be converted to Int"),
