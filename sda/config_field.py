@@ -62,6 +62,8 @@ class Traits:
     """Whether it turns a control of sound."""
     is_curve: bool = False
     """Whether its value may change over time: a number, `0:0,4:1`, or a file; never a Hydra expression with a colon."""
+    is_wanted: bool = False
+    """Whether it says what sounds shall be like, as `brightness:0.9,pitch:0.2`; never a Hydra expression."""
     is_place: bool = False
     """Whether it says where things are sent or kept, which only the command line may."""
     repeats: bool = False

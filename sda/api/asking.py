@@ -12,7 +12,7 @@ from sda.api.sound import Sound
 from sda.app.generate import order_sounds
 from sda.app.loading import TrainedRun
 from sda.app.making import NEED_TWO, NEEDS_NONE, Order, make
-from sda.app.steering import find_controls, list_turned
+from sda.app.steering import find_controls, needs_controls
 from sda.audio.given import GivenSound
 from sda.config.verbs import GenerateConfig
 from sda.config_field import list_traits
@@ -71,7 +71,7 @@ class Asker:
             ConfigError: a control is not to be turned so.
             DataError: there are too few sounds, or the run's own are needed and gone.
         """
-        return order_sounds(self.run, config, self.prove() if list_turned(config) else None, given)
+        return order_sounds(self.run, config, self.prove() if needs_controls(config) else None, given)
 
     def make(self, config: GenerateConfig, given: Sequence[GivenSound]) -> list[Sound]:
         """The sounds of an order, as loud as those that the model was trained on.

@@ -11,10 +11,16 @@ from rich.progress import track
 
 from sda.app.builders import choose_manner
 from sda.app.loading import TrainedRun, open_run
-from sda.app.making import NEED_TWO, NEEDS_NONE, Order, make
-from sda.app.steering import build_steering, find_controls, find_known_controls, list_turned
+from sda.app.making import DRAW_NEW, NEED_TWO, NEEDS_NONE, Order, make
+from sda.app.steering import (
+    build_steering,
+    build_wanted,
+    find_controls,
+    find_known_controls,
+    list_turned,
+    needs_controls,
+)
 from sda.audio.given import GivenSound, SoundFile
-from sda.config.schema import TrainRunConfig
 from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
 from sda.config_field import list_traits
 from sda.data.corpus import to_amplitude
@@ -24,7 +30,9 @@ from sda.evaluation.controls import ProvenControls
 from sda.generation.atlas import parse_places
 from sda.generation.curves import load_curve
 from sda.generation.synthesizer import Synthesizer
+from sda.generation.wanted import Wanted, parse_wanted, spell_wanted
 from sda.runs.generated_folder import Call, Made
+from sda.runs.generated_settings import describe_files, describe_manner, list_own_settings
 from sda.runs.late_events import record
 from sda.runs.outputs import (
     absolute,
@@ -60,7 +68,7 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     """
     config = _settle(config)
     run = open_run(config.run, config.device, config.checkpoint, config.data.root)
-    if list_turned(config) and find_known_controls(run) is None:
+    if needs_controls(config) and find_known_controls(run) is None:
         print_lines(console, ["finding this model's controls and trying them on held-out sound: a minute or two, once"])
     call = generate_with(run, config, lambda sounds, n: track(sounds, "generating", total=n, console=console))
     print_lines(console, record(run.run_dir, _describe_event(run, call, config)))
@@ -76,7 +84,7 @@ def generate_with(
     """The same with a run that is open already, and nobody told of it; the run is left as it was.
 
     Args:
-        controls: the run's, where they were tried; else they are read, or tried, if the call turns any.
+        controls: the run's, where they were tried; else they are read, or tried, if the call needs any.
 
     Raises:
         ConfigError, DataError: as `generate_from_run`; or what `watch` raises, and then whole sounds alone are left.
@@ -118,7 +126,10 @@ def order_sounds(
         sources = [SoundFile(path) for path in _list_sources(run, config)] if given is None else given
     if config.mode in NEED_TWO and len(sources) < 2:
         raise DataError(f"mode={config.mode.value} needs two sounds: there is one, {sources[0].name}.")
-    return Order(_put_to_use(run, config, controls), sources, config, to_amplitude(run.config.data.gain_db))
+    if controls is None and needs_controls(config):
+        controls = find_controls(run)
+    synthesizer, wanted = _put_to_use(run, config, controls)
+    return Order(synthesizer, sources, config, to_amplitude(run.config.data.gain_db), wanted)
 
 
 def _settle(config: GenerateConfig) -> GenerateConfig:
@@ -137,21 +148,33 @@ def _settle(config: GenerateConfig) -> GenerateConfig:
         raise ConfigError(f"duration_s=auto has no use with mode={config.mode.value}: give seconds.")
     if config.mode is GenerateMode.walk:
         parse_places(config.places)
+    if config.wanted and config.mode not in DRAW_NEW:
+        raise ConfigError(
+            f"wanted={config.wanted} has no use with mode={config.mode.value}, which draws nothing to choose from: "
+            f"use {' or '.join(f'mode={mode.value}' for mode in DRAW_NEW)}."
+        )
     _refuse_missing(config.source)
     traits, settled = list_traits(GenerateConfig), dict[str, Any]()
     for item in fields(config):
         given = getattr(config, item.name)
         if traits[item.name].is_curve and given is not None:
             settled[item.name] = load_curve(given, item.name, item.metadata["range"]).describe()
+    if config.wanted:
+        settled["wanted"] = spell_wanted(parse_wanted(config.wanted))
     return replace(config, **settled)
 
 
-def _put_to_use(run: TrainedRun, config: GenerateConfig, controls: ProvenControls | None) -> Synthesizer:
-    """A run's model as one call asks for it; the run is left as it was."""
-    synthesizer, turned = run.synthesizer, list_turned(config)
-    steering = None
-    if turned:
-        steering = build_steering(controls or find_controls(run), turned, is_loop=config.mode is GenerateMode.loop)
+def _put_to_use(
+    run: TrainedRun, config: GenerateConfig, controls: ProvenControls | None
+) -> tuple[Synthesizer, Wanted | None]:
+    """A run's model as one call asks for it, and what its sounds shall be like; the run is left as it was."""
+    synthesizer, turned, is_loop = run.synthesizer, list_turned(config), config.mode is GenerateMode.loop
+    steering = wanted = None
+    if controls is not None and turned:
+        steering = build_steering(controls, turned, is_loop=is_loop)
+    if controls is not None and config.wanted:
+        gain = to_amplitude(run.config.data.gain_db)
+        wanted = build_wanted(controls, config.wanted, turned, gain=gain, is_loop=is_loop)
     manner = choose_manner(
         run.config,
         synthesizer,
@@ -159,7 +182,8 @@ def _put_to_use(run: TrainedRun, config: GenerateConfig, controls: ProvenControl
         memory_s=config.memory_s,
         temperature=config.temperature,
     )
-    return synthesizer.adapted(manner=manner, writes_noise=synthesizer.writes_noise and config.noise, steering=steering)
+    writes_noise = synthesizer.writes_noise and config.noise
+    return synthesizer.adapted(manner=manner, writes_noise=writes_noise, steering=steering), wanted
 
 
 def _choose_place(run: TrainedRun, config: GenerateConfig) -> tuple[Path | None, Path]:
@@ -191,44 +215,14 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
         "duration_s": config.duration_s,
         "noise": run.synthesizer.writes_noise and config.noise,
         **list_turned(config),
-        **_list_own_settings(config),
-        "prior": {"name": run.synthesizer.prior.name, **_describe_manner(run.config, config)},
+        **list_own_settings(config),
+        "prior": {"name": run.synthesizer.prior.name, **describe_manner(run.config, config)},
         "source": str(absolute(config.source)) if config.source else "",
         **({"data.root": run.config.data.root} if config.data.root else {}),
-        "format": config.format.value,
-        **_describe_rate(run.config.audio.sample_rate_hz, config.sample_rate_hz),
+        **describe_files(run.config.audio.sample_rate_hz, config),
         "device": str(run.features.window.device),
         "versions": list_versions(run.features.window.device),
     }
-
-
-def _describe_rate(own_hz: int, wanted_hz: int) -> dict[str, int]:
-    """The rate of a call's files, and the model's where that is another."""
-    return (
-        {"sample_rate_hz": wanted_hz, "own_rate_hz": own_hz}
-        if wanted_hz not in (0, own_hz)
-        else {"sample_rate_hz": own_hz}
-    )
-
-
-def _list_own_settings(config: GenerateConfig) -> dict[str, Any]:
-    """The settings of a mode that the others do not have."""
-    if config.mode is GenerateMode.vary:
-        return {"strength": config.strength}
-    if config.mode is GenerateMode.blend:
-        return {"share": config.share, "loudness": config.loudness.value}
-    if config.mode is GenerateMode.transfer:
-        return {"adherence": config.adherence}
-    if config.mode is GenerateMode.walk:
-        return {"places": config.places}
-    return {}
-
-
-def _describe_manner(run: TrainRunConfig, config: GenerateConfig) -> dict[str, float]:
-    """What new sounds are drawn with: what was given, else what the run was configured with."""
-    given = {"novelty": config.novelty, "memory_s": config.memory_s, "temperature": config.temperature}
-    own = {"novelty": run.prior.novelty, "memory_s": run.prior.memory_s, "temperature": run.prior.temperature}
-    return {key: own[key] if value is None else value for key, value in given.items()}
 
 
 def _describe_event(run: TrainedRun, call: Call, config: GenerateConfig) -> Generated:

@@ -4,6 +4,9 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,12 +20,13 @@ from sda.generation.modes import (
     Loudness,
     blend,
     continue_stretches,
+    count_loop_samples,
     fade_ends,
     loop_stretches,
     vary_stretches,
 )
 from sda.generation.provenance import Provenance
-from sda.generation.sampling import draw_new_sound, note_sources_of
+from sda.generation.sampling import NewSound, draw_new_sound, note_sources_of
 from sda.generation.synthesizer import (
     Synthesizer,
     encode_path,
@@ -32,6 +36,7 @@ from sda.generation.synthesizer import (
 )
 from sda.generation.transfer import transfer_stretches
 from sda.generation.walk import lead_past, map_sound, walk_stretches
+from sda.generation.wanted import Draw, Wanted, describe_file, draw_wanted
 from sda.runs.generated_folder import Made
 
 LONGEST_GIVEN_S = 30.0
@@ -42,6 +47,8 @@ LEAST_OF_PEAK = 10 ** (-60 / 20)
 
 NEEDS_NONE = (GenerateMode.sample, GenerateMode.loop, GenerateMode.walk)
 """Modes that start from no given sound."""
+DRAW_NEW = (GenerateMode.sample, GenerateMode.loop)
+"""Modes that draw sounds, of which one may want something."""
 NEED_TWO = (GenerateMode.interpolate, GenerateMode.blend)
 """Modes that start from two."""
 ONE_A_SOURCE = (GenerateMode.reconstruct, GenerateMode.transfer)
@@ -57,6 +64,8 @@ class Order:
     config: GenerateConfig
     gain: float
     """What is read is made louder by this factor: as loud as the model knows it."""
+    wanted: Wanted | None = None
+    """What new sounds shall be like."""
 
     @property
     def n(self) -> int:
@@ -103,9 +112,9 @@ def make(order: Order) -> Iterator[Made]:
 
 
 def _sample(order: Order) -> Iterator[Made]:
-    synthesizer, config = order.synthesizer, order.config
+    config = order.config
     is_auto = config.duration_s == AUTO_LENGTH
-    if is_auto and not synthesizer.prior.names:
+    if is_auto and not order.synthesizer.prior.names:
         raise ConfigError(
             "duration_s=auto is not possible with this run: it is from before runs kept how long their sounds were. "
             "Give seconds, such as duration_s=4."
@@ -113,8 +122,26 @@ def _sample(order: Order) -> Iterator[Made]:
     n_samples = None if is_auto else order.n_samples
     longest = round(LONGEST_S * order.rate_hz)  # whatever a model says of how long its recordings were
     for number in range(1, order.n + 1):
-        new = draw_new_sound(synthesizer, n_samples, seed=config.seed, number=number, longest=longest)
-        yield Made(new.stretches, [], new.provenance, new.n_silent)
+        yield _draw(order, partial(_draw_new, number=number, n_samples=n_samples, longest=longest))
+
+
+def _draw_new(synthesizer: Synthesizer, seed: int, *, number: int, n_samples: int | None, longest: int) -> NewSound:
+    return draw_new_sound(synthesizer, n_samples, seed=seed, number=number, longest=longest)
+
+
+def _draw(order: Order, draw: Draw) -> Made:
+    """A new sound; where something is wanted of it, the one of several that is nearest."""
+    wanted, seed = order.wanted, order.config.seed
+    if wanted is None:
+        new = draw(order.synthesizer, seed)
+        return Made(new.stretches, [], new.provenance, new.n_silent)
+    new, candidate, moved = draw_wanted(order.synthesizer, wanted, draw, seed)
+
+    def examine(path: Path) -> dict[str, Any]:
+        found = describe_file(path, wanted, order.rate_hz)
+        return {"wanted": found, "candidate": candidate, "moved": dict(moved)}
+
+    return Made(new.stretches, [], new.provenance, new.n_silent, examine)
 
 
 def _continue(order: Order) -> Iterator[Made]:
@@ -158,11 +185,13 @@ def _loop(order: Order) -> Iterator[Made]:
             f"duration_s={order.config.duration_s} is too long for mode=loop: up to {LONGEST_LOOP_S:g} s go round."
         )
     for number in range(1, order.n + 1):
-        provenance = order.note()
-        sound = loop_stretches(
-            order.synthesizer, order.n_samples, seed=order.config.seed, number=number, note=provenance.add
-        )
-        yield Made(sound, [], provenance)
+        yield _draw(order, partial(_draw_loop, number=number, n_samples=order.n_samples))
+
+
+def _draw_loop(synthesizer: Synthesizer, seed: int, *, number: int, n_samples: int) -> NewSound:
+    provenance = note_sources_of(synthesizer)
+    sound = loop_stretches(synthesizer, n_samples, seed=seed, number=number, note=provenance.add)
+    return NewSound(sound, count_loop_samples(synthesizer, n_samples), provenance, 0)
 
 
 def _reconstruct(order: Order) -> Iterator[Made]:

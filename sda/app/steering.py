@@ -12,6 +12,7 @@ from sda.evaluation.trained_model import collect_segments
 from sda.generation.controls import ORDER, fit_controls
 from sda.generation.curves import Curve, load_curve
 from sda.generation.steering import ControlSteering
+from sda.generation.wanted import Wanted, parse_wanted
 from sda.runs.controls_record import read_controls, write_controls
 from sda.runs.moved_sounds import refuse_changed
 from sda.runs.prepare_data import build_cache
@@ -57,14 +58,13 @@ def _measure_controls(run: TrainedRun, sha256: str, advance: Callable[[float], N
     train, held_out = (collect_segments(segments, corpus) for segments in (split.train, split.val))
     rate_hz = run.features.sample_rate_hz
     controls = fit_controls(run.synthesizer, advance=lambda share: advance(FIT_SHARE * share))
-    proofs = prove_controls(
+    proven = prove_controls(
         run.synthesizer,
         controls,
         take_starts(held_out, rate_hz),
         take_real([*train, *held_out], rate_hz),
         advance=lambda share: advance(FIT_SHARE + (1.0 - FIT_SHARE) * share),
     )
-    proven = ProvenControls(controls, proofs)
     if run.is_own:
         write_controls(run.run_dir, proven, sha256)
     return proven
@@ -74,6 +74,11 @@ def list_turned(config: GenerateConfig) -> dict[str, float | str]:
     """The controls that a call turns: by the key that was given, such as `brightness` or `axis_4`, its value."""
     keys = [key for key, traits in list_traits(GenerateConfig).items() if traits.is_control]
     return {key: getattr(config, key) for key in keys if getattr(config, key) not in (None, 0)}
+
+
+def needs_controls(config: GenerateConfig) -> bool:
+    """Whether a call has to know the run's controls, or what real sound is like."""
+    return bool(list_turned(config) or config.wanted)
 
 
 def build_steering(
@@ -88,6 +93,45 @@ def build_steering(
     Raises:
         ConfigError: a control does not keep its word on this model, is turned too far, or is no curve.
     """
+    return proven.controls.steer(_read_turned(proven, turned, is_loop))
+
+
+def build_wanted(
+    proven: ProvenControls, wanted: str, turned: Mapping[str, float | str], *, gain: float = 1.0, is_loop: bool = False
+) -> Wanted:
+    """What a call's sounds shall be like; controls with a name are used for it, within what was tried of them.
+
+    Args:
+        wanted: descriptors and places, see `parse_wanted`.
+        turned: controls that are turned beside it, see `list_turned`.
+        gain: so much louder the model knows sounds than they are written.
+        is_loop: whether the sounds go round.
+
+    Raises:
+        ConfigError: as `build_steering`; or real sound has no such descriptor, or it is turned too.
+    """
+    places, curves = parse_wanted(wanted), _read_turned(proven, turned, is_loop)
+    for key in places:
+        if key not in proven.ranges:
+            raise ConfigError(f"wanted={wanted} is not possible with this run: its sounds have no {key}.")
+        if key in curves:
+            raise ConfigError(f"wanted={wanted}: {key} is turned as a control too. Give one of the two.")
+    reaches = {
+        proof.key: proof.reach
+        for proof in proven.proofs
+        if proof.key in proven.controls.keys and proven.is_named(proof.key)
+    }
+    return Wanted(
+        places,
+        proven.ranges,
+        reaches,
+        lambda moves: proven.controls.steer(curves | {key: Curve((0.0,), (by,)) for key, by in moves.items()}),
+        gain,
+    )
+
+
+def _read_turned(proven: ProvenControls, turned: Mapping[str, float | str], is_loop: bool) -> dict[str, Curve]:
+    """The curves of the controls that are turned, by descriptor, once they are seen to be allowed."""
     curves: dict[str, Curve] = {}
     for given, value in turned.items():
         key = ORDER[int(given.removeprefix("axis_")) - 1] if given.startswith("axis_") else given
@@ -102,7 +146,7 @@ def build_steering(
         curves[key] = load_curve(value, given, Range(-widest, widest))
         if is_loop and not curves[key].is_constant:
             raise ConfigError(f"{given}={value} would break the loop where it goes round: give one number.")
-    return proven.controls.steer(curves)
+    return curves
 
 
 def _explain(proven: ProvenControls, key: str) -> str:

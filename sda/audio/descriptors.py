@@ -45,6 +45,30 @@ class Descriptor(NamedTuple):
     digits: int = 2
 
 
+class CorpusRange(NamedTuple):
+    """Where a descriptor lies in real sound, in its unit."""
+
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        """Between its ends."""
+        return self.high - self.low
+
+    def find_place(self, value: float) -> float:
+        """Where a value lies: 0 at the lower end, 1 at the upper one.
+
+        >>> CorpusRange(8.0, 12.0).find_place(9.0)
+        0.25
+        """
+        return (value - self.low) / self.width
+
+    def find_value(self, place: float) -> float:
+        """The value at a place."""
+        return self.low + place * self.width
+
+
 DESCRIPTORS = {
     "level": Descriptor("level", "dB", "how loud it is: RMS of its loudest 400 ms", 3.0, 1),
     "brightness": Descriptor("spectral centroid", "oct", "where the middle of its spectrum lies; log2 of Hz", 0.5),

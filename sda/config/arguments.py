@@ -21,8 +21,8 @@ PATH_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_path)
 _FOLDER_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_folder)
 """Keys of any verb whose value is a folder."""
 
-_CURVE_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_curve)
-"""Keys of any verb whose value may be a curve, such as `0:0,4:1`."""
+_COLON_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_curve or traits.is_wanted)
+"""Keys of any verb whose value may be written with colons, such as `0:0,4:1` or `brightness:0.9,pitch:0.2`."""
 
 AUTOMATIC_BATCH = "training.batch_size=auto"
 """Leaves the batch size to the data and to memory, as leaving it out does."""
@@ -88,7 +88,7 @@ def _quote_text(argument: str) -> str:
     if not value or value[0] in "'\"" or value.startswith("${") or value == "null":
         return argument
     plain = key.lstrip("+")
-    if plain in _CURVE_KEYS and ":" in value:
+    if plain in _COLON_KEYS and ":" in value:
         return f"{key}={quote_value(value)}"  # its commas stand between points, not between values to sweep over
     expand = _make_absolute if plain in _FOLDER_KEYS else _expand
     if _exists(value):

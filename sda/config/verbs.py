@@ -247,6 +247,14 @@ class GenerateConfig:
         is_path=True,
         modes="walk",
     )
+    wanted: str = setting(
+        "",
+        "sample and loop: what new sounds shall be like, as DESCRIPTOR:PLACE with commas, such as "
+        "brightness:0.9,pitch:0.2; 0 is where real sound's range begins (5 %), 1 where it ends (95 %). Of several "
+        "drawn, the nearest is kept, and controls that keep their word do the rest.",
+        is_wanted=True,
+        modes="sample,loop",
+    )
     level: Turned = _control("louder or quieter", "dB")
     brightness: Turned = _control("brighter or darker, by the spectral centroid", "octaves")
     noisiness: Turned = _control("noisier or purer; white noise is 1 noisier than a tone", "")

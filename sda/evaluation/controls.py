@@ -8,13 +8,12 @@ moves along, as pitch strength does where bright sound is noisy sound, is told b
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sda.audio.descriptors import DESCRIPTORS, Describer
+from sda.audio.descriptors import DESCRIPTORS, CorpusRange, Describer
 from sda.bootstrap import Estimate, estimate_mean
 from sda.evaluation.control_likeness import CorpusLikeness, LikenessAlong
 from sda.evaluation.sounds import Sound
@@ -39,18 +38,6 @@ MOST_REAL = 40
 START_S = 3.0
 QUANTILES = (0.05, 0.95)
 """Between these lies the corpus' range."""
-
-
-class CorpusRange(NamedTuple):
-    """Where a descriptor lies in real sound."""
-
-    low: float
-    high: float
-
-    @property
-    def width(self) -> float:
-        """Between its ends."""
-        return self.high - self.low
 
 
 @dataclass(frozen=True)
@@ -91,6 +78,8 @@ class ProvenControls:
 
     controls: Controls
     proofs: Sequence[ControlProof]
+    ranges: Mapping[str, CorpusRange]
+    """Where every descriptor that real sound has lies in it, whether or not it can be controlled."""
 
     def find(self, key: str) -> ControlProof | None:
         """What was heard of a control; nothing where it could not be tried."""
@@ -160,7 +149,7 @@ def prove_controls(
     seed: int = 0,
     *,
     advance: Callable[[float], None] = lambda _: None,
-) -> list[ControlProof]:
+) -> ProvenControls:
     """Turn every control on held-out sound, and listen.
 
     Args:
@@ -195,7 +184,7 @@ def prove_controls(
         low, high = (likeness(sounds) for sounds in ends.values())
         proof = judge_control(key, reach, ranges, turned, [sound.name for sound in held_out])
         proofs.append(replace(proof, likeness=LikenessAlong(low, at_rest, high)))
-    return proofs
+    return ProvenControls(controls, proofs, ranges)
 
 
 def judge_control(

@@ -17,7 +17,7 @@ LONGEST_S = 600.0
 MOST_SOUNDS = 64
 _TEXT = re.compile(r"[-+0-9.:,;eE ]*|auto")
 """Numbers and curves of them, such as `0:0,4:1`; never a path."""
-_NOT_ASKED = frozenset({"data", "mode", "device", "checkpoint"})
+_NOT_ASKED = frozenset({"data", "mode", "device", "checkpoint", "wanted"})
 """Keys that the page does not ask for; those of paths neither."""
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
+from sda.audio.descriptors import CorpusRange
 from sda.bootstrap import Estimate
 from sda.evaluation.control_likeness import LikenessAlong
-from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
+from sda.evaluation.controls import ControlProof, ProvenControls
 from sda.generation.controls import Controls
 from sda.generation.loudness import LoudnessScale
 from sda.generation.steering import Direction
@@ -21,7 +22,7 @@ from sda.seal import name_purpose, read_sealed, write_sealed
 
 CONTROLS_RECORD = "controls.json"
 PURPOSE = "controls"
-SCHEMA = 2
+SCHEMA = 3
 
 
 def write_controls(run_dir: Path, proven: ProvenControls, checkpoint_sha256: str) -> None:
@@ -39,6 +40,7 @@ def write_controls(run_dir: Path, proven: ProvenControls, checkpoint_sha256: str
             for key, direction in proven.controls.directions.items()
         },
         "proofs": [_spell_proof(proof) for proof in proven.proofs],
+        "ranges": {key: list(one) for key, one in proven.ranges.items()},
     }
     write_sealed(run_dir / CONTROLS_RECORD, name_purpose(PURPOSE, run_dir), values)
 
@@ -52,7 +54,8 @@ def read_controls(run_dir: Path, checkpoint_sha256: str) -> ProvenControls | Non
         key: Direction(torch.tensor(one["latents"]), one["more_noise"]) for key, one in values["directions"].items()
     }
     controls = Controls(LoudnessScale(**values["loudness"]), directions)
-    return ProvenControls(controls, [_read_proof(one) for one in values["proofs"]])
+    ranges = {key: CorpusRange(*ends) for key, ends in values["ranges"].items()}
+    return ProvenControls(controls, [_read_proof(one) for one in values["proofs"]], ranges)
 
 
 def _spell_proof(proof: ControlProof) -> dict[str, Any]:

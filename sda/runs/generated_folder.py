@@ -1,6 +1,6 @@
 """A folder of generated sound: written as it is made, with the record of what is there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ class Made:
     """Collects what a new sound is made of while it is made."""
     n_silent: int = 0
     """Draws that came out silent before it."""
+    examine: Callable[[Path], dict[str, Any]] = lambda path: {}
+    """What its record tells beside of the file, once it was written."""
 
 
 @dataclass
@@ -66,6 +68,7 @@ class Call:
                 self.files[-1]["n_silent_draws"] = made.n_silent
             if made.provenance is not None:
                 self.files[-1]["provenance"] = made.provenance.describe()
+            self.files[-1] |= made.examine(path)
         except BaseException:
             if not path.exists():
                 self.files.pop()

@@ -5,10 +5,13 @@ import soundfile
 import torch
 
 from sda.app.making import Order, make
+from sda.audio.descriptors import CorpusRange, Describer
 from sda.audio.given import SoundFile
+from sda.audio.wav import write_wav
 from sda.config.verbs import AUTO_LENGTH, LONGEST_S, GenerateConfig, GenerateMode
 from sda.errors import ConfigError
 from sda.generation.synthesizer import generate_sound
+from sda.generation.wanted import Wanted
 from sda.models.priors.prior import Drawn
 from tests.generation.conftest import RATE_HZ, features, sound, spectral_synthesizer  # noqa: F401
 
@@ -81,3 +84,27 @@ def test_a_blend_goes_from_one_sound_to_the_other(spectral_synthesizer, source):
         _make(spectral_synthesizer, [source, source], share=share, **settings)[0][0] for share in ("0:0,0.5:1", 0.5)
     )
     torch.testing.assert_close(changing, whole, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["sample", "loop"])
+def test_what_is_wanted_is_chosen_in_every_mode_that_draws(spectral_synthesizer, mode, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("sda.generation.wanted.N_CANDIDATES", 3)
+    ranges = {"brightness": CorpusRange(10.0, 12.0)}
+    config = GenerateConfig(run="last", mode=GenerateMode[mode], n=2, duration_s=0.5, seed=5)
+
+    def make_at(place):
+        wanted = Wanted({"brightness": place}, ranges, {}, lambda moves: None)
+        order = Order(spectral_synthesizer, [], config, 1.0, wanted)
+        return [(torch.cat(list(made.stretches)), made) for made in make(order)]
+
+    dark, bright, again = make_at(0.0), make_at(1.0), make_at(1.0)
+    describe = Describer(RATE_HZ)
+    for (lower, _), (higher, _), (same, _) in zip(dark, bright, again, strict=True):
+        assert describe(lower)["brightness"] < describe(higher)["brightness"]
+        assert torch.equal(higher, same)
+    played, made = bright[0]
+    write_wav(tmp_path / "a.wav", [played.numpy()], RATE_HZ)
+    told = made.examine(tmp_path / "a.wav")
+    assert told["wanted"]["brightness"]["value"] == pytest.approx(describe(played)["brightness"], abs=0.01)
+    assert (1 <= told["candidate"] <= 3, told["moved"]) == (True, {})
+    assert made.provenance.describe()["shares"]

@@ -1,6 +1,7 @@
 """Controls as a user turns them: those with a name, those without, and those that are not there."""
 
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -8,15 +9,17 @@ import pytest
 import soundfile
 import torch
 
-from sda.app.steering import build_steering, list_turned
+from sda.app.steering import build_steering, build_wanted, list_turned, needs_controls
+from sda.audio.descriptors import CorpusRange, Describer
 from sda.bootstrap import Estimate
 from sda.config.verbs import GenerateConfig
 from sda.config_field import list_traits
 from sda.errors import ConfigError
-from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls, number_axis
+from sda.evaluation.controls import ControlProof, ProvenControls, number_axis
 from sda.generation.controls import ORDER, Controls
 from sda.generation.loudness import LoudnessScale
 from sda.generation.steering import Direction
+from sda.runs.generated_record import write_command
 from tests.verbs import TINY
 
 SURE, UNSURE = Estimate(1.0, 1.0, 1.0), Estimate(0.3, -0.4, 0.9)
@@ -33,7 +36,8 @@ def proven():
         replace(level, key="roughness", reach=0.1, correlation=UNSURE),
     ]
     directions = {proof.key: Direction(torch.ones(3)) for proof in proofs}
-    return ProvenControls(Controls(LoudnessScale(1, 8.0, 0.04), directions), proofs)
+    ranges = {proof.key: proof.corpus for proof in proofs} | {"pitch": CorpusRange(7.0, 9.0)}
+    return ProvenControls(Controls(LoudnessScale(1, 8.0, 0.04), directions), proofs, ranges)
 
 
 def test_controls_and_axes_are_keys_in_one_order():
@@ -79,6 +83,36 @@ def test_a_loop_goes_round_and_so_must_what_steers_it(proven):
         build_steering(proven, {"level": "0:0,1:3"}, is_loop=True)
 
 
+def test_what_is_wanted_is_moved_by_controls_that_keep_their_word_alone(proven):
+    wanted = build_wanted(proven, "brightness:0.9,noisiness:0.2,pitch:0.5", {"level": -3.0}, gain=2.0)
+    assert wanted.places == {"brightness": 0.9, "noisiness": 0.2, "pitch": 0.5}
+    assert wanted.reaches == {"level": 5.0, "brightness": 0.5}
+    assert (wanted.ranges["pitch"], wanted.gain) == (CorpusRange(7.0, 9.0), 2.0)
+    steering = wanted.steer({"brightness": 0.25})
+    assert [curve.describe() for _, curve in steering.moves] == [-3.0, 0.25], "beside what is turned"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("density:0.5", r"wanted=density:0\.5 is not possible with this run: its sounds have no density"),
+        (
+            "pitch:0.1,level:0.5",
+            r"wanted=pitch:0\.1,level:0\.5: level is turned as a control too",
+        ),
+    ],
+)
+def test_what_cannot_be_wanted_is_refused_with_what_to_do(proven, wanted, words):
+    with pytest.raises(ConfigError, match=words):
+        build_wanted(proven, wanted, {"axis_1": 1.0})
+
+
+def test_controls_are_needed_where_they_are_turned_or_something_is_wanted():
+    assert needs_controls(GenerateConfig(run="last", brightness=0.5))
+    assert needs_controls(GenerateConfig(run="last", wanted="pitch:0.5"))
+    assert not needs_controls(GenerateConfig(run="last"))
+
+
 def _read_level_db(path):
     sound, _ = soundfile.read(path)
     return 10 * np.log10(np.square(sound).mean())
@@ -104,10 +138,41 @@ def test_a_sound_is_louder_when_its_level_is_turned_up(command_line, sounds):
     text = command_line.run("generate", *quick, "level=loud", "output=no", code=1)
     assert "level=loud" in text
     assert not (folder / "no").exists()
+    _sounds_are_as_loud_as_they_are_wanted(command_line, run_dir)
+
+
+def _sounds_are_as_loud_as_they_are_wanted(command_line, run_dir):
+    quick = ("run=last", "duration_s=1", "seed=3")
+    command_line.run("generate", *quick, "n=2", "wanted=level:0.9,brightness:0.5")
+    command_line.run("generate", *quick, "n=1", "wanted=level:0.1,brightness:0.5", "output=low")
+    made = run_dir / "generated" / "sample_seed_3"
+    record = json.loads((made / "generated.json").read_text())
+    assert record["wanted"] == "level:0.9,brightness:0.5"
+    for file in record["files"]:
+        sound, _ = soundfile.read(made / file["file"], dtype="float32")
+        described = Describer(16000)(torch.from_numpy(sound))
+        for key, found in file["wanted"].items():
+            assert found["value"] == pytest.approx(described[key], abs=0.02)
+        assert file["provenance"]["shares"]
+    low = json.loads((command_line.folder / "low" / "generated.json").read_text())["files"][0]["wanted"]["level"]
+    high = record["files"][0]["wanted"]["level"]
+    assert (low["wanted"], high["wanted"]) == (0.1, 0.9)
+    assert low["place"] + 0.2 < high["place"]
+    assert low["value"] + 1.0 < high["value"]
+    _, _, *again = shlex.split(write_command(record, 2))
+    command_line.run("generate", *again, "output=repeated")
+    for file in record["files"]:
+        assert (command_line.folder / "repeated" / file["file"]).read_bytes() == (made / file["file"]).read_bytes()
+    text = command_line.run("generate", "run=last", "mode=vary", "wanted=level:0.9", code=1)
+    assert "wanted=level:0.9 has no use with mode=vary, which draws nothing to choose from: use mode=sample or" in text
+    text = command_line.run("generate", "run=last", "wanted=loudness:0.9", code=1)
+    assert "there is no descriptor loudness" in text
 
 
 @pytest.mark.slow
 def test_a_model_without_loudness_has_no_controls(command_line, sounds):
     command_line.run("train", sounds, "training.max_epochs=1", "tracking=none", *TINY)
     text = command_line.run("generate", "run=last", "n=1", "duration_s=0.5", "level=3", code=1)
+    assert "model=mel_vae has no controls" in text
+    text = command_line.run("generate", "run=last", "n=1", "duration_s=0.5", "wanted=pitch:0.5", code=1)
     assert "model=mel_vae has no controls" in text

@@ -122,3 +122,9 @@ def test_values_are_found():
 @pytest.mark.parametrize("value", NAMES)
 def test_quoting_survives_the_grammar(value):
     assert _parse(f"key={quote_value(value)}") == value
+
+
+def test_what_is_wanted_reaches_the_configuration_with_its_commas():
+    for given in ("brightness:0.9", "brightness:0.9,noisiness:0.2", "[brightness:0.9,noisiness:0.2]"):
+        (argument,) = prepare_arguments([f"wanted={given}"])
+        assert _parse(argument) == given

@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
+from sda.audio.descriptors import CorpusRange
 from sda.bootstrap import Estimate
 from sda.evaluation.controls import (
     POSITIONS,
     ControlProof,
-    CorpusRange,
     ProvenControls,
     judge_control,
     measure_ranges,
@@ -36,7 +36,7 @@ def _prove(brightness, **others):
 
 
 def _name(*proofs):
-    return ProvenControls(Controls(LoudnessScale(0, 0.0, 0.1), {}), proofs)
+    return ProvenControls(Controls(LoudnessScale(0, 0.0, 0.1), {}), proofs, RANGES)
 
 
 def test_a_control_that_is_followed_has_its_name():

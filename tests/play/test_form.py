@@ -12,7 +12,7 @@ from sda.play.form import describe_keys, describe_modes, read_settings
 def test_a_form_knows_every_key_that_a_request_may_give():
     keys = {key["key"]: key for key in describe_keys()}
     assert {"n", "duration_s", "seed", "novelty", "strength", "share", "loudness", "noise"} <= set(keys)
-    assert not {"run", "source", "output", "data", "device", "mode", "checkpoint"} & set(keys)
+    assert not {"run", "source", "output", "data", "device", "mode", "checkpoint", "wanted"} & set(keys)
     novelty = keys["novelty"]
     assert (novelty["kind"], novelty["low"], novelty["high"]) == ("number", 0, 1)
     assert "sample" in novelty["modes"]

@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import pytest
 
+from sda.audio.descriptors import CorpusRange
 from sda.bootstrap import Estimate
 from sda.evaluation.control_likeness import LikenessAlong
-from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
+from sda.evaluation.controls import ControlProof, ProvenControls
 from sda.generation.controls import Controls
 from sda.generation.loudness import LoudnessScale
 from sda.report.control_words import list_control_rows, tell_moving_along
@@ -18,7 +19,7 @@ def proven():
     rough = ControlProof("roughness", 0.1, CorpusRange(0.1, 0.5), Estimate(math.nan), Estimate(math.nan), {}, 0)
     bright = ControlProof("brightness", 0.5, CorpusRange(9.0, 13.0), SURE, SURE, {"pitch": 0.7, "level": 0.1}, 5)
     noisy = replace(bright, key="noisiness", correlation=Estimate(0.5, -0.2, 0.9), corpus=CorpusRange(0.0, 1.0))
-    return ProvenControls(Controls(LoudnessScale(0, 0.0, 0.1), {}), [rough, noisy, bright])
+    return ProvenControls(Controls(LoudnessScale(0, 0.0, 0.1), {}), [rough, noisy, bright], {})
 
 
 def test_those_with_a_name_come_first_and_the_others_have_a_number(proven):

@@ -4,9 +4,10 @@ import math
 import pytest
 import torch
 
+from sda.audio.descriptors import CorpusRange
 from sda.bootstrap import Estimate
 from sda.evaluation.control_likeness import LikenessAlong
-from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
+from sda.evaluation.controls import ControlProof, ProvenControls
 from sda.generation.controls import Controls
 from sda.generation.loudness import LoudnessScale
 from sda.generation.steering import Direction
@@ -32,7 +33,8 @@ def proven():
     ]
     bright, noisy = Direction(torch.tensor([0.0, 2.5]), -0.5), Direction(torch.tensor([0.1, 0.0]))
     directions = {"noisiness": noisy, "brightness": bright}
-    return ProvenControls(Controls(LoudnessScale(1, 8.0, 0.04), directions), proofs)
+    ranges = {"level": CorpusRange(-30.0, -15.0), "pitch": CorpusRange(7.0, 9.5)}
+    return ProvenControls(Controls(LoudnessScale(1, 8.0, 0.04), directions), proofs, ranges)
 
 
 def test_what_was_found_is_read_as_it_was(tmp_path, proven):
@@ -44,6 +46,7 @@ def test_what_was_found_is_read_as_it_was(tmp_path, proven):
         assert torch.equal(read.controls.directions[key].latents, direction.latents)
         assert read.controls.directions[key].more_noise == direction.more_noise
     assert read.proofs[0] == proven.proofs[0]
+    assert read.ranges == proven.ranges
     assert math.isnan(read.proofs[1].correlation.value)
     assert math.isnan(read.proofs[1].likeness.rest)
     assert [read.is_named(key) for key in ("level", "decay", "pitch")] == [True, False, False]
