@@ -184,7 +184,9 @@ def test_controls_say_whether_they_keep_their_word(spectral_synthesizer, feature
         ControlProof("roughness", 0.1, corpus, unsure, unsure, {}, 5),
     ]
     direction = Direction(torch.ones(8) / 8)
-    found = ProvenControls(Controls(LoudnessScale(1, 8.0, 0.04), {proof.key: direction for proof in proofs}), proofs)
+    found = ProvenControls(
+        Controls(LoudnessScale(1, 8.0, 0.04), {proof.key: direction for proof in proofs}), proofs, {}
+    )
     tried = []
     monkeypatch.setattr(asking, "find_controls", lambda run: tried.append(run) or found)
     model = _open_in_memory(spectral_synthesizer, features)
