@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sda.app import sync
 from sda.errors import CheckpointError, DamagedError
+from sda.runs import sync
 from sda.runs.comparison import compare_runs, list_sweep_runs, read_history
 from sda.runs.folder import SUMMARY, find_run, find_runs, read_config, read_groups, read_overrides, read_summary
 from sda.runs.sweep_folder import begin_session, find_sweep, find_sweep_to_resume, identify, read_job_ends
