@@ -23,9 +23,17 @@ class Format(NamedTuple):
     write: Write
     words: str
     """What it is for, in a few words."""
+    keeps_prior: bool = True
+    """Whether new sound can be drawn from it, and so, of a prior that holds sound, that sound is in it."""
+    usage: tuple[str, ...] = ()
+    """Commands or code that use it, a line each; `{file}` stands for the main file's name."""
 
 
 FORMATS: dict[ExportFormat, Format] = {
-    ExportFormat.sda: Format(write_model_file, "one file that every verb of sda opens"),
+    ExportFormat.sda: Format(
+        write_model_file,
+        "one file that every verb of sda opens",
+        usage=("python generate.py run={file} n=8 duration_s=10 seed=7", "python play.py run={file}"),
+    ),
 }
 """A row for each choice of `format`."""

@@ -4,8 +4,8 @@ Only what this installation wrote, of the state that is used, is read again: a c
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -13,8 +13,9 @@ import torch
 
 from sda.audio.descriptors import DESCRIPTORS
 from sda.bootstrap import Estimate
+from sda.evaluation.control_likeness import LikenessAlong
 from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
-from sda.generation.controls import KEPT, ORDER, Controls
+from sda.generation.controls import ORDER, REGRESSED, Controls
 from sda.generation.loudness import LoudnessScale
 from sda.generation.steering import Direction
 from sda.printable import make_printable
@@ -23,7 +24,7 @@ from sda.stored import LARGEST_FIGURE, find_misfit
 
 CONTROLS_RECORD = "controls.json"
 PURPOSE = "controls"
-SCHEMA = 1
+SCHEMA = 2
 
 
 class _DirectionValues(TypedDict):
@@ -37,6 +38,7 @@ class _ProofValues(TypedDict):
     corpus: tuple[float, float]
     correlation: tuple[float | None, float | None, float | None]
     achieved: tuple[float | None, float | None, float | None]
+    likeness: tuple[float | None, float | None, float | None]
     leakage: dict[str, float]
     n_files: int
 
@@ -96,11 +98,12 @@ def parse_controls(values: Mapping[str, Any], loudness: LoudnessScale, latent_di
     numbers = []
     for key, one in values["directions"].items():
         numbers += [*one["latents"], one["more_noise"]]
-        if key not in KEPT or len(one["latents"]) != latent_dim:
+        if key not in REGRESSED or len(one["latents"]) != latent_dim:
             raise ValueError(f"the direction of {make_printable(key)[:100]} is none of this model")
     for one in values["proofs"]:
         numbers += [one["reach"], *one["corpus"], *one["leakage"].values()]
-        numbers += [figure for name in ("correlation", "achieved") for figure in one[name] if figure is not None]
+        for figures in (one["correlation"], one["achieved"], one["likeness"]):
+            numbers += [figure for figure in figures if figure is not None]
         if one["key"] not in ORDER or one["reach"] <= 0 or not set(one["leakage"]) <= set(DESCRIPTORS):
             raise ValueError(f"what it says of {make_printable(one['key'])[:100]} is nothing that is measured")
     if any(not abs(number) <= LARGEST_FIGURE for number in numbers):
@@ -119,17 +122,19 @@ def _build(values: Mapping[str, Any], loudness: LoudnessScale) -> ProvenControls
 
 def _spell_proof(proof: ControlProof) -> dict[str, Any]:
     spelled = {**vars(proof), "leakage": dict(proof.leakage), "corpus": list(proof.corpus)}
-    return spelled | {name: _spell(getattr(proof, name)) for name in ("correlation", "achieved")}
+    estimates = {name: _spell(astuple(getattr(proof, name))) for name in ("correlation", "achieved")}
+    return spelled | estimates | {"likeness": _spell(proof.likeness)}
 
 
 def _read_proof(values: Mapping[str, Any]) -> ControlProof:
-    estimates = {name: _read(values[name]) for name in ("correlation", "achieved")}
-    return ControlProof(**({**values} | estimates | {"corpus": CorpusRange(*values["corpus"])}))
+    read: dict[str, Any] = {name: Estimate(*_read(values[name])) for name in ("correlation", "achieved")}
+    read |= {"likeness": LikenessAlong(*_read(values["likeness"])), "corpus": CorpusRange(*values["corpus"])}
+    return ControlProof(**({**values} | read))
 
 
-def _spell(estimate: Estimate) -> list[float | None]:
-    return [value if math.isfinite(value) else None for value in (estimate.value, estimate.low, estimate.high)]
+def _spell(numbers: Iterable[float]) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in numbers]
 
 
-def _read(values: list[float | None]) -> Estimate:
-    return Estimate(*(math.nan if value is None else value for value in values))
+def _read(values: list[float | None]) -> list[float]:
+    return [math.nan if value is None else value for value in values]
