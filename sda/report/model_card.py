@@ -36,6 +36,7 @@ _TOLD = re.compile(
 _NOT_EVALUATED = (
     "It was not evaluated: nothing is known of how like its recordings its sounds are, or whether it repeats them."
 )
+_NO_LICENSE = "Nothing was said of what others may do with it: ask who made it."
 _GOOD_FOR = {
     "learned": "New sounds that belong to its recordings without repeating them.",
     "overfit": "Variations on its own recordings. Other sound that is sent through it loses more than theirs does.",
@@ -125,7 +126,7 @@ def list_sections(description: Description, synthesizer: Synthesizer, form: Form
         _tell_controls(description, synthesizer),
         Section(
             "Licence",
-            paragraphs=[description.license or "Nothing was said of what others may do with it: ask who made it."],
+            paragraphs=[description.license or _NO_LICENSE],
         ),
         *([Section("How to use it", commands=usage)] if usage else []),
         _tell_model(description, synthesizer),
