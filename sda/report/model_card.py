@@ -181,7 +181,7 @@ def _tell_sounds(description: Description) -> Section:
         for side in sides
     }
     n_groups = len(set(description.groups.values()))
-    points.append(f"{n_files} recordings" + (f", {n_groups} that share nothing with each other" if n_groups else ""))
+    points.append(f"{n_files} files" + (f" of {n_groups} recordings" if n_groups else ""))
     points.append(f"trained on: {sides['train']}{lengths['train']}")
     points.append(f"held out, to judge by: {sides['val']}{lengths['val']}")
     if split.get("weakness"):
@@ -189,7 +189,7 @@ def _tell_sounds(description: Description) -> Section:
     if description.has_names:
         points += list(description.files)
     else:
-        points.append("They are not named; the SHA-256 of each stands in the model, in whichever format keeps it.")
+        points.append("They are not named: recordings are called by number wherever it says what a sound is made of.")
     return Section("What it learned from", points=points)
 
 
@@ -203,9 +203,8 @@ def _tell_figures(description: Description) -> Section:
         if key in description.figures:
             measure, figures = RECONSTRUCTION[name], description.figures
             ends = [figures.get(f"{key}_{end}", math.nan) for end in ("low", "high")]
-            points.append(
-                f"unheard sound through the model: {measure.title} {Estimate(figures[key], *ends)}; 0 is perfect"
-            )
+            figure = Estimate(figures[key], *ends)
+            points.append(f"unheard sound through the model, {measure.title}: {figure}; 0 is perfect")
     return Section(title, paragraphs=["Figures with their 95 % intervals."], points=points)
 
 

@@ -82,4 +82,4 @@ def test_the_card_says_what_the_file_does_not_hold(exported):
     assert "CC BY 4.0" in card
     assert "It was not evaluated" in card
     assert "python generate.py run=tones.sda n=8" in card
-    assert "6 recordings" in card
+    assert "6 files of 6 recordings" in card
