@@ -382,7 +382,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     command_line = CommandLine(folder)
     tiny = [setting for setting in TINY if setting != "model=mel_vae"]
-    quick = ("training.max_epochs=1", "preview.n_variations=0", "tracking=none")
+    quick = ("training.max_epochs=1", "tracking=none")
     command_line.run("train", "-m", "data.root=~/sounds", *tiny, *quick, "seed=0,1")
     return command_line
 
