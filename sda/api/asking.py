@@ -98,5 +98,6 @@ class Asker:
         checkpoint = self.run.checkpoint
         told = {item.name: getattr(config, item.name) for item in fields(config)}
         given = {key: value.value if isinstance(value, Enum) else value for key, value in told.items() if key != "data"}
-        own = {"epoch": checkpoint.progress["epoch"], "checkpoint": checkpoint.folder.name}
+        state = "best" if checkpoint.is_file else checkpoint.folder.name
+        own = {"epoch": checkpoint.progress["epoch"], "checkpoint": state}
         return tell_origin({**given, **own, "source": sources[0] if len(sources) == 1 else ""}, number)

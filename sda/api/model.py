@@ -22,7 +22,6 @@ from sda.config.verbs import LONGEST_S, WhichCheckpoint
 from sda.errors import ConfigError, DataError
 from sda.generation.synthesizer import take_seed
 from sda.play.opened import Control
-from sda.runs.folder import find_run
 
 Places = str | Sequence[tuple[str, float]]
 """Moments of recordings, each a name and seconds; or written as for `generate.py`."""
@@ -34,7 +33,7 @@ def load(
     """A trained model, to be played with.
 
     Args:
-        name: a run's folder, its MLflow run id, or `last`, as `run=` of `generate.py`.
+        name: a run's folder, its MLflow run id, `last`, or a model in one file, as `run=` of `generate.py`.
         device: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.
         checkpoint: best or last.
         root: where the sounds of the run lie now, if they have moved; as `data.root=`.
@@ -50,8 +49,8 @@ def load(
 
 
 def _open(name: str, device: str, which: WhichCheckpoint, root: str) -> TrainedRun:
-    """Whatever a model can be loaded from is recognised here: a run, by any of its names."""
-    return open_run(str(find_run(name)), device, which, root)
+    """Whatever a model can be loaded from is recognised here: a run, by any of its names, or a model in one file."""
+    return open_run(name, device, which, root)
 
 
 class Model:
@@ -75,7 +74,7 @@ class Model:
 
     @property
     def folder(self) -> Path:
-        """The run's."""
+        """The run's; of a model in one file, that file."""
         return self._run.run_dir
 
     @property
