@@ -7,6 +7,8 @@ from typing import NamedTuple
 from sda.config.export import ExportFormat
 from sda.export.description import Description
 from sda.export.model_file import write_model_file
+from sda.export.onnx import write_onnx
+from sda.export.web.page import write_web
 from sda.generation.synthesizer import Synthesizer
 
 Write = Callable[[Synthesizer, Description, Path], list[Path]]
@@ -27,5 +29,7 @@ class Format(NamedTuple):
 
 FORMATS: dict[ExportFormat, Format] = {
     ExportFormat.sda: Format(write_model_file, "one file that every verb of sda opens"),
+    ExportFormat.onnx: Format(write_onnx, "encoder and decoder as graphs that ONNX Runtime runs, in many languages"),
+    ExportFormat.web: Format(write_web, "a page that plays in a browser, from any server of files"),
 }
 """A row for each choice of `format`."""

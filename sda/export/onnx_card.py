@@ -99,6 +99,7 @@ def _describe_decoder(model: SpectralVAE) -> dict[str, Any]:
         "outputs": [
             _describe_tensor(WAVEFORM, [1, f"{model.hop_of_latents} * n_latents"], "mono sound, full scale is ±1")
         ],
+        "n_noise_beyond": model.n_fft - model.hop_length,
         "context_latents": model.context,
         "streaming": "A sample depends on so many latents on either side: decode a stretch with so many along, as far "
         "as there are any, and cut off their sound. Its noise begins at hop_samples * (number of its first latent).",

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim
 
 from sda.audio.mel import LogMel
 from sda.errors import ConfigError
@@ -87,6 +86,8 @@ def translate_decoder(decoder: Decoder) -> bytes:
 
     A model that writes no noise has `latents` alone.
     """
+    from torch.export import Dim
+
     model, n_latents = decoder.model, Dim("n_latents", min=2)
     inputs = {LATENTS: torch.zeros(1, model.latent_dim, TRACED_LATENTS)}
     shapes: tuple[dict[int, Any], ...] = ({2: n_latents},)

@@ -5,6 +5,7 @@ import torch
 
 from sda.audio.mel import LogMel
 from sda.export.description import Description
+from sda.export.onnx import Graphs, translate
 from sda.generation.spectral_synthesizer import SpectralSynthesizer
 from sda.generation.synthesizer import TrainingSound
 from sda.models.spectral_vae import SpectralVAE
@@ -32,3 +33,10 @@ def synthesizer() -> SpectralSynthesizer:
 @pytest.fixture(scope="session")
 def description() -> Description:
     return Description("rain", 7, {"data": {"gain_db": GAIN_DB}}, "CC0")
+
+
+@pytest.fixture(scope="session")
+def graphs(synthesizer: SpectralSynthesizer, description: Description) -> Graphs:
+    """Translated once: it takes many seconds."""
+    pytest.importorskip("onnxruntime")
+    return translate(synthesizer, description, "onnx")
