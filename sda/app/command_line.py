@@ -23,7 +23,7 @@ from sda.report.closed_pipe import PipedConsole, TrainingConsole
 from sda.report.explanation import explain_choice, find_cause
 from sda.report.unknown_key import refuse_added_keys
 from sda.runs.claim import Claim, remove_unused
-from sda.runs.folder import find_run
+from sda.runs.folder import find_model, find_run
 from sda.runs.objective import check_objective
 from sda.runs.plan import Plan, keep_out_of, list_keys, plan_run
 from sda.runs.resume import plan_resume
@@ -253,7 +253,7 @@ def _evaluate_task(config: DictConfig) -> None:
             "give either run=…, such as run=last, or two folders: reference=FOLDER (real sound) and generated=FOLDER."
         )
     for name in names:
-        find_run(name)  # before torch is imported, which takes seconds
+        find_model(name)  # before torch is imported, which takes seconds
     from sda.app.evaluate import evaluate_folders, evaluate_runs
 
     if names:
@@ -264,7 +264,7 @@ def _evaluate_task(config: DictConfig) -> None:
 
 def _generate_task(config: DictConfig) -> None:
     settings = _to_object("generate", config)
-    find_run(settings.run)
+    find_model(settings.run)
     from sda.app.generate import generate_from_run
 
     generate_from_run(settings, PipedConsole())
@@ -283,7 +283,7 @@ def _compare_task(config: DictConfig) -> None:
 
 def _play_task(config: DictConfig) -> None:
     settings = _to_object("play", config)
-    find_run(settings.run)
+    find_model(settings.run)
     from sda.app.play import serve_page
 
     serve_page(settings, PipedConsole())
@@ -291,7 +291,7 @@ def _play_task(config: DictConfig) -> None:
 
 def _export_task(config: DictConfig) -> None:
     settings = _to_object("export", config)
-    find_run(settings.run)
+    find_model(settings.run)
     from sda.app.export import export_run
 
     export_run(settings, PipedConsole())

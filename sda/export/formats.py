@@ -25,11 +25,28 @@ class Format(NamedTuple):
     write: Write
     words: str
     """What it is for, in a few words."""
+    keeps_prior: bool = True
+    """Whether new sound can be drawn from it, and so, of a prior that holds sound, that sound is in it."""
+    usage: tuple[str, ...] = ()
+    """Commands or code that use it, a line each; `{file}` stands for the main file's name."""
 
 
 FORMATS: dict[ExportFormat, Format] = {
-    ExportFormat.sda: Format(write_model_file, "one file that every verb of sda opens"),
-    ExportFormat.onnx: Format(write_onnx, "encoder and decoder as graphs that ONNX Runtime runs, in many languages"),
-    ExportFormat.web: Format(write_web, "a page that plays in a browser, from any server of files"),
+    ExportFormat.sda: Format(
+        write_model_file,
+        "one file that every verb of sda opens",
+        usage=("python generate.py run={file} n=8 duration_s=10 seed=7", "python play.py run={file}"),
+    ),
+    ExportFormat.onnx: Format(
+        write_onnx,
+        "encoder and decoder as graphs that ONNX Runtime runs, from many languages",
+        keeps_prior=False,
+        usage=('onnxruntime.InferenceSession("{file}")  # model.json says what goes in and what comes out',),
+    ),
+    ExportFormat.web: Format(
+        write_web,
+        "a page that plays in a browser, from any server of files",
+        usage=("python -m http.server 8000 --bind 127.0.0.1  # in this folder; then open http://127.0.0.1:8000",),
+    ),
 }
 """A row for each choice of `format`."""

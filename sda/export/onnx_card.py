@@ -15,9 +15,9 @@ VERSION = 1
 HANN_POWER = 3.0 / 8.0
 """Mean square of a Hann window."""
 NO_LICENSE = "Nothing was said of what others may do with this model: ask whoever gave it to you."
-HOLDS_SOUND = (
-    "A model holds the sounds that it was trained on in compressed form, and what it makes may be close to them: their "
-    "owners' rights go with it."
+LEARNED_FROM = (
+    "The network learned from sounds whose owners' rights go with it. It keeps none of them as they are; from their "
+    "latents it gives them back, as well as it learned to."
 )
 
 
@@ -28,7 +28,7 @@ def describe_model(model: SpectralVAE, features: LogMel, description: Descriptio
         "version": VERSION,
         "name": description.name,
         "license": description.license or NO_LICENSE,
-        "holds_sound": HOLDS_SOUND,
+        "learned_from": LEARNED_FROM,
         "epoch": description.epoch,
         "opset": OPSET,
         "sample_rate_hz": features.sample_rate_hz,

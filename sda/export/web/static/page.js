@@ -33,7 +33,7 @@ function describe(card, facts) {
   find("name").textContent = document.title = card.name;
   find("facts").textContent = `${card.sample_rate_hz / 1000} kHz, mono`;
   const lines = [
-    `${card.holds_sound} These are ${facts.names.length} recordings.`,
+    `This page holds the model and, as latents, what it remembers of ${facts.names.length} recordings: their sound in compressed form. What is heard here is made of them, and their owners' rights go with it.`,
     `Licence: ${card.license}`,
     `"Another sound" chooses one of ${facts.paths.length} paths that the model's prior drew when the page was made, by chance; the page draws none itself. The sound is made here, from the path.`,
     "A walk plays passages of the recordings as the model has them, one after the other, as they lie along the path.",
