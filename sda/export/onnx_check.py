@@ -71,10 +71,12 @@ def _compare_encoders(encoder: Encoder, graph: bytes) -> tuple[Tensor, float]:
     """The latents of the longest sound, and the largest difference at any length."""
     session = open_graph(graph)
     hop, least = encoder.model.hop_of_latents, encoder.features.n_fft // 2 + 1
-    sound = make_test_sound(max(CHECKED_LATENTS) * hop, hop) / encoder.gain
+    # The shortest, and lengths whose last latent is whole or has a part of its frames alone.
+    lengths = sorted({least, *(max(least, n * hop + beyond) for n in CHECKED_LATENTS for beyond in (-1, hop // 3))})
+    sound = make_test_sound(lengths[-1], hop) / encoder.gain
     latents, worst = torch.zeros(0), 0.0
-    for n_latents in CHECKED_LATENTS:
-        waveform = sound[None, : max(least, n_latents * hop - 1)]
+    for n_samples in lengths:
+        waveform = sound[None, :n_samples]
         latents = encoder(waveform)
         worst = max(worst, _find_largest(_run(session, {WAVEFORM: waveform}) - latents))
     return latents, worst

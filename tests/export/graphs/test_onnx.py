@@ -15,7 +15,7 @@ from sda.export.onnx import write_onnx
 from sda.generation.mel_synthesizer import MelSynthesizer
 from sda.models.mel_vae import MelVAE
 from tests.conftest import RATE_HZ
-from tests.export.conftest import GAIN_DB
+from tests.export.graphs.conftest import GAIN_DB
 
 pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.slow
