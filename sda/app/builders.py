@@ -18,7 +18,7 @@ from sda.config.model import ModelName, ModelSize, PriorName
 from sda.config.schema import TrainRunConfig
 from sda.data.corpus import Corpus
 from sda.data.split import Split
-from sda.errors import CheckpointError
+from sda.errors import CheckpointError, ConfigError
 from sda.evaluation.trained_model import TrainedModel
 from sda.generation.mel_synthesizer import MelSynthesizer
 from sda.generation.spectral_synthesizer import SpectralSynthesizer
@@ -71,7 +71,7 @@ def check_fit(config: TrainRunConfig, features: LogMel, checkpoint: Checkpoint) 
     try:
         with torch.device("meta"):  # where some ways to make a tensor import torch's compiler, which takes seconds
             expected = list_tensors(NETWORKS[config.model.name].build(config, features))
-    except (ValueError, RuntimeError, ArithmeticError) as error:
+    except (ConfigError, ValueError, RuntimeError, ArithmeticError) as error:
         raise CheckpointError(f"{checkpoint.folder}: its configuration describes no network ({error}).") from error
     checkpoint.check_tensors(expected)
 

@@ -175,10 +175,20 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
         "prior": {"name": run.synthesizer.prior.name, **_describe_manner(run.config, config)},
         "source": str(absolute(config.source)) if config.source else "",
         **({"data.root": run.config.data.root} if config.data.root else {}),
-        "sample_rate_hz": run.config.audio.sample_rate_hz,
+        "format": config.format.value,
+        **_describe_rate(run.config.audio.sample_rate_hz, config.sample_rate_hz),
         "device": str(run.features.window.device),
         "versions": list_versions(run.features.window.device),
     }
+
+
+def _describe_rate(own_hz: int, wanted_hz: int) -> dict[str, int]:
+    """The rate of a call's files, and the model's where that is another."""
+    return (
+        {"sample_rate_hz": wanted_hz, "own_rate_hz": own_hz}
+        if wanted_hz not in (0, own_hz)
+        else {"sample_rate_hz": own_hz}
+    )
 
 
 def _list_own_settings(config: GenerateConfig) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from typing import Any, ClassVar, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
@@ -160,3 +163,27 @@ def print_to_stderr(lines: Sequence[str]) -> None:
     """Say what is no part of a verb's output."""
     for line in lines:
         print(make_lines_printable(line), file=sys.stderr, flush=True)
+
+
+def check_swept_choices(composed: DictConfig) -> None:
+    """Refuse a sweep over a name that its group does not have, which a search would meet only when it comes to it.
+
+    Raises:
+        ConfigError: with the names that there are.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    for override in parse_swept(composed):
+        options = loader.get_group_options(override.key_or_group)
+        if not options or not override.is_choice_sweep():
+            continue
+        for value in override.sweep_string_iterator():
+            for name in value.strip("[]").split(","):
+                if name not in options:
+                    raise ConfigError(explain_choice(f"{override.key_or_group}/{name}", options))
+
+
+def parse_swept(composed: DictConfig) -> list[Override]:
+    """What a sweep was given, on the command line and by a search's own settings."""
+    own = composed.hydra.sweeper.get("params") or {}  # what a search may be told beside the command line
+    given = [*composed.hydra.overrides.task, *(f"{key}={value}" for key, value in own.items())]
+    return OverridesParser.create(config_loader=GlobalHydra.instance().config_loader()).parse_overrides(given)

@@ -21,7 +21,7 @@ from sda.export.model_file import DIGEST, ENTRY, NO_DIGEST, SCHEMA, Facts
 from sda.generation.loudness import LoudnessScale
 from sda.models.priors.prior import check_names
 from sda.plain_files import open_plain
-from sda.printable import make_lines_printable
+from sda.printable import make_lines_printable, make_printable
 from sda.runs.controls_record import parse_controls
 from sda.stored import find_misfit
 from sda.training.checkpoint import PRIOR, Checkpoint
@@ -76,7 +76,7 @@ def open_model_file(path: Path) -> ModelFile:
             facts = _read_facts(file)
         _check_facts(facts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-        reason = make_lines_printable(str(error)).splitlines() or [""]
+        reason = make_lines_printable(str(error)).splitlines() or [type(error).__name__]
         raise CheckpointError(f"{path} is no model file that can be used: {reason[0][:300]}") from error
     config = hide_places(facts["config"])
     description = Description(
@@ -177,4 +177,4 @@ def _check_all(what: str, values: list[Any], allows: Callable[[Any], bool]) -> N
 
 
 def _is_text(text: str) -> bool:
-    return len(text) <= MOST_TEXT and text == make_lines_printable(text)
+    return len(text) <= MOST_TEXT and text == make_printable(text)

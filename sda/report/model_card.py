@@ -36,6 +36,7 @@ _TOLD = re.compile(
 _NOT_EVALUATED = (
     "It was not evaluated: nothing is known of how like its recordings its sounds are, or whether it repeats them."
 )
+_NO_LICENSE = "Nothing was said of what others may do with it: ask who made it."
 _GOOD_FOR = {
     "learned": "New sounds that belong to its recordings without repeating them.",
     "overfit": "Variations on its own recordings. Other sound that is sent through it loses more than theirs does.",
@@ -125,7 +126,7 @@ def list_sections(description: Description, synthesizer: Synthesizer, form: Form
         _tell_controls(description, synthesizer),
         Section(
             "Licence",
-            paragraphs=[description.license or "Nothing was said of what others may do with it: ask who made it."],
+            paragraphs=[description.license or _NO_LICENSE],
         ),
         *([Section("How to use it", commands=usage)] if usage else []),
         _tell_model(description, synthesizer),
@@ -180,7 +181,7 @@ def _tell_sounds(description: Description) -> Section:
         for side in sides
     }
     n_groups = len(set(description.groups.values()))
-    points.append(f"{n_files} recordings" + (f", {n_groups} that share nothing with each other" if n_groups else ""))
+    points.append(f"{n_files} files" + (f" of {n_groups} recordings" if n_groups else ""))
     points.append(f"trained on: {sides['train']}{lengths['train']}")
     points.append(f"held out, to judge by: {sides['val']}{lengths['val']}")
     if split.get("weakness"):
@@ -188,7 +189,7 @@ def _tell_sounds(description: Description) -> Section:
     if description.has_names:
         points += list(description.files)
     else:
-        points.append("They are not named; the SHA-256 of each stands in the model, in whichever format keeps it.")
+        points.append("They are not named: recordings are called by number wherever it says what a sound is made of.")
     return Section("What it learned from", points=points)
 
 
@@ -202,9 +203,8 @@ def _tell_figures(description: Description) -> Section:
         if key in description.figures:
             measure, figures = RECONSTRUCTION[name], description.figures
             ends = [figures.get(f"{key}_{end}", math.nan) for end in ("low", "high")]
-            points.append(
-                f"unheard sound through the model: {measure.title} {Estimate(figures[key], *ends)}; 0 is perfect"
-            )
+            figure = Estimate(figures[key], *ends)
+            points.append(f"unheard sound through the model, {measure.title}: {figure}; 0 is perfect")
     return Section(title, paragraphs=["Figures with their 95 % intervals."], points=points)
 
 
