@@ -59,7 +59,7 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     """
     config = _settle(config)
     run = open_run(config.run, config.device, config.checkpoint, config.data.root)
-    if list_turned(config) and find_known_controls(run) is None:
+    if list_turned(config) and run.known and find_known_controls(run) is None:
         print_lines(console, ["finding this model's controls and trying them on held-out sound: a minute or two, once"])
     if list_turned(config) and run.description is not None and run.description.controls is not None:
         print_lines(console, [f"! what its controls do, and how well, is as the file says: {run.run_dir}"])

@@ -6,10 +6,12 @@ Nothing heavy is imported here.
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,6 +19,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -106,6 +109,7 @@ def call_hydra(verb: str, task: Callable[[DictConfig], Any], arguments: list[str
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own words and exits
     reason: Exception | None = None
     let_jobs_fail_quietly()
+    compose_once()
     try:
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=verb)(task)()
     except Refused as refusal:
@@ -127,6 +131,24 @@ def let_jobs_fail_quietly() -> None:
 
     known = vars(JobReturn)["return_value"]
     setattr(JobReturn, known.fget.__name__, property(give_back, known.fset))
+
+
+def compose_once() -> None:
+    """Spare Hydra composing everything a first time only to see whether `hydra.mode` is set.
+
+    The arguments alone can set it: what other files put below `hydra` is refused, see `composition`.
+    """
+    find_mode = Hydra.get_mode
+    if hasattr(find_mode, "__wrapped__"):
+        return
+
+    @wraps(find_mode)
+    def find_given_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> RunMode | None:
+        is_given = any(override.lstrip("+").startswith("hydra.mode=") for override in overrides)
+        mode: RunMode | None = find_mode(self, config_name, overrides) if is_given else None
+        return mode
+
+    setattr(Hydra, find_mode.__name__, find_given_mode)
 
 
 def report_errors(verb: str, run: Callable[[], None]) -> None:

@@ -25,7 +25,7 @@ def _list(folder: Path):
 
 @pytest.fixture
 def run_dir(command_line, sounds):
-    command_line.run("train", sounds, "training.max_epochs=1", "tracking=none", "preview.n_variations=0", *TINY)
+    command_line.run("train", sounds, "training.max_epochs=1", "tracking=none", *TINY)
     (run_dir,) = command_line.runs()
     return run_dir
 

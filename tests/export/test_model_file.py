@@ -9,8 +9,10 @@ import torch
 from safetensors import safe_open
 
 from sda.app.loading import open_run
+from sda.app.played_run import open_for_page
 from sda.app.steering import find_controls, find_known_controls
 from sda.bootstrap import Estimate
+from sda.config.verbs import GenerateConfig, WhichCheckpoint
 from sda.errors import DataError
 from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
 from sda.export.description import hide_places
@@ -75,6 +77,17 @@ def test_controls_that_were_not_tried_are_not_there(file):
     assert find_known_controls(run) is None
     with pytest.raises(DataError, match="holds no controls that were tried, and not the sounds to try them on"):
         find_controls(run)
+
+
+def test_the_page_opens_a_file_and_writes_beside_it(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    opened = open_for_page(file, "cpu", WhichCheckpoint.best)
+    assert not opened.recordings
+    assert not opened.held_out
+    folder = opened.generate(GenerateConfig(run=str(file), n=1, duration_s=0.2), lambda sounds, n: sounds)
+    assert folder == tmp_path / "generated" / "rain.sda" / "sample_seed_0"
+    assert len(list(folder.glob("*.wav"))) == 1
+    assert {place["name"] for place in opened.read_map()} <= {"recording 1", "recording 2", "recording 3"}
 
 
 def test_no_place_on_the_machine_is_told(file, description):
