@@ -3,22 +3,15 @@
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
 
-from sda.app.hydra_call import (
-    EXIT_ERROR,
-    RunStart,
-    SweepStart,
-    call_hydra,
-    check_swept_choices,
-    parse_swept,
-    report_errors,
-)
+from sda.app.composition import check_swept_choices, keep_out_of_sounds
+from sda.app.hydra_call import EXIT_ERROR, RunStart, SweepStart, call_hydra, report_errors
 from sda.app.sweep_end import Sweep
 from sda.app.sweep_job import Job, run_job, share_threads
 from sda.config.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
@@ -30,7 +23,7 @@ from sda.report.unknown_key import refuse_added_keys
 from sda.runs.claim import Claim, remove_unused
 from sda.runs.folder import find_model, find_run
 from sda.runs.objective import check_objective
-from sda.runs.plan import Plan, keep_out_of, list_keys, plan_run
+from sda.runs.plan import Plan, list_keys, plan_run
 from sda.runs.resume import plan_resume
 from sda.runs.sweep_folder import find_sweep_to_resume
 from sda.seal import is_own
@@ -56,7 +49,16 @@ def train() -> None:
     """Entry point of `train.py` and `sda-train`."""
     arguments = prepare_arguments(sys.argv[1:])
     is_sweep = bool(_MULTIRUN & set(arguments)) or find_value(arguments, "hydra.mode") == RunMode.MULTIRUN.name
-    report_errors("train", lambda: _train_many(arguments) if is_sweep else _train_one(arguments))
+
+    def run() -> None:
+        if is_sweep:
+            _train_many(arguments)
+            return
+        trained = train_one(arguments, TrainingConsole(stderr=False), _BEGAN)
+        if trained is not None and trained.exit_code:
+            sys.exit(trained.exit_code)
+
+    report_errors("train", run)
 
 
 def evaluate() -> None:
@@ -84,7 +86,24 @@ def export() -> None:
     report_errors("export", lambda: call_hydra("export", _export_task, prepare_arguments(sys.argv[1:])))
 
 
-def _train_one(arguments: list[str]) -> None:
+class Trained(NamedTuple):
+    """How a training ended."""
+
+    run_dir: Path
+    exit_code: int
+    """See `sda.app.train.run_training`."""
+
+
+def train_one(arguments: list[str], console: Console, began: float) -> Trained | None:
+    """Train once, or go on with a run; its errors are Hydra's, OmegaConf's and ours, see `explain_error`.
+
+    Args:
+        arguments: as `prepare_arguments` makes them; more are put between them.
+        began: when whoever waits for it began to wait, by `time.monotonic`.
+
+    Returns:
+        How it ended; nothing where a flag such as `--cfg` asked for something else.
+    """
     resumed = find_value(arguments, "resume")
     if _asks_to_resume(arguments):
         raise ConfigError("sweep.resume=true goes with -m and the sweep's keys; a single run goes on with resume=.")
@@ -95,19 +114,30 @@ def _train_one(arguments: list[str]) -> None:
     # Hydra would write its record into a folder before anybody knows whose it is.
     add_overrides(arguments, "hydra.output_subdir=null")
     claim: Claim | None = None
+    trained: Trained | None = None
 
     def begin(composed: DictConfig) -> None:
         nonlocal claim
         run_dir = Path(composed.hydra.run.dir).absolute()
-        _keep_out_of_sounds(composed, "hydra.run.dir", run_dir)
+        keep_out_of_sounds(composed, "hydra.run.dir", run_dir)
         claim = Claim(run_dir)
+
+    def train_task(composed: DictConfig) -> None:
+        nonlocal trained
+        refuse_added_keys("train", composed)
+        plan = _plan(composed, Path(HydraConfig.get().runtime.output_dir))
+        from sda.app.train import run_training
+
+        layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
+        trained = Trained(plan.run_dir, run_training(plan, console, layers, began=began))
 
     RunStart.begin = begin
     try:
-        call_hydra("train", _train_task, arguments)
+        call_hydra("train", train_task, arguments)
     finally:
         if claim is not None:
             claim.release()
+    return trained
 
 
 def _train_many(arguments: list[str]) -> None:
@@ -129,7 +159,7 @@ def _train_many(arguments: list[str]) -> None:
         nonlocal sweep
         check_swept_choices(composed)
         sweep_dir = Path(composed.hydra.sweep.dir).absolute()
-        _keep_out_of_sounds(composed, "hydra.sweep.dir", sweep_dir)
+        keep_out_of_sounds(composed, "hydra.sweep.dir", sweep_dir)
         sweep = Sweep.begin(sweep_dir, given, composed.sweep.objective)
         shared = share_threads(composed.hydra.runtime.choices["hydra/launcher"], composed.hydra.launcher)
         if shared:
@@ -138,29 +168,12 @@ def _train_many(arguments: list[str]) -> None:
     SweepStart.begin = begin
     n_failed = 0
     try:
-        call_hydra("train", _train_task, arguments)
+        call_hydra("train", _train_as_job, arguments)
     finally:
         if sweep is not None:
             n_failed = sweep.end(PipedConsole())
     if n_failed:
         sys.exit(EXIT_ERROR)
-
-
-def _keep_out_of_sounds(composed: DictConfig, key: str, place: Path) -> None:
-    """Refuse a place among the sounds before anything is made there.
-
-    Raises:
-        ConfigError: it lies there.
-    """
-    try:
-        roots = [OmegaConf.select(composed, "data.root", throw_on_missing=False)]
-    except OmegaConfBaseException:  # planning says what is wrong with it
-        roots = []
-    swept = [one for one in parse_swept(composed) if one.key_or_group == "data.root" and one.is_choice_sweep()]
-    roots += [value.strip("'\"") for override in swept for value in override.sweep_string_iterator()]
-    for root in roots:
-        if root:
-            keep_out_of(str(root), {key: place})
 
 
 def _asks_to_resume(arguments: list[str]) -> bool:
@@ -174,22 +187,8 @@ def _scan_task(composed: DictConfig) -> None:
     scan_for_training(composed, _list_given(), HydraConfig.get().runtime.choices["preset"], PipedConsole())
 
 
-def _train_task(composed: DictConfig) -> float | None:
-    """One training, alone or as a job of a sweep, which gives back what a search makes small."""
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return _train_as_job(composed)
-    refuse_added_keys("train", composed)
-    plan = _plan(composed, Path(HydraConfig.get().runtime.output_dir))
-    from sda.app.train import run_training
-
-    layers = OmegaConf.to_yaml(composed) if plan.checkpoint is None else None
-    exit_code = run_training(plan, TrainingConsole(stderr=False), layers, began=_BEGAN)
-    if exit_code:
-        sys.exit(exit_code)
-    return None
-
-
 def _train_as_job(composed: DictConfig) -> float | None:
+    """One training of a sweep, which gives back what a search makes small."""
     settings = HydraConfig.get()
     run_dir, sweep_dir = Path(settings.runtime.output_dir), Path(settings.sweep.dir).absolute()
     launcher = str(settings.runtime.choices["hydra/launcher"])

@@ -13,12 +13,18 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_traits
 from sda.errors import ConfigError
+from sda.report.explanation import explain_choice
+from sda.runs.plan import keep_out_of
 
 _OF_THIS_COMPOSITION = ("overrides", "runtime", "job.override_dirname")
 """Keys below `hydra` that say how a configuration was composed; the first is looked at by itself."""
@@ -191,3 +197,43 @@ def _find_difference(these: Any, those: Any, prefix: str = "") -> str:
         if found:
             return found
     return ""
+
+
+def check_swept_choices(composed: DictConfig) -> None:
+    """Refuse a sweep over a name that its group does not have, which a search would meet only when it comes to it.
+
+    Raises:
+        ConfigError: with the names that there are.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    for override in _parse_swept(composed):
+        options = loader.get_group_options(override.key_or_group)
+        if not options or not override.is_choice_sweep():
+            continue
+        for value in override.sweep_string_iterator():
+            for name in value.strip("[]").split(","):
+                if name not in options:
+                    raise ConfigError(explain_choice(f"{override.key_or_group}/{name}", options))
+
+
+def _parse_swept(composed: DictConfig) -> list[Override]:
+    own = composed.hydra.sweeper.get("params") or {}  # what a search may be told beside the command line
+    given = [*composed.hydra.overrides.task, *(f"{key}={value}" for key, value in own.items())]
+    return OverridesParser.create(config_loader=GlobalHydra.instance().config_loader()).parse_overrides(given)
+
+
+def keep_out_of_sounds(composed: DictConfig, key: str, place: Path) -> None:
+    """Refuse a place among the sounds before anything is made there.
+
+    Raises:
+        ConfigError: it lies there.
+    """
+    try:
+        roots = [OmegaConf.select(composed, "data.root", throw_on_missing=False)]
+    except OmegaConfBaseException:  # planning says what is wrong with it
+        roots = []
+    swept = [one for one in _parse_swept(composed) if one.key_or_group == "data.root" and one.is_choice_sweep()]
+    roots += [value.strip("'\"") for override in swept for value in override.sweep_string_iterator()]
+    for root in roots:
+        if root:
+            keep_out_of(str(root), {key: place})

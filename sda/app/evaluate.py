@@ -53,8 +53,11 @@ HELD_OUT_FRACTION = 0.3
 """Share of a reference folder that the rest of it is compared with, where no held-out sound is given."""
 
 
-def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console) -> None:
+def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console) -> list[Path]:
     """Evaluate runs, one after the other; several are put side by side on one more page.
+
+    Returns:
+        The folder of each run's evaluation.
 
     Raises:
         CheckpointError: there is no such run, or it cannot be read.
@@ -70,7 +73,7 @@ def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console
     sounds = {"the sounds that the run was trained on": [one for run in runs for one in run.sound_folders]}
     defaults = [find_places(run.run_dir, run.is_own).evaluations / EVALUATION for run in runs]
     output = _choose_output(config, sounds, defaults)
-    reports = []
+    reports, folders = [], []
     for run, default in zip(runs, defaults, strict=True):
         given = output if len(runs) == 1 else None
         with _show_progress(console) as stage:
@@ -84,11 +87,13 @@ def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console
         print_lines(console, record(run.run_dir, event))
         print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
         reports.append(report)
+        folders.append(folder)
     if len(reports) > 1:
         folder = _claim_folder(output)
         values = {one.name: list_values(one.evaluation) for one in reports}
         write_evaluation(folder, reports, {"schema": SCHEMA, "runs": values})
         print_lines(console, [f"side by side: {folder / PAGE}"])
+    return folders
 
 
 def evaluate_run(
@@ -143,8 +148,11 @@ def describe_standing(run: TrainedRun) -> Standing:
     )
 
 
-def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
+def evaluate_folders(config: EvaluateConfig, console: Console) -> Path:
     """Evaluate a folder of generated sound against a folder of real sound, without a model.
+
+    Returns:
+        The folder of the evaluation.
 
     Raises:
         DataError: a folder is missing or holds no usable sound.
@@ -199,6 +207,7 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> None:
         write_assessment(Path(generated.root).name, folder, assessment, subject)
     print_lines(console, [f"{generated.root} against {reference.root}", *format_assessment(assessment)])
     print_lines(console, [f"written: {folder / VALUES}", f"         {folder / PAGE}"])
+    return folder
 
 
 def _open(scan: Scan | None, corpus: Corpus) -> list[Sound]:

@@ -1,7 +1,7 @@
 """`generate.py`: sounds from a trained run: new ones, given ones through the model, and the way between two."""
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from rich.progress import track
 
 from sda.app.builders import choose_manner
 from sda.app.loading import TrainedRun, open_run
-from sda.app.making import NEED_TWO, NEEDS_NONE, ONE_A_SOURCE, Order, make
+from sda.app.making import NEED_TWO, NEEDS_NONE, Order, make
 from sda.app.steering import build_steering, find_controls, find_known_controls, list_turned
+from sda.audio.given import GivenSound, SoundFile
 from sda.config.schema import TrainRunConfig
 from sda.config.verbs import AUTO_LENGTH, GenerateConfig, GenerateMode
 from sda.config_field import list_traits
@@ -84,21 +85,42 @@ def generate_with(
     """
     config = _settle(config)
     output, default = _choose_place(run, config)
-    sources = [] if config.mode in NEEDS_NONE else _list_sources(run, config)
-    n = min(config.n, len(sources)) if config.mode in ONE_A_SOURCE else config.n
+    order = order_sounds(run, config, controls)
     is_users = output is not None and output.exists()
-    synthesizer = _put_to_use(run, config, controls)
     folder = claim_given(output, GENERATED_RECORD) if output else claim_next(default, GENERATED_RECORD)
-    call = Call(folder, _describe_call(run, config), n)
+    call = Call(folder, _describe_call(run, config), order.n)
     try:
         call.record()
-        gain = to_amplitude(run.config.data.gain_db)
-        for made in watch(make(Order(synthesizer, sources, config, gain)), n):
-            call.write(made, run.config.audio.sample_rate_hz, 1.0 / gain)
+        for made in watch(make(order), order.n):
+            call.write(made, run.config.audio.sample_rate_hz, 1.0 / order.gain)
     except BaseException:
         call.give_back(is_users)
         raise
     return call
+
+
+def order_sounds(
+    run: TrainedRun,
+    config: GenerateConfig,
+    controls: ProvenControls | None = None,
+    given: Sequence[GivenSound] | None = None,
+) -> Order:
+    """What a call asks of a run, checked: its model as it is put to use, and what it starts from. Nothing is written.
+
+    Args:
+        controls: as of `generate_with`.
+        given: what to start from; else what `source` names, or what the run held out.
+
+    Raises:
+        ConfigError, DataError: as `generate_with`.
+    """
+    config = _settle(config)
+    sources: Sequence[GivenSound] = []
+    if config.mode not in NEEDS_NONE:
+        sources = [SoundFile(path) for path in _list_sources(run, config)] if given is None else given
+    if config.mode in NEED_TWO and len(sources) < 2:
+        raise DataError(f"mode={config.mode.value} needs two sounds: there is one, {sources[0].name}.")
+    return Order(_put_to_use(run, config, controls), sources, config, to_amplitude(run.config.data.gain_db))
 
 
 def _settle(config: GenerateConfig) -> GenerateConfig:
@@ -262,6 +284,4 @@ def _list_sources(run: TrainedRun, config: GenerateConfig) -> list[str]:
         sources = [str(absolute(config.source))]
     else:
         sources = [file.path for file in scan_given("source", config.source, build_cache(run.config)).usable]
-    if config.mode in NEED_TWO and len(sources) < 2:
-        raise DataError(f"mode={config.mode.value} needs two sounds: there is one, {sources[0]}.")
     return sources

@@ -5,7 +5,8 @@ Nothing heavy is imported here.
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -14,8 +15,7 @@ import hydra
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
@@ -31,7 +31,7 @@ from sda.config.store import prefer_own_choices, register_configs
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
 from sda.report.closed_pipe import EXIT_CLOSED_PIPE, drop_output
-from sda.report.explanation import explain_choice, explain_composition, find_cause
+from sda.report.explanation import explain_choice, explain_composition, find_cause, find_origin
 from sda.report.stray_words import list_repeats, refuse_stray_words
 from sda.runs.prepare_data import scan_once
 
@@ -103,7 +103,6 @@ def call_hydra(verb: str, task: Callable[[DictConfig], Any], arguments: list[str
     parsed, flags = get_args_parser().parse_known_args(arguments)
     refuse_stray_words(verb, parsed.overrides, flags)
     print_to_stderr(list_repeats(parsed.overrides))
-    sys.argv[1:] = arguments
     prefer_own_choices(CONFIG_DIR)
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own words and exits
@@ -111,7 +110,8 @@ def call_hydra(verb: str, task: Callable[[DictConfig], Any], arguments: list[str
     let_jobs_fail_quietly()
     compose_once()
     try:
-        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=verb)(task)()
+        with _pass_arguments(arguments):
+            hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=verb)(task)()
     except Refused as refusal:
         reason = refusal.reason
     finally:
@@ -119,6 +119,22 @@ def call_hydra(verb: str, task: Callable[[DictConfig], Any], arguments: list[str
             del os.environ["HYDRA_FULL_ERROR"]
     if reason is not None:
         raise reason  # out here, where it keeps its own cause
+
+
+@contextmanager
+def _pass_arguments(arguments: list[str]) -> Iterator[None]:
+    """Let Hydra find these arguments; what the process had of its own, and a composition in it, are there again after.
+
+    Hydra composes once in a process unless the first composition is set aside.
+    """
+    argv, composing, composed = sys.argv[1:], GlobalHydra.instance(), HydraConfig.instance()
+    before = composing.hydra, composed.cfg
+    sys.argv[1:], composing.hydra = arguments, None
+    try:
+        yield
+    finally:
+        sys.argv[1:] = argv
+        composing.hydra, composed.cfg = before
 
 
 def let_jobs_fail_quietly() -> None:
@@ -157,15 +173,8 @@ def report_errors(verb: str, run: Callable[[], None]) -> None:
     try:
         run()
         sys.stdout.flush()  # here, where it can still be told that nobody reads it
-    except SdaError as error:
-        fail(find_cause(error))
-    except OverrideParseException as error:
-        reason = str(error.message).splitlines()[0]
-        fail(f"{error.override} is not understood ({reason}). Quote a value with special signs: \"key='any text'\"")
-    except (HydraException, OmegaConfBaseException) as error:
-        if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
-            fail(explain_choice(error.missing_cfg_file, error.options))
-        fail(explain_composition(verb, error))
+    except (SdaError, HydraException, OmegaConfBaseException) as error:
+        fail(explain_error(verb, error))
     except BrokenPipeError:
         drop_output()
         sys.exit(EXIT_CLOSED_PIPE)
@@ -173,6 +182,34 @@ def report_errors(verb: str, run: Callable[[], None]) -> None:
         fail(f"{error.filename or 'a file'}: {error.strerror or error}. Is the folder writable, and the disk not full?")
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+
+
+@contextmanager
+def give_own_errors(verb: str) -> Iterator[None]:
+    """Let whatever a user can mend come back as an error of ours, in the words of the command line.
+
+    Raises:
+        SdaError: for it.
+    """
+    try:
+        yield
+    except (SdaError, HydraException, OmegaConfBaseException) as error:
+        origin = find_origin(error)
+        if isinstance(origin, SdaError):
+            raise origin from None
+        raise ConfigError(explain_error(verb, error)) from error
+
+
+def explain_error(verb: str, error: Exception) -> str:
+    """What to tell of an error of ours, or of Hydra's and OmegaConf's, that a verb was given cause for."""
+    if isinstance(error, SdaError):
+        return find_cause(error)
+    if isinstance(error, OverrideParseException):
+        reason = str(error.message).splitlines()[0]
+        return f"{error.override} is not understood ({reason}). Quote a value with special signs: \"key='any text'\""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+        return explain_choice(error.missing_cfg_file, error.options)
+    return explain_composition(verb, error)
 
 
 def fail(message: str) -> NoReturn:
@@ -185,27 +222,3 @@ def print_to_stderr(lines: Sequence[str]) -> None:
     """Say what is no part of a verb's output."""
     for line in lines:
         print(make_lines_printable(line), file=sys.stderr, flush=True)
-
-
-def check_swept_choices(composed: DictConfig) -> None:
-    """Refuse a sweep over a name that its group does not have, which a search would meet only when it comes to it.
-
-    Raises:
-        ConfigError: with the names that there are.
-    """
-    loader = GlobalHydra.instance().config_loader()
-    for override in parse_swept(composed):
-        options = loader.get_group_options(override.key_or_group)
-        if not options or not override.is_choice_sweep():
-            continue
-        for value in override.sweep_string_iterator():
-            for name in value.strip("[]").split(","):
-                if name not in options:
-                    raise ConfigError(explain_choice(f"{override.key_or_group}/{name}", options))
-
-
-def parse_swept(composed: DictConfig) -> list[Override]:
-    """What a sweep was given, on the command line and by a search's own settings."""
-    own = composed.hydra.sweeper.get("params") or {}  # what a search may be told beside the command line
-    given = [*composed.hydra.overrides.task, *(f"{key}={value}" for key, value in own.items())]
-    return OverridesParser.create(config_loader=GlobalHydra.instance().config_loader()).parse_overrides(given)

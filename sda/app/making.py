@@ -2,13 +2,13 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from sda.audio.io import read_mono
+from sda.audio.given import GivenSound
 from sda.config.verbs import AUTO_LENGTH, LONGEST_S, GenerateConfig, GenerateMode
 from sda.errors import ConfigError, DataError
 from sda.generation.atlas import parse_places
@@ -53,10 +53,16 @@ class Order:
     """What is asked for."""
 
     synthesizer: Synthesizer
-    sources: list[str]
+    sources: Sequence[GivenSound]
     config: GenerateConfig
     gain: float
     """What is read is made louder by this factor: as loud as the model knows it."""
+
+    @property
+    def n(self) -> int:
+        """How many sounds are made."""
+        n = self.config.n
+        return min(n, len(self.sources)) if self.config.mode in ONE_A_SOURCE else n
 
     @property
     def rate_hz(self) -> int:
@@ -78,17 +84,17 @@ class Order:
         """Collects the sources of one sound."""
         return note_sources_of(self.synthesizer)
 
-    def choose(self, number: int) -> str:
+    def choose(self, number: int) -> GivenSound:
         """The source of a sound by its number."""
         return self.sources[(number - 1) % len(self.sources)]
 
-    def choose_pair(self, number: int) -> list[str]:
+    def choose_pair(self, number: int) -> list[GivenSound]:
         """One source and the next; after the last comes the first."""
         return [self.sources[(number - 1 + place) % len(self.sources)] for place in (0, 1)]
 
-    def follow(self, path: str) -> Tensor:
+    def follow(self, source: GivenSound) -> Tensor:
         """The path of a source's beginning, `[D, K]`."""
-        return encode_path(self.synthesizer, _read(self, path), self.n_points)
+        return encode_path(self.synthesizer, _read(self, source), self.n_points)
 
 
 def make(order: Order) -> Iterator[Made]:
@@ -106,30 +112,30 @@ def _sample(order: Order) -> Iterator[Made]:
         )
     n_samples = None if is_auto else order.n_samples
     longest = round(LONGEST_S * order.rate_hz)  # whatever a model says of how long its recordings were
-    for number in range(1, config.n + 1):
+    for number in range(1, order.n + 1):
         new = draw_new_sound(synthesizer, n_samples, seed=config.seed, number=number, longest=longest)
         yield Made(new.stretches, [], new.provenance, new.n_silent)
 
 
 def _continue(order: Order) -> Iterator[Made]:
-    for number in range(1, order.config.n + 1):
+    for number in range(1, order.n + 1):
         source, provenance = order.choose(number), order.note()
         given = _read_end(order, source)
         sound = continue_stretches(
             order.synthesizer, given, order.n_samples, seed=order.config.seed, number=number, note=provenance.add
         )
-        yield Made(sound, [source], provenance)
+        yield Made(sound, [source.name], provenance)
 
 
 def _vary(order: Order) -> Iterator[Made]:
-    for number in range(1, order.config.n + 1):
+    for number in range(1, order.n + 1):
         source, provenance = order.choose(number), order.note()
         n_heard = sum(len(block) for block in _read(order, source))
         sound = vary_stretches(
             order.synthesizer, order.follow(source), n_heard, order.config.strength,
             seed=order.config.seed, number=number, note=provenance.add,
         )  # fmt: skip
-        yield Made(sound, [source], provenance if order.config.strength else None)
+        yield Made(sound, [source.name], provenance if order.config.strength else None)
 
 
 def _blend(order: Order) -> Iterator[Made]:
@@ -137,12 +143,13 @@ def _blend(order: Order) -> Iterator[Made]:
     share = parse_curve(order.config.share).at(torch.arange(order.n_points) * hop / order.rate_hz)
     if loudness is not Loudness.mix and order.synthesizer.n_loudness == 0:
         raise DataError(f"loudness={loudness.value} is not possible with this model: it has no loudness of its own.")
-    for number in range(1, order.config.n + 1):
+    for number in range(1, order.n + 1):
         pair = order.choose_pair(number)
         first, second = (order.follow(source) for source in pair)
         path = blend(first, second, share, loudness, order.synthesizer.n_loudness)
         n_samples = min(order.n_samples, path.shape[1] * hop)
-        yield Made(order.synthesizer.decode_stretches([path], n_samples, take_seed(order.config.seed, number)), pair)
+        sound = order.synthesizer.decode_stretches([path], n_samples, take_seed(order.config.seed, number))
+        yield Made(sound, [source.name for source in pair])
 
 
 def _loop(order: Order) -> Iterator[Made]:
@@ -150,7 +157,7 @@ def _loop(order: Order) -> Iterator[Made]:
         raise DataError(
             f"duration_s={order.config.duration_s} is too long for mode=loop: up to {LONGEST_LOOP_S:g} s go round."
         )
-    for number in range(1, order.config.n + 1):
+    for number in range(1, order.n + 1):
         provenance = order.note()
         sound = loop_stretches(
             order.synthesizer, order.n_samples, seed=order.config.seed, number=number, note=provenance.add
@@ -159,10 +166,10 @@ def _loop(order: Order) -> Iterator[Made]:
 
 
 def _reconstruct(order: Order) -> Iterator[Made]:
-    for number, source in enumerate(order.sources[: order.config.n], start=1):
+    for number, source in enumerate(order.sources[: order.n], start=1):
         n_heard = sum(len(block) for block in _read(order, source))
         own_seed = take_seed(order.config.seed, number)
-        yield Made(reconstruct_stretches(order.synthesizer, _read(order, source), n_heard, own_seed), [source])
+        yield Made(reconstruct_stretches(order.synthesizer, _read(order, source), n_heard, own_seed), [source.name])
 
 
 def _interpolate(order: Order) -> Iterator[Made]:
@@ -170,23 +177,22 @@ def _interpolate(order: Order) -> Iterator[Made]:
 
     The two paths are held, as they may be gone along backwards: for an hour, some 40 MB.
     """
-    for number in range(1, order.config.n + 1):
+    for number in range(1, order.n + 1):
         pair = order.choose_pair(number)
         start, end = (order.follow(source) for source in pair)
         path = morph_stretches(start, end, order.n_points)
-        yield Made(
-            order.synthesizer.decode_stretches(path, order.n_samples, take_seed(order.config.seed, number)), pair
-        )
+        sound = order.synthesizer.decode_stretches(path, order.n_samples, take_seed(order.config.seed, number))
+        yield Made(sound, [source.name for source in pair])
 
 
 def _transfer(order: Order) -> Iterator[Made]:
-    for number, source in enumerate(order.sources[: order.config.n], start=1):
+    for number, source in enumerate(order.sources[: order.n], start=1):
         provenance, n_heard = order.note(), sum(len(block) for block in _read(order, source))
         sound = transfer_stretches(
             order.synthesizer, order.follow(source), n_heard,
             adherence=order.config.adherence, seed=order.config.seed, number=number, note=provenance.add,
         )  # fmt: skip
-        yield Made(sound, [source], provenance)
+        yield Made(sound, [source.name], provenance)
 
 
 def _walk(order: Order) -> Iterator[Made]:
@@ -196,7 +202,7 @@ def _walk(order: Order) -> Iterator[Made]:
     except ConfigError as error:
         raise ConfigError(f"places={order.config.places}: {error}") from None
     way = lead_past(atlas, places, order.n_samples / order.rate_hz)
-    for number in range(1, order.config.n + 1):
+    for number in range(1, order.n + 1):
         provenance = order.note()
         sound = walk_stretches(
             order.synthesizer, atlas, way, order.n_samples,
@@ -218,24 +224,24 @@ _MAKERS: dict[GenerateMode, Callable[[Order], Iterator[Made]]] = {
 }
 
 
-def _read(order: Order, path: str) -> Iterator[Tensor]:
-    """The beginning of a file, block by block, as loud as the model knows it.
+def _read(order: Order, source: GivenSound) -> Iterator[Tensor]:
+    """The beginning of a source, block by block, as loud as the model knows it.
 
     Raises:
         DataError: it cannot be decoded, or has less sound than a spectrogram's first frame needs.
     """
     n_left = order.n_samples
-    for block in read_mono(path, order.rate_hz):
+    for block in source.read(order.rate_hz):
         own = torch.from_numpy(block[:n_left])
         n_left -= len(own)
         yield order.gain * own
         if n_left == 0:
             break
-    _refuse_too_short(order, path, order.n_samples - n_left)
+    _refuse_too_short(order, source, order.n_samples - n_left)
 
 
-def _read_end(order: Order, path: str) -> Tensor:
-    """The end of a file, `[T]`, without the silence behind it.
+def _read_end(order: Order, source: GivenSound) -> Tensor:
+    """The end of a source, `[T]`, without the silence behind it.
 
     Raises:
         DataError: as `_read`.
@@ -243,7 +249,7 @@ def _read_end(order: Order, path: str) -> Tensor:
     most = math.ceil(LONGEST_GIVEN_S * order.rate_hz)
     kept: deque[Tensor] = deque()
     n_kept = 0
-    for block in read_mono(path, order.rate_hz):
+    for block in source.read(order.rate_hz):
         kept.append(torch.from_numpy(block.copy()))
         n_kept += len(block)
         while n_kept - len(kept[0]) >= most:
@@ -251,14 +257,14 @@ def _read_end(order: Order, path: str) -> Tensor:
     found = torch.cat(list(kept))[-most:] if kept else torch.zeros(0)
     loud = (found.abs() > LEAST_OF_PEAK * found.abs().max()).nonzero() if len(found) else found
     found = found[: int(loud[-1]) + 1] if len(loud) else found
-    _refuse_too_short(order, path, len(found))
+    _refuse_too_short(order, source, len(found))
     return order.gain * found
 
 
-def _refuse_too_short(order: Order, path: str, n_samples: int) -> None:
+def _refuse_too_short(order: Order, source: GivenSound, n_samples: int) -> None:
     least = max(
         order.synthesizer.features.n_fft // 2 + 1,
         order.synthesizer.hop_samples if order.config.mode.value == "continue" else 0,
     )
     if n_samples < least:
-        raise DataError(f"{path}: {n_samples} samples are too few: {least} are needed. Take a longer sound.")
+        raise DataError(f"{source.name}: {n_samples} samples are too few: {least} are needed. Take a longer sound.")

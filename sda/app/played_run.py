@@ -53,7 +53,7 @@ def open_for_page(run_dir: Path, device: str, which: WhichCheckpoint, root: str 
     def try_controls(advance: Callable[[float], None]) -> list[Control]:
         nonlocal known
         known = find_controls(run, advance)
-        return _list_controls(known)
+        return list_controls(known)
 
     return OpenedRun(
         rate_hz=run.config.audio.sample_rate_hz,
@@ -64,7 +64,7 @@ def open_for_page(run_dir: Path, device: str, which: WhichCheckpoint, root: str 
         defaults={key: getattr(run.config.prior, key) for key in ("novelty", "memory_s", "temperature")},
         held_out={name: path for name, path in held_out.items() if path.is_file()},
         recordings=recordings,
-        controls=_list_controls(known) if known is not None else (),
+        controls=list_controls(known) if known is not None else (),
         try_controls=try_controls if known is None and run.synthesizer.n_loudness else None,
         read_map=board.list_places if board else None,
         plan_walk=board.plan_walk if board else None,
@@ -132,8 +132,8 @@ class _Board:
             return self._atlas
 
 
-def _list_controls(proven: "ProvenControls") -> list[Control]:
-    """A run's controls as the page has them, those with a name first."""
+def list_controls(proven: "ProvenControls") -> list[Control]:
+    """A run's controls as they are shown and turned, those with a name first."""
     from sda.evaluation.controls import number_axis
     from sda.report.control_words import describe_unit, list_control_rows, tell_moving_along
 

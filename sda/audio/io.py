@@ -5,7 +5,7 @@ Letters in the shapes below: `T` samples at the target rate, `C` channels.
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -157,13 +157,27 @@ def read_mono(path: str | os.PathLike[str], sample_rate_hz: int) -> Iterator[Flo
         DataError: as `load_audio`, when it comes to where the fault lies.
     """
     metadata = get_metadata(path)
-    survey = ChannelSurvey(metadata.sample_rate_hz, metadata.n_channels)
-    for block in _read_sound(metadata):
+    yield from mix_down(lambda: _read_sound(metadata), metadata.sample_rate_hz, metadata.n_channels, sample_rate_hz)
+
+
+def mix_down(
+    read: Callable[[], Iterable[FloatArray]], own_rate_hz: int, n_channels: int, sample_rate_hz: int
+) -> Iterator[FloatArray]:
+    """Sound in channels as mono at another rate, as `load_audio` says.
+
+    Args:
+        read: gives the sound from its beginning, each time anew: blocks `[T, C]`, one at least.
+
+    Yields:
+        Arrays `[T]`, one at least.
+    """
+    survey = ChannelSurvey(own_rate_hz, n_channels)
+    for block in read():
         survey.add(block)
     survey.finish()
-    mixer = Mixer(survey.choose(), metadata.sample_rate_hz)
-    resampler = Resampler(metadata.sample_rate_hz, sample_rate_hz)
-    for block in _read_sound(metadata):
+    mixer = Mixer(survey.choose(), own_rate_hz)
+    resampler = Resampler(own_rate_hz, sample_rate_hz)
+    for block in read():
         yield resampler.feed(mixer.mix(block))
     yield resampler.finish()
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sda.config.export import ExportConfig
 from sda.config.play import PlayConfig
@@ -108,6 +109,27 @@ def quote_value(value: str) -> str:
     """
     escaped = re.sub(r"\\+(?=')|\\+$", lambda match: match.group() * 2, value).replace("'", "\\'")
     return "'" + escaped.replace("${", "\\${") + "'"
+
+
+def write_argument(key: str, value: Any) -> str:
+    """A key with a value of Python's, as it would be given on the command line and prepared.
+
+    >>> write_argument("training.max_epochs", 3), write_argument("preset", "conservative"), write_argument("seed", None)
+    ('training.max_epochs=3', "preset='conservative'", 'seed=null')
+    >>> write_argument("sweep.resume", False), write_argument("data.root", "/a,b")
+    ('sweep.resume=false', "data.root='/a,b'")
+    """
+    return f"{key}={_write_value(key.lstrip('+'), value)}"
+
+
+def _write_value(key: str, value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{','.join(_write_value(key, item) for item in value)}]"
+    if isinstance(value, int | float):
+        return repr(value)
+    return quote_value(_make_absolute(value) if value and key in _FOLDER_KEYS else _expand(value))
 
 
 def _exists(value: str) -> bool:

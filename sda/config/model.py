@@ -87,13 +87,13 @@ class ModelConfig:
     """The network and its objective."""
 
     name: ModelName = setting(
-        ModelName.mel_vae, "Which network learns; model=mel_vae or model=spectral_vae chooses it."
+        ModelName.spectral_vae, "Which network learns; model=mel_vae or model=spectral_vae chooses it."
     )
     latent_dim: int = setting(
         64, "Sets training.latent_dim.", unit="dimensions", at_least=1, at_most=4096, repeats=True, in_loss=False
     )
     largest_batch: int = setting(
-        32,
+        8,
         "Most chunks a step learns from where training.batch_size follows the data.",
         unit="chunks",
         at_least=1,
@@ -166,10 +166,8 @@ class ModelChoice:
 
 
 MODELS = {
-    ModelName.mel_vae: ModelChoice(ModelConfig(), PriorName.density),
-    ModelName.spectral_vae: ModelChoice(
-        ModelConfig(name=ModelName.spectral_vae, latent_dim=64, largest_batch=8), PriorName.mosaic
-    ),
+    ModelName.spectral_vae: ModelChoice(ModelConfig(), PriorName.mosaic),
+    ModelName.mel_vae: ModelChoice(ModelConfig(name=ModelName.mel_vae, largest_batch=32), PriorName.density),
 }
 """A row for each choice in the group `model`; what is built of it stands in `sda/app/builders.py`."""
 

@@ -27,15 +27,20 @@ _SEVERAL = re.compile(r"Ambiguous value for argument '([^']+)'")
 _SEVERAL_ADVICE = ("Give one.", "To train with each of them, add -m.")
 
 
-def find_cause(error: SdaError) -> str:
-    """What to tell: where composing met another of our errors, such as no usable sound, that one's words alone."""
-    cause = error.__cause__
+def find_origin(error: Exception) -> Exception:
+    """The error to tell of: where composing met another of ours, such as no usable sound, that one; else itself."""
+    cause: BaseException | None = error.__cause__ if isinstance(error, SdaError) else error
     if isinstance(cause, OmegaConfBaseException):
         while cause is not None:
             cause = cause.__cause__ or cause.__context__
             if isinstance(cause, SdaError):
-                return str(cause)
-    return str(error)
+                return cause
+    return error
+
+
+def find_cause(error: SdaError) -> str:
+    """What to tell: the words of `find_origin`."""
+    return str(find_origin(error))
 
 
 def explain_choice(choice: str, options: Sequence[str]) -> str:

@@ -56,7 +56,7 @@ def name_run(root: str, model: ModelConfig, begun: datetime) -> str:
     Lists and legends show some twenty signs of it, in which runs must differ.
 
     >>> name_run("/home/a/rain\n", ModelConfig(), datetime(2026, 11, 29, 13, 28))
-    'rain\\n · 11-29 13:28 · mel_vae'
+    'rain\\n · 11-29 13:28 · spectral_vae tiny'
     """
     has_sizes = _TRAITS["model.size"].only_for in ("", model.name.value)
     network = f"{model.name.value} {model.size.value}" if has_sizes else model.name.value

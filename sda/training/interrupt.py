@@ -2,6 +2,7 @@
 
 import math
 import signal
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -18,7 +19,7 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Requests:
-    """Answers the loop's question what to do next; while entered, signals are requests.
+    """Answers the loop's question what to do next; while entered, in the main thread, signals are requests.
 
     Ctrl-C and SIGTERM ask for a stop after the step, with a save; a second one raises `KeyboardInterrupt`: the last
     checkpoint stays intact. SIGUSR1 asks for a save. So does time. A run that is orphaned stops as after SIGTERM.
@@ -86,6 +87,8 @@ class Requests:
             self._saved_at = self._clock()
 
     def __enter__(self) -> "Requests":
+        if threading.current_thread() is not threading.main_thread():
+            return self  # Python lets no other thread hear signals: whoever started it in one stops it by other means
         handlers = dict.fromkeys(_STOP_SIGNALS, self._ask_to_stop)
         if SAVE_SIGNAL is not None:
             handlers[SAVE_SIGNAL] = self._ask_to_save

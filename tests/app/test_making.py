@@ -5,6 +5,7 @@ import soundfile
 import torch
 
 from sda.app.making import Order, make
+from sda.audio.given import SoundFile
 from sda.config.verbs import AUTO_LENGTH, LONGEST_S, GenerateConfig, GenerateMode
 from sda.errors import ConfigError
 from sda.generation.synthesizer import generate_sound
@@ -43,7 +44,7 @@ def test_a_model_that_says_its_recordings_last_for_years_gives_an_hour_at_most(m
 
 
 def _make(synthesizer, sources, **settings):
-    order = Order(synthesizer, sources, GenerateConfig(run="last", **settings), 1.0)
+    order = Order(synthesizer, [SoundFile(path) for path in sources], GenerateConfig(run="last", **settings), 1.0)
     return [(torch.cat(list(made.stretches)), made) for made in make(order)]
 
 

@@ -13,6 +13,8 @@ from sda.config.model import (
 )
 from sda.errors import ConfigError
 
+MEL = ModelName.mel_vae
+
 
 @pytest.mark.parametrize("name", list(ModelName))
 def test_what_choosing_a_model_sets_is_its_own(name):
@@ -23,10 +25,13 @@ def test_what_choosing_a_model_sets_is_its_own(name):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"size": ModelSize.base}, "model.size=base is for model=spectral_vae: mel_vae has no such setting"),
-        ({"losses": LossWeights(mel=2.0)}, "model.losses.mel=2.0 is for model=spectral_vae"),
-        ({"second_phase": SecondPhaseConfig(share=0.1)}, "model.second_phase.share=0.1 is for"),
-        ({"name": ModelName.spectral_vae, "energy_weight": 1.0}, "model.energy_weight=1.0 is for model=mel_vae"),
+        (
+            {"name": MEL, "size": ModelSize.base},
+            "model.size=base is for model=spectral_vae: mel_vae has no such setting",
+        ),
+        ({"name": MEL, "losses": LossWeights(mel=2.0)}, "model.losses.mel=2.0 is for model=spectral_vae"),
+        ({"name": MEL, "second_phase": SecondPhaseConfig(share=0.1)}, "model.second_phase.share=0.1 is for"),
+        ({"energy_weight": 1.0}, "model.energy_weight=1.0 is for model=mel_vae"),
     ],
 )
 def test_a_key_that_the_model_does_not_know_is_refused_by_name(given, words):

@@ -6,7 +6,11 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 from sda.app.hydra_call import CONFIG_DIR
+from sda.config.plain import compose_plain
 from sda.config.provenance import explain_choices
+from sda.config.running import TrackingConfig
+from sda.config.schema import TrainRunConfig
+from sda.config.store import auto_preset, layered_config
 from sda.errors import ConfigError
 
 
@@ -18,6 +22,17 @@ def test_your_key_wins_over_the_preset_in_any_order(compose_for, order):
     assert config.regularization.weight_decay == 0.05
     assert config.training.max_epochs == 100
     assert config.training.val_fraction == 0.1  # split and batch follow the files under every preset
+
+
+@pytest.mark.parametrize("n_files", [5, 60, 300])
+def test_without_hydra_the_same_is_planned(compose_for, n_files):
+    """The schema's own defaults are those of `conf/train.yaml`: the model above all."""
+    composed = compose_for(n_files)
+    plain = OmegaConf.merge(OmegaConf.structured(layered_config(auto_preset())), {"data": {"root": "/sounds"}})
+    for config in (composed, plain):
+        OmegaConf.update(config, "tracking", OmegaConf.structured(TrackingConfig))
+    assert OmegaConf.to_object(plain) == OmegaConf.to_object(composed)
+    assert TrainRunConfig().model == OmegaConf.to_object(composed).model == compose_plain({}, Path("/")).model
 
 
 def test_the_layers_stay_visible(compose_for):

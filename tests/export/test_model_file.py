@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+import sda
 from sda.app.loading import open_run
 from sda.app.played_run import open_for_page
 from sda.app.steering import find_controls, find_known_controls
@@ -88,6 +89,12 @@ def test_the_page_opens_a_file_and_writes_beside_it(file, tmp_path, monkeypatch)
     assert folder == tmp_path / "generated" / "rain.sda" / "sample_seed_0"
     assert len(list(folder.glob("*.wav"))) == 1
     assert {place["name"] for place in opened.read_map()} <= {"recording 1", "recording 2", "recording 3"}
+
+
+def test_python_loads_a_file_too(model, file):
+    loaded = sda.load(file)
+    assert loaded.recordings == model.prior.names
+    assert len(loaded.sample(seconds=0.2, seed=3)) > 0
 
 
 def test_no_place_on_the_machine_is_told(file, description):

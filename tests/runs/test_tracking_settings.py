@@ -58,7 +58,7 @@ def test_what_a_sweep_varies_is_always_told():
 def test_a_run_is_called_by_its_sounds_its_time_and_its_model():
     model = ModelConfig(name=ModelName.spectral_vae, size=ModelSize.tiny)
     assert name_run("/home/a/rain", model, NOON) == "rain · 11-29 12:00 · spectral_vae tiny"
-    assert name_run("/home/a/rain", ModelConfig(), NOON) == "rain · 11-29 12:00 · mel_vae"
+    assert name_run("/home/a/rain", ModelConfig(name=ModelName.mel_vae), NOON) == "rain · 11-29 12:00 · mel_vae"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_run_can_be_named_after_any_folder(folder):
     assert name.isprintable()
     assert name.encode()
     assert len(name) < 60
-    assert name.endswith(" · 11-29 12:00 · mel_vae")
+    assert name.endswith(" · 11-29 12:00 · spectral_vae tiny")
 
 
 def test_the_topmost_folder_has_a_name_too():
