@@ -60,7 +60,7 @@ presets: setup ## which preset for how many files? hours; make presets ESC10=PAT
 	OMP_NUM_THREADS=1 $(RUN) experiments/005-presets-by-file-count/run.py $(ESC10) tracking=none
 
 lock: .uv/bin/uv ## pin the newest requirements that fit pyproject.toml
-	.uv/bin/uv pip compile pyproject.toml --extra dev --extra eval --extra sweep --extra slurm --extra ray --universal --generate-hashes --python-version 3.11 \
+	.uv/bin/uv pip compile pyproject.toml --extra dev --extra eval --extra export --extra sweep --extra slurm --extra ray --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" --upgrade --output-file requirements.txt
 
 clean-cache: setup ## remove decoded sound from the cache; it is made again when it is needed

@@ -14,6 +14,10 @@ class ExportFormat(Enum):
 
     sda = "sda"
     """One file that every verb of sda opens."""
+    onnx = "onnx"
+    """Graphs of the encoder and the decoder, for ONNX Runtime and whatever else reads them."""
+    web = "web"
+    """A folder that plays in a browser."""
 
 
 @dataclass
@@ -21,7 +25,11 @@ class ExportConfig:
     """Everything `export.py` can be told."""
 
     run: str = setting(MISSING, "The run: its folder, its MLflow run id, or `last`.", is_path=True)
-    format: ExportFormat = setting(ExportFormat.sda, "sda is one file that every verb of sda opens.")
+    format: ExportFormat = setting(
+        ExportFormat.sda,
+        "sda is one file that every verb of sda opens; onnx is the network as two graphs for other programs; web is a "
+        "page that plays in a browser.",
+    )
     name: str = setting(
         "", "Of the model, and of its files, without an ending; empty for that of the run's folder.", is_path=True
     )

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from sda.config.export import ExportFormat
 from sda.export.description import Description
 from sda.export.model_file import write_model_file
+from sda.export.onnx import write_onnx
+from sda.export.web.page import write_web
 from sda.generation.synthesizer import Synthesizer
 
 Write = Callable[[Synthesizer, Description, Path], list[Path]]
@@ -34,6 +36,17 @@ FORMATS: dict[ExportFormat, Format] = {
         write_model_file,
         "one file that every verb of sda opens",
         usage=("python generate.py run={file} n=8 duration_s=10 seed=7", "python play.py run={file}"),
+    ),
+    ExportFormat.onnx: Format(
+        write_onnx,
+        "encoder and decoder as graphs that ONNX Runtime runs, from many languages",
+        keeps_prior=False,
+        usage=('onnxruntime.InferenceSession("{file}")  # model.json says what goes in and what comes out',),
+    ),
+    ExportFormat.web: Format(
+        write_web,
+        "a page that plays in a browser, from any server of files",
+        usage=("python -m http.server 8000 --bind 127.0.0.1  # in this folder; then open http://127.0.0.1:8000",),
     ),
 }
 """A row for each choice of `format`."""
