@@ -9,7 +9,15 @@ from sda.app.loading import open_run
 from sda.app.steering import find_controls
 from sda.report.control_words import list_control_rows
 
-HEADS = ("control", "range", "real sound", "rank correlation", "does of what is asked", "moves along")
+HEADS = (
+    "control",
+    "range",
+    "real sound",
+    "rank correlation",
+    "does of what is asked",
+    "MMD², low, at rest, high",
+    "moves along",
+)
 
 
 def main(runs: list[str]) -> None:
@@ -17,7 +25,8 @@ def main(runs: list[str]) -> None:
         controls = find_controls(open_run(name, "auto"))
         print(f"\n{name}\n\n| {' | '.join(HEADS)} |\n|{'---|' * len(HEADS)}")
         for row in list_control_rows(controls):
-            print(f"| {row.name} | {row.range} | {row.corpus} | {row.correlation} | {row.achieved} | {row.moves} |")
+            cells = (row.name, row.range, row.corpus, row.correlation, row.achieved, row.likeness, row.moves)
+            print(f"| {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from sda.config.verbs import GenerateConfig
 from sda.config_field import Range, list_traits
 from sda.data.corpus import Corpus
 from sda.errors import ConfigError
-from sda.evaluation.controls import ProvenControls, measure_ranges, number_axis, prove_controls, take_starts
+from sda.evaluation.controls import ProvenControls, number_axis, prove_controls, take_real, take_starts
 from sda.evaluation.trained_model import collect_segments
 from sda.generation.controls import ORDER, fit_controls
 from sda.generation.curves import Curve, load_curve
@@ -61,7 +61,7 @@ def _measure_controls(run: TrainedRun, sha256: str, advance: Callable[[float], N
         run.synthesizer,
         controls,
         take_starts(held_out, rate_hz),
-        measure_ranges([*train, *held_out], rate_hz),
+        take_real([*train, *held_out], rate_hz),
         advance=lambda share: advance(FIT_SHARE + (1.0 - FIT_SHARE) * share),
     )
     proven = ProvenControls(controls, proofs)

@@ -7,7 +7,7 @@ moves along, as pitch strength does where bright sound is noisy sound, is told b
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sda.audio.descriptors import DESCRIPTORS, Describer
 from sda.bootstrap import Estimate, estimate_mean
+from sda.evaluation.control_likeness import CorpusLikeness, LikenessAlong
 from sda.evaluation.sounds import Sound
 from sda.generation.controls import ORDER, Controls
 from sda.generation.curves import Curve
@@ -71,6 +72,8 @@ class ControlProof:
     change, both by the corpus' range."""
     n_files: int
     """Held-out files that it could be described on."""
+    likeness: LikenessAlong = LikenessAlong()
+    """How like real sound it is where the knob is turned to either end."""
 
     @property
     def is_followed(self) -> bool:
@@ -127,11 +130,17 @@ def take_loudest(waveform: Tensor, n_samples: int) -> Tensor:
     return waveform[first : first + n_samples]
 
 
+def take_real(sounds: Sequence[Sound], sample_rate_hz: int) -> list[Sound]:
+    """What controls are measured against: of sounds spread over the corpus, the loudest three seconds."""
+    n_samples = round(START_S * sample_rate_hz)
+    chosen = subsample_evenly(list(sounds), MOST_REAL)
+    return [sound._replace(waveform=take_loudest(sound.waveform, n_samples)) for sound in chosen]
+
+
 def measure_ranges(sounds: Sequence[Sound], sample_rate_hz: int) -> dict[str, CorpusRange]:
     """Where each descriptor lies in real sound, 5 to 95 %; no closer together than what is heard as a difference."""
-    describer, n_samples = Describer(sample_rate_hz), round(START_S * sample_rate_hz)
-    chosen = subsample_evenly(list(sounds), MOST_REAL)
-    found = [describer(take_loudest(sound.waveform, n_samples)) for sound in chosen]
+    describer = Describer(sample_rate_hz)
+    found = [describer(sound.waveform) for sound in sounds]
     ranges = {}
     for name, descriptor in DESCRIPTORS.items():
         values = [one[name] for one in found if name in one]
@@ -147,7 +156,7 @@ def prove_controls(
     synthesizer: Synthesizer,
     controls: Controls,
     held_out: Sequence[Sound],
-    ranges: Mapping[str, CorpusRange],
+    real: Sequence[Sound],
     seed: int = 0,
     *,
     advance: Callable[[float], None] = lambda _: None,
@@ -156,26 +165,36 @@ def prove_controls(
 
     Args:
         held_out: where to start from, see `take_starts`.
-        ranges: where each descriptor lies in real sound.
+        real: what it is measured against, see `take_real`.
         advance: told now and then how much of it is done, in [0, 1].
     """
-    describer = Describer(synthesizer.features.sample_rate_hz)
+    rate_hz = synthesizer.features.sample_rate_hz
+    describer, ranges, likeness = Describer(rate_hz), measure_ranges(real, rate_hz), CorpusLikeness(real, rate_hz)
     paths = [synthesizer.encode(sound.waveform) for sound in held_out]
-    resting = [describer(_render(synthesizer, path, number, seed)) for number, path in enumerate(paths)]
+    resting = [_render(synthesizer, path, number, seed) for number, path in enumerate(paths)]
+    at_rest, described_at_rest = likeness(resting), [describer(sound) for sound in resting]
     keys = [key for key in controls.keys if key in ranges]
     proofs = []
     for place, key in enumerate(keys):
         reach = REACH * ranges[key].width
+        ends: dict[float, list[Tensor]] = {POSITIONS[0]: [], POSITIONS[-1]: []}
         turned = []
         for number, path in enumerate(paths):
             row = []
             for position in POSITIONS:
+                if not position:
+                    row.append(described_at_rest[number])
+                    continue
                 steering = controls.steer({key: Curve((0.0,), (position * reach,))})
-                steered = synthesizer.adapted(steering=steering)
-                row.append(describer(_render(steered, path, number, seed)) if position else resting[number])
+                sound = _render(synthesizer.adapted(steering=steering), path, number, seed)
+                row.append(describer(sound))
+                if position in ends:
+                    ends[position].append(sound)
             turned.append(row)
             advance((place + (number + 1) / len(paths)) / len(keys))
-        proofs.append(judge_control(key, reach, ranges, turned, [sound.name for sound in held_out]))
+        low, high = (likeness(sounds) for sounds in ends.values())
+        proof = judge_control(key, reach, ranges, turned, [sound.name for sound in held_out])
+        proofs.append(replace(proof, likeness=LikenessAlong(low, at_rest, high)))
     return proofs
 
 

@@ -21,9 +21,13 @@ from sda.generation.loudness import LoudnessScale
 from sda.generation.steering import ControlSteering, Direction
 from sda.generation.synthesizer import Synthesizer, take_seed
 
+LEVEL = "level"
+"""Steered by the gain of what was rendered: a network that is told to be louder changes its timbre too."""
+DECAY = "decay"
+"""Steered through the events in the loudness."""
 REGRESSED = ("brightness", "noisiness", "pitch_strength", "roughness")
 """Descriptors whose change is regressed, in the order of the axes."""
-KEPT = ("level", *REGRESSED)
+KEPT = (LEVEL, *REGRESSED)
 """Descriptors that a control leaves as they are, but for its own."""
 N_PATHS = 48
 """New paths that are pushed; with fewer, which controls have a name hangs on which they are."""
@@ -40,9 +44,7 @@ PUSH_ODDS = 2.0
 RIDGE = 1e-3
 """Of the regression, relative to how latents vary."""
 
-DECAY = "decay"
-"""Steered through the events in the loudness."""
-ORDER = ("level", "brightness", "noisiness", DECAY, "pitch_strength", "roughness")
+ORDER = (LEVEL, "brightness", "noisiness", DECAY, "pitch_strength", "roughness")
 """All that may be controlled, in the order in which axes are numbered."""
 
 
@@ -57,13 +59,13 @@ class Controls:
     @property
     def keys(self) -> tuple[str, ...]:
         """The descriptors that can be steered at all."""
-        has_events = self.loudness.n_values > 0
-        return tuple(key for key in ORDER if key in self.directions or (key == DECAY and has_events))
+        of_loudness = (LEVEL, DECAY) if self.loudness.n_values else ()
+        return tuple(key for key in ORDER if key in self.directions or key in of_loudness)
 
     def steer(self, curves: Mapping[str, Curve]) -> ControlSteering:
         """By how much of each descriptor, in its unit, at every moment."""
-        moves = [(self.directions[key], curve) for key, curve in curves.items() if key != DECAY]
-        return ControlSteering(self.loudness, moves, curves.get(DECAY))
+        moves = [(self.directions[key], curve) for key, curve in curves.items() if key in self.directions]
+        return ControlSteering(self.loudness, moves, gain=curves.get(LEVEL), falls=curves.get(DECAY))
 
 
 @torch.no_grad()
@@ -150,10 +152,7 @@ def _regress(pushes: Tensor, changes: Tensor, covariance: Tensor, synthesizer: S
     moved = varied @ weights.T  # [T, Q]
     least = 1e-9 * torch.eye(len(weights), dtype=torch.float64)
     units = moved @ torch.linalg.inv(weights @ moved + least)
-    loudness, n_dims = synthesizer.loudness, synthesizer.n_loudness + n_pushed - 1
-    directions = {}
-    if loudness.n_values:
-        directions["level"] = Direction((torch.arange(n_dims) < loudness.n_values) / loudness.db)
+    loudness, directions = synthesizer.loudness, {}
     for name in REGRESSED:
         unit = units[:, KEPT.index(name)].float()
         latents = torch.cat([torch.zeros(loudness.n_values), unit[:-1]])

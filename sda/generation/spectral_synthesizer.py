@@ -90,6 +90,8 @@ class SpectralSynthesizer(Synthesizer):
                     more_noise = self.steering.list_more_noise(places)[None].to(latents.device)
             sound = self.model.eval().decode(latents, noise, more_noise)[0]
             own = sound[start * hop :][: min(length * hop, n_left)].cpu()
+            if self.steering is not None:
+                own = self.steering.amplify(own, first + n_done, hop)
             n_left, n_done = n_left - len(own), n_done + length
             yield own
 

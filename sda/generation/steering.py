@@ -1,6 +1,6 @@
 """Controls at work: a path is moved along what a control is known to change, as much as a curve says at every moment.
 
-Letters in the shapes: `D` latent dimensions, `K` points of a path.
+Letters in the shapes: `D` latent dimensions, `K` points of a path, `T` samples.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,6 +31,8 @@ class ControlSteering:
     loudness: LoudnessScale
     moves: Sequence[tuple[Direction, Curve]] = ()
     """Directions, and how far along them at each time, in units of their descriptors."""
+    gain: Curve | None = None
+    """How much louder all is made that was rendered, dB."""
     falls: Curve | None = None
     """How much more quickly every event falls behind its peak, dB/s; less quickly below 0."""
 
@@ -49,6 +51,20 @@ class ControlSteering:
         """What is added to the log odds of noise at such places on the curves. `[K]` → `[K]`."""
         every = [direction.more_noise * self._follow(curve, places) for direction, curve in self.moves]
         return torch.stack(every).sum(dim=0) if every else torch.zeros(len(places))
+
+    def amplify(self, sound: Tensor, place: int, hop_samples: int) -> Tensor:
+        """What was rendered, as loud as it is asked for, without a step from point to point. `[T]` → `[T]`.
+
+        Args:
+            place: where on the curves it begins, points.
+            hop_samples: from one point to the next.
+        """
+        if self.gain is None:
+            return sound
+        gain_db = self._follow(self.gain, torch.arange(len(sound) // hop_samples + 2) + place)
+        samples = torch.arange(len(sound))
+        points, since = samples // hop_samples, samples % hop_samples / hop_samples
+        return sound * 10 ** (torch.lerp(gain_db[points], gain_db[points + 1], since) / 20)
 
     def _follow(self, curve: Curve, places: Tensor) -> Tensor:
         """A curve at some points; nothing before its beginning."""

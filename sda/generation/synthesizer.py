@@ -57,6 +57,14 @@ class Steering(Protocol):
     def list_more_noise(self, places: Tensor) -> Tensor:
         """What is added to the log odds of noise at such places on the curves. `[K]` → `[K]`."""
 
+    def amplify(self, sound: Tensor, place: int, hop_samples: int) -> Tensor:
+        """What was rendered, as loud as it is asked for. `[T]` → `[T]`.
+
+        Args:
+            place: where on the curves it begins, points.
+            hop_samples: from one point to the next.
+        """
+
 
 class Synthesizer(ABC):
     """What a model can do with sound, whichever network it is.

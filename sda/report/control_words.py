@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 from sda.audio.descriptors import DESCRIPTORS
+from sda.evaluation.control_likeness import LikenessAlong
 from sda.evaluation.controls import ControlProof, ProvenControls, number_axis
 
 IN_HZ = frozenset({"brightness", "pitch"})
@@ -26,6 +27,8 @@ class ControlRow(NamedTuple):
     """What the descriptor changes by, of what is asked for."""
     moves: str
     """What moves along."""
+    likeness: str
+    """How like real sound it is where it is turned to its ends."""
 
 
 def list_control_rows(controls: ProvenControls) -> list[ControlRow]:
@@ -60,7 +63,13 @@ def _describe(proof: ControlProof, *, is_named: bool) -> ControlRow:
         correlation=f"{proof.correlation}, {proof.n_files} files" if is_measured else "not measured",
         achieved=str(proof.achieved) if is_measured else "–",
         moves=tell_moving_along(proof) or "–",
+        likeness=_tell_likeness(proof.likeness),
     )
+
+
+def _tell_likeness(along: LikenessAlong) -> str:
+    """MMD² to real sound at the low end, at rest and at the high end."""
+    return "not measured" if any(map(math.isnan, along)) else f"{along.low:.2f}, {along.rest:.2f}, {along.high:.2f}"
 
 
 def _in_hz(octaves: float) -> str:

@@ -152,7 +152,10 @@ def _format_controls(controls: ProvenControls | None) -> list[str]:
     lines = ["  controls, turned on held-out sound: rank correlation of what is asked for and what is heard"]
     for row in list_control_rows(controls):
         moves = f"; moves along: {row.moves}" if row.moves != "–" else ""
-        lines.append(f"    {row.key}={row.range}  {row.name}: {row.correlation}; does {row.achieved} of it{moves}")
+        like = f"; MMD² low, at rest, high: {row.likeness}"
+        lines.append(
+            f"    {row.key}={row.range}  {row.name}: {row.correlation}; does {row.achieved} of it{like}{moves}"
+        )
     return lines
 
 

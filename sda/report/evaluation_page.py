@@ -44,7 +44,9 @@ from sda.report.evaluation_tables import (
 from sda.report.evaluation_words import FORM_KINDS, KINDS, tell_drawn_again
 from sda.report.page import SoundList, render_page
 
-TURNED_HEADS = ("range", "real sound", "rank correlation", "does of what is asked", "moves along")
+TURNED_HEADS = (
+    "range", "real sound", "rank correlation", "does of what is asked", "MMD² low, at rest, high", "moves along"
+)  # fmt: skip
 """Columns of the table of controls."""
 
 

@@ -128,6 +128,7 @@ def _list_controls_of_sound(controls: ProvenControls) -> dict[str, Any]:
             "correlation": proof.correlation,
             "achieved": proof.achieved,
             "leakage": dict(proof.leakage),
+            "mmd2": proof.likeness._asdict(),
             "n_files": proof.n_files,
         }
         for proof in controls.proofs

@@ -4,13 +4,15 @@ Only what this installation wrote, of the state that is used, is read again: a c
 """
 
 import math
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from sda.bootstrap import Estimate
+from sda.evaluation.control_likeness import LikenessAlong
 from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
 from sda.generation.controls import Controls
 from sda.generation.loudness import LoudnessScale
@@ -19,7 +21,7 @@ from sda.seal import name_purpose, read_sealed, write_sealed
 
 CONTROLS_RECORD = "controls.json"
 PURPOSE = "controls"
-SCHEMA = 1
+SCHEMA = 2
 
 
 def write_controls(run_dir: Path, proven: ProvenControls, checkpoint_sha256: str) -> None:
@@ -55,17 +57,19 @@ def read_controls(run_dir: Path, checkpoint_sha256: str) -> ProvenControls | Non
 
 def _spell_proof(proof: ControlProof) -> dict[str, Any]:
     spelled = {**vars(proof), "leakage": dict(proof.leakage), "corpus": list(proof.corpus)}
-    return spelled | {name: _spell(getattr(proof, name)) for name in ("correlation", "achieved")}
+    estimates = {name: _spell(astuple(getattr(proof, name))) for name in ("correlation", "achieved")}
+    return spelled | estimates | {"likeness": _spell(proof.likeness)}
 
 
 def _read_proof(values: dict[str, Any]) -> ControlProof:
-    estimates = {name: _read(values[name]) for name in ("correlation", "achieved")}
-    return ControlProof(**(values | estimates | {"corpus": CorpusRange(*values["corpus"])}))
+    read: dict[str, Any] = {name: Estimate(*_read(values[name])) for name in ("correlation", "achieved")}
+    read |= {"likeness": LikenessAlong(*_read(values["likeness"])), "corpus": CorpusRange(*values["corpus"])}
+    return ControlProof(**(values | read))
 
 
-def _spell(estimate: Estimate) -> list[float | None]:
-    return [value if math.isfinite(value) else None for value in (estimate.value, estimate.low, estimate.high)]
+def _spell(numbers: Iterable[float]) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in numbers]
 
 
-def _read(values: list[float | None]) -> Estimate:
-    return Estimate(*(math.nan if value is None else value for value in values))
+def _read(values: list[float | None]) -> list[float]:
+    return [math.nan if value is None else value for value in values]

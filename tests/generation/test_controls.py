@@ -49,7 +49,8 @@ class _Bank(Synthesizer):
         share = torch.sigmoid(noise - 2.0).repeat_interleave(HOP)
         white = torch.randn(len(time_s), generator=torch.Generator().manual_seed(seed or 0))
         tones = (tones * tilt).sum(dim=0) / tilt.square().sum(dim=0).sqrt()
-        yield (0.1 * gain * ((1 - share) * tones + share * white))[:n_samples]
+        sound = 0.1 * gain * ((1 - share) * tones + share * white)
+        yield (sound if self.steering is None else self.steering.amplify(sound, first, HOP))[:n_samples]
 
     encode_stretches = posterior = reconstruct = count_points = weigh_dimensions = None
 

@@ -1,11 +1,9 @@
 import pytest
 import torch
 
-from sda.audio.descriptors import Describer
 from sda.generation.curves import Curve, parse_curve
 from sda.generation.loudness import LoudnessScale
 from sda.generation.steering import ControlSteering, Direction
-from tests.generation.conftest import RATE_HZ
 
 LOUDNESS = LoudnessScale(2, db=10.0, hop_s=0.1)
 ONE = Curve((0.0,), (1.0,))
@@ -62,17 +60,22 @@ def test_a_slower_fall_never_gets_louder_than_the_peak():
     assert float(_fall(-100.0).max()) <= 1e-4
 
 
-def test_level_is_exact_in_the_sound(spectral_synthesizer, sound):
-    synthesizer, describe = spectral_synthesizer, Describer(RATE_HZ)
-    loudness = synthesizer.loudness
+def test_level_is_exact_and_changes_nothing_else(spectral_synthesizer, sound):
+    synthesizer = spectral_synthesizer
     path = synthesizer.encode(sound)
-    levels = []
-    for db in (0.0, 6.0):
-        direction = Direction((torch.arange(8) < loudness.n_values) / loudness.db)
-        steered = synthesizer.adapted(steering=ControlSteering(loudness, [(direction, Curve((0.0,), (db,)))]))
-        levels.append(describe(steered.decode(path, len(sound), 1))["level"])
-    assert levels[1] - levels[0] == pytest.approx(6.0, abs=0.5)
+    louder = synthesizer.adapted(steering=ControlSteering(synthesizer.loudness, gain=Curve((0.0,), (6.0,))))
+    plain = synthesizer.decode(path, len(sound), 1)
+    torch.testing.assert_close(louder.decode(path, len(sound), 1), plain * 10 ** (6 / 20))
     assert synthesizer.steering is None
+
+
+def test_level_does_not_step():
+    """Where a curve begins in the middle of a sound, and from one point to the next."""
+    steering = ControlSteering(LOUDNESS, gain=Curve((0.0,), (6.0,)))
+    gain = steering.amplify(torch.ones(400), -2, 100)
+    assert gain[:101].tolist() == [1.0] * 101
+    assert float(gain.diff().max()) < 0.02
+    assert gain[200:].tolist() == pytest.approx([10 ** (6 / 20)] * 200)
 
 
 def test_more_noise_is_heard_and_without_noise_nothing_changes(spectral_synthesizer, sound):
@@ -88,7 +91,8 @@ def test_a_steered_sound_is_the_same_however_it_is_cut(spectral_synthesizer, sou
     synthesizer = spectral_synthesizer
     path, loudness = synthesizer.encode(sound), synthesizer.loudness
     direction = Direction(0.1 * torch.ones(8), more_noise=3.0)
-    steering = ControlSteering(loudness, [(direction, parse_curve("0:-1,2:1"))], falls=Curve((0.0,), (20.0,)))
+    rising = parse_curve("0:-1,2:1")
+    steering = ControlSteering(loudness, [(direction, rising)], gain=rising, falls=Curve((0.0,), (20.0,)))
     steered = synthesizer.adapted(steering=steering)
     whole = steered.decode(path, len(sound), 1)
     blocks = torch.cat(list(steered.decode_stretches(torch.split(path, 5, dim=1), len(sound), 1)))

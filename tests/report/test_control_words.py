@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from sda.bootstrap import Estimate
+from sda.evaluation.control_likeness import LikenessAlong
 from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
 from sda.generation.controls import Controls
 from sda.generation.loudness import LoudnessScale
@@ -38,6 +39,13 @@ def test_figures_are_told_with_their_units(proven):
 def test_what_was_not_measured_has_no_figure(proven):
     row = list_control_rows(proven)[1]
     assert (row.correlation, row.achieved, row.moves) == ("not measured", "–", "–")
+
+
+def test_likeness_is_told_where_it_was_measured(proven):
+    measured = replace(proven.proofs[2], likeness=LikenessAlong(0.3, 0.05, 1.2))
+    row = list_control_rows(replace(proven, proofs=[measured]))[0]
+    assert row.likeness == "0.30, 0.05, 1.20"
+    assert list_control_rows(proven)[0].likeness == "not measured"
 
 
 def test_only_what_moves_noticeably_is_told(proven):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sda.bootstrap import Estimate
+from sda.evaluation.control_likeness import LikenessAlong
 from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
 from sda.generation.controls import Controls
 from sda.generation.loudness import LoudnessScale
@@ -18,11 +19,19 @@ def proven():
     nothing = Estimate(math.nan, math.nan, math.nan)
     proofs = [
         ControlProof(
-            "level", 5.0, CorpusRange(-30.0, -15.0), Estimate(1.0, 1.0, 1.0), Estimate(1.0), {"decay": 0.1}, 5
+            "level",
+            5.0,
+            CorpusRange(-30.0, -15.0),
+            Estimate(1.0, 1.0, 1.0),
+            Estimate(1.0),
+            {"decay": 0.1},
+            5,
+            LikenessAlong(0.1, 0.0, 0.2),
         ),
         ControlProof("decay", 9.0, CorpusRange(0.0, 50.0), nothing, nothing, {}, 0),
     ]
-    directions = {"level": Direction(torch.tensor([0.1, 0.0])), "brightness": Direction(torch.tensor([0.0, 2.5]), -0.5)}
+    bright, noisy = Direction(torch.tensor([0.0, 2.5]), -0.5), Direction(torch.tensor([0.1, 0.0]))
+    directions = {"noisiness": noisy, "brightness": bright}
     return ProvenControls(Controls(LoudnessScale(1, 8.0, 0.04), directions), proofs)
 
 
@@ -36,6 +45,7 @@ def test_what_was_found_is_read_as_it_was(tmp_path, proven):
         assert read.controls.directions[key].more_noise == direction.more_noise
     assert read.proofs[0] == proven.proofs[0]
     assert math.isnan(read.proofs[1].correlation.value)
+    assert math.isnan(read.proofs[1].likeness.rest)
     assert [read.is_named(key) for key in ("level", "decay", "pitch")] == [True, False, False]
 
 
