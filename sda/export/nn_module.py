@@ -27,7 +27,8 @@ from sda.generation.steering import Direction
 WHOLE_NUMBER, NUMBER = 1, 2
 """How nn~ calls the types of an attribute's values."""
 TURNABLE = ("level", "brightness", "noisiness")
-"""Controls that a stream can follow; decay changes whole events, which a stream does not know."""
+"""Controls that a stream can follow, the first by its gain, the others by their directions; decay changes whole events,
+which a stream does not know."""
 TRIGGER = 0.5
 """A trigger has come where its signal rises above."""
 
@@ -48,9 +49,10 @@ class Knob:
 
     key: str
     """One of `TURNABLE`."""
-    direction: Direction
     reach: float
     """It is turned so far to either side, in the descriptor's unit."""
+    direction: Direction | None = None
+    """None for level, which is a gain."""
 
 
 class NNModule(nn.Module):
@@ -120,8 +122,9 @@ class NNModule(nn.Module):
         self.reaches, self.turned = [0.0] * len(TURNABLE), [0.0] * len(TURNABLE)
         for knob in knobs:
             place = TURNABLE.index(knob.key)
-            directions[place], odds[place] = knob.direction.latents, knob.direction.more_noise
             self.reaches[place] = knob.reach
+            if knob.direction is not None:
+                directions[place], odds[place] = knob.direction.latents, knob.direction.more_noise
         self.register_buffer("directions", directions)
         self.register_buffer("more_noise", odds)
         self.directions: Tensor
@@ -143,7 +146,7 @@ class NNModule(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """`[B, D, K]` → `[B, 1, T]`."""
         moved, odds = self._steer(latents)
-        sound: Tensor = self.speaker(moved, odds, self.seed)
+        sound: Tensor = self.speaker(moved, odds, self.turned[0], self.seed)
         return sound[:, None]
 
     def forward(self, sound: Tensor) -> Tensor:
@@ -152,7 +155,7 @@ class NNModule(nn.Module):
         if self.forward_made.shape[0] != n_items:
             self.forward_made = torch.zeros(n_items, 0)
         moved, odds = self._steer(self.forward_listener(sound[:, 0]))
-        made = torch.cat([self.forward_made, self.forward_speaker(moved, odds, self.seed)], dim=1)
+        made = torch.cat([self.forward_made, self.forward_speaker(moved, odds, self.turned[0], self.seed)], dim=1)
         if made.shape[1] < n_samples:  # blocks that are no whole latents: all comes a latent later from here on
             made = torch.cat([torch.zeros(n_items, self.hop), made], dim=1)
         self.forward_made = made[:, n_samples:].clone()
@@ -171,7 +174,7 @@ class NNModule(nn.Module):
         while n_made < n_samples:
             self._heed(trigger[:, 0, place : place + self.hop])
             moved, odds = self._steer(self._play(n_items))
-            made.append(self.sample_speaker(moved, odds, self.seed))
+            made.append(self.sample_speaker(moved, odds, self.turned[0], self.seed))
             place, n_made = place + self.hop, n_made + self.hop
         self._heed(trigger[:, 0, place:])
         sound = torch.cat(made, dim=1)
@@ -182,7 +185,7 @@ class NNModule(nn.Module):
         """Latents as the knobs change them, and what is added to the log odds of noise. → `[B, D, K]`, `[B, K]`."""
         odds = torch.zeros(latents.shape[0], latents.shape[2])
         for place, value in enumerate(self.turned):
-            if value != 0.0:
+            if place > 0 and value != 0.0:
                 latents = latents + self.directions[place][None, :, None] * value
                 odds = odds + self.more_noise[place] * value
         return latents, odds

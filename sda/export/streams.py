@@ -137,8 +137,8 @@ class Speaker(nn.Module):
         self.n_noise, self.has_noise = model.count_noise(view.width), model.noise_gate is not None
         latents = rest[None, :, None].repeat(1, 1, view.width)
         self.philox = Philox()
-        self.n_drawn = 0
-        """Samples of noise that were drawn."""
+        self.n_drawn, self.last_db = 0, 0.0
+        """Samples of noise that were drawn, and how much louder the last one of sound was made."""
         self.register_buffer("rest", latents.clone())
         self.register_buffer("seen", latents)
         self.register_buffer("odds", torch.zeros(1, view.width))
@@ -148,11 +148,12 @@ class Speaker(nn.Module):
         self.odds: Tensor
         self.noise: Tensor
 
-    def forward(self, latents: Tensor, more_noise: Tensor, seed: int) -> Tensor:
+    def forward(self, latents: Tensor, more_noise: Tensor, level_db: float, seed: int) -> Tensor:
         """Sound, as many latents late as it looks ahead. `[B, D, K]` → `[B, K · H]`.
 
         Args:
             more_noise: what is added to the log odds of noise, `[B, K]`.
+            level_db: how much louder it is made, without a step; what comes out now, and not what goes in.
             seed: of the noise in the first sound; each further one has the next.
         """
         n_items, n_latents = latents.shape[0], latents.shape[2]
@@ -170,7 +171,16 @@ class Speaker(nn.Module):
                 sound[own, place * self.hop : (place + 1) * self.hop] = self.core(
                     self.seen[own], self.noise[own], self.odds[own]
                 )
-        return sound * self.gain
+        return self._amplify(sound, level_db) * self.gain
+
+    def _amplify(self, sound: Tensor, level_db: float) -> Tensor:
+        """Louder from the first latent's end on, and on the way there before."""
+        if level_db == 0.0 and self.last_db == 0.0:
+            return sound
+        since = (torch.arange(sound.shape[1]) / self.hop).clamp(max=1.0)
+        curve_db = self.last_db + (level_db - self.last_db) * since
+        self.last_db = level_db
+        return sound * 10 ** (curve_db / 20)
 
     def _begin(self, n_items: int) -> None:
         self.seen = self.rest.repeat(n_items, 1, 1)

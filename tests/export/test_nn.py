@@ -38,12 +38,11 @@ def synthesizer():
 
 
 @pytest.fixture(scope="module")
-def knobs(synthesizer):
-    """Level in its own unit, and brightness in some direction."""
-    loudness = (torch.arange(N_DIMS) < synthesizer.n_loudness) / synthesizer.db_of_loudness
+def knobs():
+    """Level, and brightness in some direction."""
     generator = torch.Generator().manual_seed(5)
     timbre = torch.cat([torch.zeros(4), torch.randn(4, generator=generator)])
-    return [Knob("level", Direction(loudness), 6.0), Knob("brightness", Direction(timbre, more_noise=0.7), 1.5)]
+    return [Knob("level", 6.0), Knob("brightness", 1.5, Direction(timbre, more_noise=0.7))]
 
 
 @pytest.fixture(scope="module")
@@ -210,20 +209,29 @@ def test_two_instances_do_not_hear_each_other(files, synthesizer, preview):
 
 def test_knobs_turned_while_it_plays_do_what_steering_does(host, synthesizer, knobs, preview):
     path, hop_s = synthesizer.sample(24, 1), synthesizer.loudness.hop_s
-    level, brightness = knobs
     parts = [host.play("decode", hold(path[:, :8]), 2048)]
-    host.set("level", "3.0")
     host.set("brightness", "-1.25")
     parts.append(host.play("decode", hold(path[:, 8:]), 2048))
     turned_s = 7.5 * hop_s
-    steps = [
-        (knob.direction, Curve((0.0, turned_s, turned_s), (0.0, 0.0, value)))
-        for knob, value in ((level, 3.0), (brightness, -1.25))
-    ]
-    steering = ControlSteering(synthesizer.loudness, steps)
+    steps = [(knobs[1].direction, Curve((0.0, turned_s, turned_s), (0.0, 0.0, -1.25)))]
     played = np.concatenate(parts, axis=1)[0]
-    assert np.array_equal(played, preview(path, steering))
+    assert np.array_equal(played, preview(path, ControlSteering(synthesizer.loudness, steps)))
     assert not np.array_equal(played, preview(path))
+
+
+def test_level_is_a_gain_at_once_and_without_a_step(host, synthesizer, preview):
+    path = synthesizer.sample(24, 1)
+    parts = [host.play("decode", hold(path[:, :8]), 2048)]
+    host.set("level", "3.5")
+    parts.append(host.play("decode", hold(path[:, 8:]), 2048))
+    played, plain = np.concatenate(parts, axis=1)[0], preview(path)
+    steering = ControlSteering(synthesizer.loudness, gain=Curve((0.0,), (3.5,)))
+    settled = slice(9 * HOP, 24 * HOP)
+    assert np.array_equal(played[: 8 * HOP], plain[: 8 * HOP])
+    assert np.allclose(played[settled], plain[settled] * 10 ** (3.5 / 20), rtol=1e-5)
+    assert played[8 * HOP] == plain[8 * HOP]
+    heard = slice((see_latents(synthesizer.model).ahead + 1) * HOP, 24 * HOP)  # from where the curve begins on
+    assert np.array_equal(played[heard], preview(path, steering)[heard])
 
 
 def test_knobs_go_as_far_as_was_proven_and_no_further(host):

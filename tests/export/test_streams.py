@@ -44,7 +44,7 @@ def speak(synthesizer, lookahead=None, gain=1.0):
 
 @torch.no_grad()
 def play(speaker, path, seed=3):
-    return speaker(path[None], torch.zeros(1, path.shape[1]), seed)[0]
+    return speaker(path[None], torch.zeros(1, path.shape[1]), 0.0, seed)[0]
 
 
 def test_latents_are_those_of_the_whole_sound(synthesizer, latent_by_latent):
@@ -92,7 +92,7 @@ def test_sounds_side_by_side_are_those_alone_and_have_noise_of_their_own(synthes
     assert torch.equal(both[1:], listen(synthesizer)(sounds[1:]))
     paths = torch.stack([synthesizer.sample(12, seed) for seed in (1, 2)])
     with torch.no_grad():
-        spoken = speak(synthesizer)(paths, torch.zeros(2, 12), 3)
+        spoken = speak(synthesizer)(paths, torch.zeros(2, 12), 0.0, 3)
     assert torch.equal(spoken[1], play(speak(synthesizer), paths[1], seed=4))
 
 
