@@ -30,7 +30,7 @@ play: setup ## play with the last run in the browser, on this machine alone
 	$(RUN) play.py
 
 sync: setup ## deliver to MLflow what could not be delivered, close runs whose process is gone
-	$(RUN) -m sda.app.sync
+	$(RUN) -m sda.runs.sync
 
 test: check ## everything that must pass: quick checks, then all tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 3 --dist worksteal

@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 
-def name_command(target: str) -> str:
+def name_command(module: str) -> str:
     """The command behind a target of the Makefile: by make in a checkout where there is one, else by its module.
 
     Args:
-        target: such as `ui`, whose module is `sda.app.ui`.
+        module: such as `sda.app.ui`, whose target is `ui`.
     """
-    module = f"sda.app.{target}"
+    target = module.rpartition(".")[2]
     try:
         rules = Path("Makefile").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -34,7 +34,7 @@ COUNT = "count"
 """Stands for a place where nothing dies, and for a file to which the number of all calls goes."""
 COUNTS = "counts.json"
 
-_PRELOADED = ["torch", "torchaudio", "matplotlib.figure", "sda.app.command_line", "sda.app.train", "sda.app.sync"]
+_PRELOADED = ["torch", "torchaudio", "matplotlib.figure", "sda.app.command_line", "sda.app.train", "sda.runs.sync"]
 
 _calls: Counter[str] = Counter()
 
@@ -84,7 +84,7 @@ def _train(arguments: list[str], folder: Path, log: Path, *, place: str, when: s
 
 def _sync(folder: Path, log: Path) -> None:
     _enter(folder, log)
-    from sda.app.sync import sync_runs
+    from sda.runs.sync import sync_runs
 
     print("\n".join(sync_runs()), flush=True)
 

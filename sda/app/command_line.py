@@ -74,6 +74,11 @@ def play() -> None:
     report_errors("play", lambda: call_hydra("play", _play_task, prepare_arguments(sys.argv[1:])))
 
 
+def export() -> None:
+    """Entry point of `export.py` and `sda-export`."""
+    report_errors("export", lambda: call_hydra("export", _export_task, prepare_arguments(sys.argv[1:])))
+
+
 def _train_one(arguments: list[str]) -> None:
     resumed = find_value(arguments, "resume")
     if _asks_to_resume(arguments):
@@ -282,6 +287,14 @@ def _play_task(config: DictConfig) -> None:
     from sda.app.play import serve_page
 
     serve_page(settings, PipedConsole())
+
+
+def _export_task(config: DictConfig) -> None:
+    settings = _to_object("export", config)
+    find_run(settings.run)
+    from sda.app.export import export_run
+
+    export_run(settings, PipedConsole())
 
 
 def _to_object(verb: str, config: DictConfig) -> Any:

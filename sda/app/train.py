@@ -13,7 +13,6 @@ from rich.console import Console
 from sda.app.final_evaluation import describe_standing, evaluate_at_end
 from sda.app.run_record import record_end, record_start
 from sda.app.session import Session, build_session
-from sda.app.sync import close_stale_runs
 from sda.app.time_plan import plan_time, start_clock
 from sda.callbacks.checkpoint import CheckpointCallback
 from sda.callbacks.console import ConsoleCallback
@@ -25,6 +24,7 @@ from sda.runs.folder import lock_run, update_summary
 from sda.runs.plan import Plan
 from sda.runs.prepare_data import build_cache
 from sda.runs.redelivery import describe_lack
+from sda.runs.sync import close_stale_runs
 from sda.runs.tracking_settings import describe_run
 from sda.terminal import print_lines
 from sda.tracking.delivery_state import link_to_run, read_state

@@ -57,7 +57,7 @@ def _is_taken(port: int) -> bool:
 
 
 def _name_on_port(port: int) -> str:
-    command = name_command("ui")
+    command = name_command("sda.app.ui")
     return f"{command} PORT={port}" if command.startswith("make") else f"{command} {port}"
 
 

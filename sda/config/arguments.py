@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from sda.config.export import ExportConfig
 from sda.config.play import PlayConfig
 from sda.config.schema import ScanConfig
 from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
@@ -11,7 +12,7 @@ from sda.config_field import list_traits
 
 _TRAITS = [
     item
-    for schema in (ScanConfig, EvaluateConfig, GenerateConfig, CompareConfig, PlayConfig)
+    for schema in (ScanConfig, EvaluateConfig, GenerateConfig, CompareConfig, PlayConfig, ExportConfig)
     for item in list_traits(schema).items()
 ]
 PATH_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_path)

@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
 from sda.config.data import DataConfig
+from sda.config.export import ExportConfig
 from sda.config.model import MODELS
 from sda.config.play import PlayConfig
 from sda.config.running import TrackingBackend, TrackingConfig
@@ -36,6 +37,7 @@ def register_configs() -> None:
     store.store(name="generate_schema", node=GenerateConfig)
     store.store(name="compare_schema", node=CompareConfig)
     store.store(name="play_schema", node=PlayConfig)
+    store.store(name="export_schema", node=ExportConfig)
     store.store(group="preset", name="auto", node=auto)
     for preset in PRESETS.values():
         store.store(group="preset", name=preset.name, node=preset)
@@ -118,6 +120,7 @@ SCHEMAS: dict[str, type] = {
     "generate": GenerateConfig,
     "compare": CompareConfig,
     "play": PlayConfig,
+    "export": ExportConfig,
 }
 """What each verb can be told."""
 _PURPOSE = {
@@ -127,6 +130,7 @@ _PURPOSE = {
     "generate": "Write new sounds from a trained run.",
     "compare": "Put runs side by side: which setting is better, by how much, and how sure that is.",
     "play": "Play with a trained run in the browser: a page on this machine alone.",
+    "export": "Write a trained model as files that leave its run's folder.",
 }
 _EXAMPLES = {
     "scan": """\
@@ -155,6 +159,9 @@ _EXAMPLES = {
     "play": """\
   python play.py                                                   the last run; open the link that is printed
   python play.py run=runs/…/one port=8800 browser=true             another run, and the browser opens""",
+    "export": """\
+  python export.py run=last license="CC BY 4.0"                    one file that generate.py and play.py open as run=
+  python export.py run=last name=rain names=true                   rain.sda, with the names of its recordings""",
 }
 
 

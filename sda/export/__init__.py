@@ -1,1 +1,1 @@
-"""A trained model as a file for other programs."""
+"""A trained model leaves its run's folder: one function and one row of `formats.FORMATS` for each format."""

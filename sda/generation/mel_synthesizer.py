@@ -43,7 +43,7 @@ class MelSynthesizer(Synthesizer):
         manner: Manner | None = None,
         stretch_points: int = STRETCH_POINTS,
     ):
-        self.model = model
+        self.model: MelVAE = model
         self.features = features
         self.prior = Density(model.latent_dim) if prior is None else prior
         self.manner = Manner() if manner is None else manner

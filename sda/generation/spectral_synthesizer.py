@@ -41,7 +41,7 @@ class SpectralSynthesizer(Synthesizer):
         manner: Manner | None = None,
         stretch_points: int = STRETCH_POINTS,
     ):
-        self.model = model
+        self.model: SpectralVAE = model
         self.features = features
         self.prior = Mosaic(model.latent_dim) if prior is None else prior
         self.manner = Manner() if manner is None else manner

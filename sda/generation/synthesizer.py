@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sda.audio.mel import LogMel
 from sda.generation.loudness import LoudnessScale
+from sda.models.autoencoder import Autoencoder
 from sda.models.latents import Posterior
 from sda.models.priors.prior import Drawn, Manner, Prior, Recording, choose_passages
 
@@ -72,6 +73,8 @@ class Synthesizer(ABC):
     A path is a row of latents, `hop_samples` of sound from one to the next. All that is given back lies on the CPU.
     """
 
+    model: Autoencoder
+    """The network."""
     features: LogMel
     hop_samples: int
     """Samples of sound from one point of a path to the next."""

@@ -15,6 +15,7 @@ _TAKES = {
     "generate": "run",
     "compare": "runs",
     "play": "run",
+    "export": "run",
 }
 """The key that a verb is hardly ever without."""
 

@@ -14,6 +14,7 @@ GENERATED = "generated"
 EVALUATION = "evaluation"
 EVALUATIONS = "evaluations"
 KEPT = "kept"
+EXPORTS = "exports"
 
 
 class Places(NamedTuple):
@@ -23,13 +24,15 @@ class Places(NamedTuple):
     evaluations: Path
     kept: Path
     """Sounds that a person chose to keep, out of all that were generated."""
+    exports: Path
+    """Models as files of their own."""
 
 
 def find_places(run_dir: Path, is_own: bool) -> Places:
     """Where what is made of a run goes: into its folder, or below the current one where the run is somebody else's."""
     if is_own:
-        return Places(run_dir / GENERATED, run_dir, run_dir / KEPT)
-    return Places(*(Path(name).absolute() / run_dir.name for name in (GENERATED, EVALUATIONS, KEPT)))
+        return Places(run_dir / GENERATED, run_dir, run_dir / KEPT, run_dir / EXPORTS)
+    return Places(*(Path(name).absolute() / run_dir.name for name in (GENERATED, EVALUATIONS, KEPT, EXPORTS)))
 
 
 def absolute(output: str) -> Path:

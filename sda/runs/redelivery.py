@@ -7,7 +7,7 @@ from sda.runs.folder import RUNS_ROOT
 from sda.shell import name_command
 from sda.tracking.delivery import Delivery
 
-_SYNC = "sda.app.sync"
+_SYNC = "sda.runs.sync"
 """The module that delivers what is left."""
 
 
@@ -24,4 +24,4 @@ def name_sync(run_dir: Path) -> str:
     """The command that delivers what MLflow lacks of a run: make's only in a checkout, for runs that it looks at."""
     if not run_dir.absolute().is_relative_to(Path(RUNS_ROOT).absolute()):
         return f"`python -m {_SYNC} {shlex.quote(str(run_dir))}`"
-    return f"`{name_command('sync')}`"
+    return f"`{name_command(_SYNC)}`"

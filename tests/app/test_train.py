@@ -355,7 +355,7 @@ def test_a_killed_run_continues_and_sync_tells_the_truth(command_line, sounds):
     import sys
 
     done = subprocess.run(
-        [sys.executable, "-m", "sda.app.sync"], cwd=command_line.folder, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "sda.runs.sync"], cwd=command_line.folder, capture_output=True, text=True, check=True
     )
     assert "(killed): delivered" in done.stdout
     assert command_line.query("SELECT status FROM runs") == [("KILLED",)]

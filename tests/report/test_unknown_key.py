@@ -10,7 +10,7 @@ CASES = {
     "misspelt section": ("train", ["modell=mel_vae"], "train.py has no key modell. Did you mean model?"),
     "in a dictionary": ("train", ["training={max_epoch:3}"], "Did you mean training.max_epochs?"),
     "another verb's": ("generate", ["run=last", "sample_rate_hz=8000"], "no key sample_rate_hz; evaluate.py has."),
-    "three other verbs'": ("train", ["run=last"], "no key run; evaluate.py, generate.py and play.py have."),
+    "four other verbs'": ("train", ["run=last"], "no key run; evaluate.py, generate.py, play.py and export.py have."),
     "another verb's group": ("evaluate", ["preset=auto"], "evaluate.py has no key preset; scan.py and train.py have."),
     "of nothing": ("compare", ["zzz=1"], "error: compare.py has no key zzz. Every key"),
     "added": ("generate", ["run=last", "+duration=3"], "generate.py has no key duration. Did you mean duration_s?"),

@@ -126,8 +126,8 @@ def test_the_newest_evaluation_is_the_last_that_was_written_to_its_end(tmp_path)
 def test_what_is_made_of_a_strangers_run_goes_below_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_dir = Path("/elsewhere/runs/14-03-22")
-    assert find_places(run_dir, is_own=True) == (run_dir / "generated", run_dir, run_dir / "kept")
-    strangers = (tmp_path / f"{name}/14-03-22" for name in ("generated", "evaluations", "kept"))
+    assert find_places(run_dir, is_own=True) == (run_dir / "generated", run_dir, run_dir / "kept", run_dir / "exports")
+    strangers = (tmp_path / f"{name}/14-03-22" for name in ("generated", "evaluations", "kept", "exports"))
     assert find_places(run_dir, is_own=False) == tuple(strangers)
 
 

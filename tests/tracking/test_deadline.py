@@ -8,10 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from sda.app import sync
-from sda.app.sync import sync_runs
-from sda.runs import late_events
+from sda.runs import late_events, sync
 from sda.runs.late_events import record
+from sda.runs.sync import sync_runs
 from sda.seal import mark_own
 from sda.tracking.delivery import deliver_in_time, try_to_deliver
 from sda.tracking.delivery_state import TrackingSettings, read_settings, write_settings
@@ -91,7 +90,7 @@ def test_no_command_waits_for_a_server_that_never_ends_its_answer(run_dir, monke
         _track(run_dir, uri)
         (line,) = record(run_dir, Warned("test", "a word"))
         assert line.startswith("! MLflow was not told: still delivering after 0.5 s. The journal has it all: ")
-        assert line.endswith("`python -m sda.app.sync` delivers it once the store answers")
+        assert line.endswith("`python -m sda.runs.sync` delivers it once the store answers")
         assert sync_runs() == [f"{run_dir} (finished): still delivering after 0.5 s"]
     assert read_settings(run_dir).uri == uri
 

@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 
 from sda.app.hydra_call import CONFIG_DIR
 from sda.config.arguments import prepare_arguments
+from sda.config.export import ExportConfig
 from sda.config.play import PlayConfig
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import ScanConfig, TrainRunConfig
@@ -44,6 +45,7 @@ SCHEMAS = {
     "generate": GenerateConfig,
     "compare": CompareConfig,
     "play": PlayConfig,
+    "export": ExportConfig,
 }
 FLAGS = {"-m", "--resolve", "--help"}
 GROUPS = {"data", "experiment", "model", "preset", "tracking"}
@@ -179,7 +181,7 @@ def compose_as():
     def build(verb, overrides):
         root = ["data.root=/sounds"] if verb in ("train", "scan") else []
         composed = compose(verb, overrides=[*root, *overrides])
-        if verb == "generate" and OmegaConf.is_missing(composed, "run"):
+        if verb in ("generate", "export") and OmegaConf.is_missing(composed, "run"):
             composed.run = "last"
         return OmegaConf.to_object(composed)
 

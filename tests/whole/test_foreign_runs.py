@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sda.app.sync import sync_runs
 from sda.errors import TrackingError
+from sda.runs.sync import sync_runs
 from sda.seal import compute_seal, is_own, mark_own
 from sda.tracking.delivery_state import DeliveryState, TrackingSettings, read_settings, write_settings
 from sda.training.checkpoint import MANIFEST, STATE, TENSORS, hash_file

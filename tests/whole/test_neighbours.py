@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sda.app import sync
-from sda.app.sync import close_stale_runs, sync_runs
 from sda.errors import CheckpointError, DamagedError
+from sda.runs import sync
 from sda.runs.comparison import compare_runs, list_sweep_runs, read_history
 from sda.runs.folder import SUMMARY, find_run, find_runs, read_config, read_groups, read_overrides, read_summary
 from sda.runs.sweep_folder import begin_session, find_sweep, find_sweep_to_resume, identify, read_job_ends
+from sda.runs.sync import close_stale_runs, sync_runs
 from sda.seal import SWEEP, mark_own, name_purpose, write_sealed
 from sda.tracking.delivery_state import (
     DeliveryState,

@@ -1,4 +1,4 @@
-"""`make sync`, or `python -m sda.app.sync RUN`: MLflow gets what it lacks, runs whose process is gone are closed."""
+"""`make sync`, or `python -m sda.runs.sync RUN`: MLflow gets what it lacks, runs whose process is gone are closed."""
 
 import sys
 from collections.abc import Sequence

@@ -1,0 +1,27 @@
+"""`export.py`: a model as files of their own, in a new folder, with no more of its sounds than was asked for."""
+
+import pytest
+
+from sda.config.export import ExportFormat
+from sda.export.formats import FORMATS
+
+
+def test_every_format_has_a_row():
+    assert set(FORMATS) == set(ExportFormat)
+
+
+def test_every_call_has_a_folder_of_its_own_and_writes_over_nothing(trained):
+    (run_dir,) = trained.runs()
+    for folder in ("sda", "sda-2"):
+        text = trained.run("export", "run=last", "name=tones")
+        assert f"written: {run_dir / 'exports' / folder / 'tones.sda'}" in text
+        assert not list((run_dir / "exports" / folder).glob(".*"))
+    text = trained.run("export", "run=last", f"output={run_dir / 'exports' / 'sda'}", code=1)
+    assert "is there already and not an empty folder" in text
+
+
+@pytest.mark.parametrize("name", ["../tones", "a/b", ".hidden", "x" * 101])
+def test_a_name_that_is_none_of_a_file_is_refused(trained, name):
+    text = trained.run("export", "run=last", f"name={name}", code=1)
+    assert f"name={name} is no name for files" in text
+    assert not list(trained.folder.glob("runs/*/*/exports"))
