@@ -2,15 +2,20 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from sda.app.loading import TrainedRun, open_run
-from sda.config.export import ExportConfig
-from sda.errors import ConfigError
+from sda.app.steering import find_controls, find_known_controls
+from sda.config.export import ExportConfig, ExportFormat
+from sda.data.corpus import to_amplitude
+from sda.errors import ConfigError, DataError
 from sda.export.description import Description
-from sda.export.formats import FORMATS
+from sda.export.formats import FORMATS, Write
+from sda.export.nn import check_streamable, list_knobs, write_nn
+from sda.export.nn_module import Knob
 from sda.runs.outputs import (
     absolute,
     check_folder,
@@ -36,12 +41,13 @@ def export_run(config: ExportConfig, console: Console) -> list[Path]:
     """
     run = open_run(config.run, "cpu", config.checkpoint)
     description = describe_model(run, config)
+    write = _choose_write(run, config, console)
     output, default = _choose_place(run, config)
     is_users = output is not None and output.exists()
     call_recordings(run, with_names=config.names)
     folder = claim_given(output, MARK) if output else claim_next(default, MARK)
     try:
-        written = FORMATS[config.format].write(run.synthesizer, description, folder)
+        written = write(run.synthesizer, description, folder)
     finally:
         (folder / MARK).unlink(missing_ok=True)
         if not is_users and is_empty_folder(folder):
@@ -75,6 +81,33 @@ def call_recordings(run: TrainedRun, *, with_names: bool) -> None:
     if not with_names:
         prior = run.synthesizer.prior
         prior.names = [f"recording {number}" for number in range(1, len(prior.names) + 1)]
+
+
+def _choose_write(run: TrainedRun, config: ExportConfig, console: Console) -> Write:
+    """What writes the format, told what it is to be like."""
+    if config.format is not ExportFormat.nn:
+        return FORMATS[config.format].write
+    check_streamable(run.synthesizer)
+    return partial(
+        write_nn,
+        knobs=_find_knobs(run, console),
+        gain=to_amplitude(run.config.data.gain_db),
+        lookahead=config.lookahead,
+        n_paths=config.paths,
+        path_s=config.path_s,
+        seed=config.seed,
+    )
+
+
+def _find_knobs(run: TrainedRun, console: Console) -> list[Knob]:
+    """The controls that may be turned while it plays; none where they cannot be tried any more."""
+    if find_known_controls(run) is None:
+        print_lines(console, ["finding this model's controls and trying them on held-out sound: a minute or two, once"])
+    try:
+        return list_knobs(find_controls(run))
+    except DataError as error:
+        print_lines(console, [f"! without level, brightness and noisiness, which cannot be tried: {error}"])
+        return []
 
 
 def _choose_place(run: TrainedRun, config: ExportConfig) -> tuple[Path | None, Path]:

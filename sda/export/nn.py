@@ -15,7 +15,9 @@ import torch
 
 from sda.durable import write_bytes, write_json
 from sda.errors import ConfigError
-from sda.export.nn_module import Bank, Knob, NNModule
+from sda.evaluation.controls import ProvenControls
+from sda.export.description import Description
+from sda.export.nn_module import TURNABLE, Bank, Knob, NNModule
 from sda.export.scripting import script
 from sda.export.streams import (
     Listener,
@@ -32,6 +34,10 @@ from sda.generation.synthesizer import Synthesizer, note_sources, take_seed
 
 SUFFIX = ".ts"
 """What hosts look for."""
+LOOKAHEAD = 2
+"""Latents: 85 ms at the default; what it costs is measured in `experiments/011-lookahead`."""
+NOVELTIES = (0.0, 0.1, 0.5)
+"""At which paths are drawn: one recording at a time, the default of `generate.py`, and much newer."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,16 @@ class DrawnBank:
     bank: Bank
     sources: list[dict[str, Any]]
     """Of each path its `novelty`, its number `path`, from 1, and what `Provenance.describe` says."""
+
+
+def list_knobs(proven: ProvenControls) -> list[Knob]:
+    """The controls that have a name on this model and that a stream can follow, as far as they were proven."""
+    knobs = []
+    for key in TURNABLE:
+        proof = proven.find(key)
+        if proof is not None and proven.is_named(key) and key in proven.controls.keys:
+            knobs.append(Knob(key, proof.reach, proven.controls.directions.get(key)))
+    return knobs
 
 
 def check_streamable(synthesizer: Synthesizer) -> SpectralSynthesizer:
@@ -131,13 +147,34 @@ def describe_nn(module: NNModule, drawn: DrawnBank, knobs: Sequence[Knob]) -> di
     }
 
 
-def write_nn(module: NNModule, facts: dict[str, Any], folder: Path, name: str) -> list[Path]:
+def write_nn(
+    synthesizer: Synthesizer,
+    description: Description,
+    folder: Path,
+    *,
+    knobs: Sequence[Knob] = (),
+    gain: float = 1.0,
+    lookahead: int | None = LOOKAHEAD,
+    n_paths: int = 4,
+    path_s: float = 20.0,
+    seed: int = 0,
+) -> list[Path]:
     """Write `NAME.ts`, and what there is to say of it as `NAME.json`, into a folder.
 
+    Args:
+        n_paths: drawn at each of `NOVELTIES`.
+        path_s: length of each.
+        gain, lookahead, seed: see `build_nn`.
+
     Raises:
-        OSError: it cannot be written.
+        ConfigError: the model cannot be streamed.
+        OSError: a file cannot be written.
     """
-    model, beside = folder / f"{name}{SUFFIX}", folder / f"{name}.json"
+    synthesizer = check_streamable(synthesizer)
+    drawn = draw_bank(synthesizer, novelties=NOVELTIES, n_paths=n_paths, path_s=path_s, seed=seed)
+    module = build_nn(synthesizer, drawn.bank, knobs=knobs, gain=gain, lookahead=lookahead, seed=seed)
+    model, beside = folder / f"{description.name}{SUFFIX}", folder / f"{description.name}.json"
     write_bytes(model, script(module))
-    write_json(beside, facts)
+    facts = {"name": description.name, "epoch": description.epoch, "license": description.license}
+    write_json(beside, facts | describe_nn(module, drawn, knobs))
     return [model, beside]

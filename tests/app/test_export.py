@@ -1,9 +1,13 @@
 """`export.py`: a model as files of their own, in a new folder, with no more of its sounds than was asked for."""
 
+import json
+
+import numpy as np
 import pytest
 
 from sda.config.export import ExportFormat
 from sda.export.formats import FORMATS
+from tests.export.nn_host import Host
 
 
 def test_every_format_has_a_row():
@@ -25,3 +29,17 @@ def test_a_name_that_is_none_of_a_file_is_refused(trained, name):
     text = trained.run("export", "run=last", f"name={name}", code=1)
     assert f"name={name} is no name for files" in text
     assert not list(trained.folder.glob("runs/*/*/exports"))
+
+
+def test_a_model_for_nn_plays_in_a_host(trained):
+    (run_dir,) = trained.runs()
+    text = trained.run("export", "run=last", "format=nn", "name=tones", "paths=1", "path_s=1", "seed=4")
+    folder = run_dir / "exports" / "nn"
+    assert f"written: {folder / 'tones.ts'}" in text
+    facts = json.loads((folder / "tones.json").read_text())
+    host = Host(folder / "tones.ts")
+    assert set(facts["attributes"]) == set(host.attributes) - {"seed", "path", "novelty", "delay"}
+    assert host.get("seed") == [4]
+    played = host.play("sample", np.zeros((1, 8 * facts["samples_per_latent"]), np.float32), host.least_buffer)
+    assert np.isfinite(played).all()
+    assert np.abs(played).max() > 1e-4

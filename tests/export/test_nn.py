@@ -12,11 +12,17 @@ import pytest
 import torch
 
 from sda.audio.mel import LogMel
+from sda.bootstrap import Estimate
 from sda.errors import ConfigError
-from sda.export.nn import build_nn, check_streamable, describe_nn, draw_bank, write_nn
+from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
+from sda.export.description import Description
+from sda.export.nn import build_nn, check_streamable, draw_bank, list_knobs, write_nn
 from sda.export.nn_module import Knob
+from sda.export.scripting import script
 from sda.export.streams import find_rest, see_latents
+from sda.generation.controls import Controls
 from sda.generation.curves import Curve
+from sda.generation.loudness import LoudnessScale
 from sda.generation.mel_synthesizer import MelSynthesizer
 from sda.generation.passages import JOIN_POINTS
 from sda.generation.spectral_synthesizer import SpectralSynthesizer
@@ -30,6 +36,7 @@ from tests.export.nn_models import HOP, RATE_HZ, build_synthesizer, make_noise
 N_DIMS, N_PATHS, N_POINTS, SEED, GAIN = 8, 2, 20, 3, 0.5
 NOVELTIES = (0.0, 0.6)
 BUFFERS = (512, 2048, 4096)
+SAID = Description(name="tiny", epoch=3, config={}, license="CC0")
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +59,14 @@ def drawn(synthesizer):
 
 
 @pytest.fixture(scope="module")
-def files(synthesizer, knobs, drawn, tmp_path_factory):
+def files(synthesizer, knobs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("nn")
-    module = build_nn(synthesizer, drawn.bank, knobs=knobs, gain=GAIN, seed=SEED)
-    return write_nn(module, describe_nn(module, drawn, knobs), folder, "tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sda.export.nn.NOVELTIES", NOVELTIES)
+        return write_nn(
+            synthesizer, SAID, folder,
+            knobs=knobs, gain=GAIN, lookahead=None, n_paths=N_PATHS, path_s=N_POINTS * HOP / RATE_HZ, seed=SEED,
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -245,8 +256,9 @@ def test_knobs_go_as_far_as_was_proven_and_no_further(host):
 
 
 def test_a_control_without_a_name_is_no_attribute(synthesizer, drawn, tmp_path):
-    module = build_nn(synthesizer, drawn.bank)
-    host = Host(write_nn(module, {}, tmp_path, "plain")[0])
+    path = tmp_path / "plain.ts"
+    path.write_bytes(script(build_nn(synthesizer, drawn.bank)))
+    host = Host(path)
     assert host.attributes == ["seed", "path", "novelty", "delay"]
 
 
@@ -340,6 +352,7 @@ def test_the_bank_is_what_the_prior_draws_with_its_sources(synthesizer, drawn):
 
 def test_what_is_said_beside_it(files, host):
     facts = json.loads(files[1].read_text())
+    assert (facts["name"], facts["epoch"], facts["license"]) == ("tiny", 3, "CC0")
     assert facts["sample_rate_hz"] == RATE_HZ
     assert facts["samples_per_latent"] == HOP
     assert [facts["delay"][name]["samples"] for name in ("encode", "decode", "forward")] == host.get("delay")
@@ -358,3 +371,20 @@ def test_models_that_cannot_be_streamed_are_refused():
         model = SpectralVAE(features=odd, latent_dim=8, channels=8, stride=stride)
         with pytest.raises(ConfigError, match="power of two"):
             check_streamable(SpectralSynthesizer(model, odd))
+
+
+def test_knobs_are_the_controls_that_keep_their_word():
+    directions = {key: Direction(torch.ones(N_DIMS)) for key in ("brightness", "noisiness", "roughness")}
+    certain, doubtful = Estimate(1.0, 0.95, 1.0), Estimate(0.7, 0.2, 1.0)
+    proofs = [
+        ControlProof(key, 1.5, CorpusRange(0.0, 4.0), correlation, certain, {}, 5)
+        for key, correlation in (
+            ("level", certain), ("brightness", certain), ("noisiness", doubtful), ("decay", certain),
+            ("roughness", certain),
+        )
+    ]  # fmt: skip
+    controls = Controls(LoudnessScale(4, 8.0, 0.03), directions)
+    knobs = list_knobs(ProvenControls(controls, proofs))
+    assert [(knob.key, knob.reach) for knob in knobs] == [("level", 1.5), ("brightness", 1.5)]
+    assert knobs[0].direction is None
+    assert knobs[1].direction is directions["brightness"]
