@@ -43,7 +43,7 @@ class ExportConfig:
     )
     checkpoint: WhichCheckpoint = setting(WhichCheckpoint.best, "The state of the run that is written.")
     lookahead: int | None = setting(
-        2,
+        3,
         "Of nn: latents that are waited for before sound comes out; fewer come sooner and change what is heard, null "
         "waits for all that matter.",
         unit="latents",

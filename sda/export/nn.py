@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from sda.config.export import ExportConfig
 from sda.durable import write_bytes, write_json
 from sda.errors import ConfigError
 from sda.evaluation.controls import ProvenControls
@@ -34,8 +35,6 @@ from sda.generation.synthesizer import Synthesizer, note_sources, take_seed
 
 SUFFIX = ".ts"
 """What hosts look for."""
-LOOKAHEAD = 2
-"""Latents: 85 ms at the default; what it costs is measured in `experiments/011-lookahead`."""
 NOVELTIES = (0.0, 0.1, 0.5)
 """At which paths are drawn: one recording at a time, the default of `generate.py`, and much newer."""
 
@@ -154,10 +153,10 @@ def write_nn(
     *,
     knobs: Sequence[Knob] = (),
     gain: float = 1.0,
-    lookahead: int | None = LOOKAHEAD,
-    n_paths: int = 4,
-    path_s: float = 20.0,
-    seed: int = 0,
+    lookahead: int | None = ExportConfig.lookahead,
+    n_paths: int = ExportConfig.paths,
+    path_s: float = ExportConfig.path_s,
+    seed: int = ExportConfig.seed,
 ) -> list[Path]:
     """Write `NAME.ts`, and what there is to say of it as `NAME.json`, into a folder.
 
