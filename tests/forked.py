@@ -17,8 +17,11 @@ import traceback
 from pathlib import Path
 
 _HEAVY = (
-    "matplotlib.figure",
+    "hydra_plugins.hydra_optuna_sweeper.config",
+    "hydra_plugins.hydra_ray_launcher._config",
+    "matplotlib.backends.backend_agg",
     "mlflow.store.tracking.sqlalchemy_store",
+    "sklearn.manifold",
     "sda.app.command_line",
     "sda.app.evaluate",
     "sda.app.generate",

@@ -34,7 +34,9 @@ TINY = (
     "training.latent_dim=8",
     "training.chunk_duration_s=0.25",
     "regularization.augmentation_expansion=1",
+    "preview.n_reconstructions=1",
     "preview.n_samples=1",
+    "preview.n_variations=0",
     "evaluation.max_clips=4",
     "evaluation.at_end=none",
 )
@@ -114,7 +116,7 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory, state_dir: Path) -> P
     for index in range(6):
         sound = tone(200 + 60 * index, 1.2 + 0.05 * index)
         soundfile.write(folder / "sounds" / f"tone_{index:03d}.wav", sound, RATE_HZ)
-    settings = (f"data.root={folder / 'sounds'}", "training.max_epochs=1", "tracking=none", "preview.n_variations=0")
+    settings = (f"data.root={folder / 'sounds'}", "training.max_epochs=1", "tracking=none")
     CommandLine(folder / "project").run("train", *settings, *TINY, SDA_CACHE_DIR=str(folder / "cache"))
     return folder / "project"
 

@@ -18,6 +18,7 @@ from sda.config.model import ModelName, ModelSize, PriorName
 from sda.config.schema import TrainRunConfig
 from sda.data.corpus import Corpus
 from sda.data.split import Split
+from sda.errors import CheckpointError, ConfigError
 from sda.evaluation.trained_model import TrainedModel
 from sda.generation.mel_synthesizer import MelSynthesizer
 from sda.generation.spectral_synthesizer import SpectralSynthesizer
@@ -67,8 +68,11 @@ def check_fit(config: TrainRunConfig, features: LogMel, checkpoint: Checkpoint) 
     Raises:
         CheckpointError: it holds another one.
     """
-    with torch.device("meta"):  # where some ways to make a tensor import torch's compiler, which takes seconds
-        expected = list_tensors(NETWORKS[config.model.name].build(config, features))
+    try:
+        with torch.device("meta"):  # where some ways to make a tensor import torch's compiler, which takes seconds
+            expected = list_tensors(NETWORKS[config.model.name].build(config, features))
+    except (ConfigError, ValueError, RuntimeError, ArithmeticError) as error:
+        raise CheckpointError(f"{checkpoint.folder}: its configuration describes no network ({error}).") from error
     checkpoint.check_tensors(expected)
 
 

@@ -5,25 +5,30 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sda.app.hydra_call import EXIT_ERROR, RunStart, SweepStart, call_hydra, report_errors
+from sda.app.hydra_call import (
+    EXIT_ERROR,
+    RunStart,
+    SweepStart,
+    call_hydra,
+    check_swept_choices,
+    parse_swept,
+    report_errors,
+)
 from sda.app.sweep_end import Sweep
 from sda.app.sweep_job import Job, run_job, share_threads
 from sda.config.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
 from sda.report.closed_pipe import PipedConsole, TrainingConsole
-from sda.report.explanation import explain_choice, find_cause
+from sda.report.explanation import find_cause
 from sda.report.unknown_key import refuse_added_keys
 from sda.runs.claim import Claim, remove_unused
-from sda.runs.folder import find_run
+from sda.runs.folder import find_model, find_run
 from sda.runs.objective import check_objective
 from sda.runs.plan import Plan, keep_out_of, list_keys, plan_run
 from sda.runs.resume import plan_resume
@@ -122,7 +127,7 @@ def _train_many(arguments: list[str]) -> None:
 
     def begin(composed: DictConfig) -> None:
         nonlocal sweep
-        _check_swept_choices(composed)
+        check_swept_choices(composed)
         sweep_dir = Path(composed.hydra.sweep.dir).absolute()
         _keep_out_of_sounds(composed, "hydra.sweep.dir", sweep_dir)
         sweep = Sweep.begin(sweep_dir, given, composed.sweep.objective)
@@ -141,29 +146,6 @@ def _train_many(arguments: list[str]) -> None:
         sys.exit(EXIT_ERROR)
 
 
-def _check_swept_choices(composed: DictConfig) -> None:
-    """Refuse a sweep over a name that its group does not have, which a search would meet only when it comes to it.
-
-    Raises:
-        ConfigError: with the names that there are.
-    """
-    loader = GlobalHydra.instance().config_loader()
-    for override in _parse_swept(composed):
-        options = loader.get_group_options(override.key_or_group)
-        if not options or not override.is_choice_sweep():
-            continue
-        for value in override.sweep_string_iterator():
-            for name in value.strip("[]").split(","):
-                if name not in options:
-                    raise ConfigError(explain_choice(f"{override.key_or_group}/{name}", options))
-
-
-def _parse_swept(composed: DictConfig) -> list[Override]:
-    own = composed.hydra.sweeper.get("params") or {}  # what a search may be told beside the command line
-    given = [*composed.hydra.overrides.task, *(f"{key}={value}" for key, value in own.items())]
-    return OverridesParser.create(config_loader=GlobalHydra.instance().config_loader()).parse_overrides(given)
-
-
 def _keep_out_of_sounds(composed: DictConfig, key: str, place: Path) -> None:
     """Refuse a place among the sounds before anything is made there.
 
@@ -174,7 +156,7 @@ def _keep_out_of_sounds(composed: DictConfig, key: str, place: Path) -> None:
         roots = [OmegaConf.select(composed, "data.root", throw_on_missing=False)]
     except OmegaConfBaseException:  # planning says what is wrong with it
         roots = []
-    swept = [one for one in _parse_swept(composed) if one.key_or_group == "data.root" and one.is_choice_sweep()]
+    swept = [one for one in parse_swept(composed) if one.key_or_group == "data.root" and one.is_choice_sweep()]
     roots += [value.strip("'\"") for override in swept for value in override.sweep_string_iterator()]
     for root in roots:
         if root:
@@ -253,7 +235,7 @@ def _evaluate_task(config: DictConfig) -> None:
             "give either run=…, such as run=last, or two folders: reference=FOLDER (real sound) and generated=FOLDER."
         )
     for name in names:
-        find_run(name)  # before torch is imported, which takes seconds
+        find_model(name)  # before torch is imported, which takes seconds
     from sda.app.evaluate import evaluate_folders, evaluate_runs
 
     if names:
@@ -264,7 +246,7 @@ def _evaluate_task(config: DictConfig) -> None:
 
 def _generate_task(config: DictConfig) -> None:
     settings = _to_object("generate", config)
-    find_run(settings.run)
+    find_model(settings.run)
     from sda.app.generate import generate_from_run
 
     generate_from_run(settings, PipedConsole())
@@ -283,7 +265,7 @@ def _compare_task(config: DictConfig) -> None:
 
 def _play_task(config: DictConfig) -> None:
     settings = _to_object("play", config)
-    find_run(settings.run)
+    find_model(settings.run)
     from sda.app.play import serve_page
 
     serve_page(settings, PipedConsole())
@@ -291,7 +273,7 @@ def _play_task(config: DictConfig) -> None:
 
 def _export_task(config: DictConfig) -> None:
     settings = _to_object("export", config)
-    find_run(settings.run)
+    find_model(settings.run)
     from sda.app.export import export_run
 
     export_run(settings, PipedConsole())

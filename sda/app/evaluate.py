@@ -61,6 +61,12 @@ def evaluate_runs(names: Sequence[str], config: EvaluateConfig, console: Console
         DataError: a file is gone or has changed.
     """
     runs = [open_run(name, config.device, config.checkpoint, config.data.root) for name in names]
+    for run in runs:
+        if not run.known:
+            raise DataError(
+                f"{run.run_dir} holds a model and not its recordings, beside which it would be judged. Give the folder "
+                "with what it was trained on: data.root=FOLDER."
+            )
     sounds = {"the sounds that the run was trained on": [one for run in runs for one in run.sound_folders]}
     defaults = [find_places(run.run_dir, run.is_own).evaluations / EVALUATION for run in runs]
     output = _choose_output(config, sounds, defaults)
@@ -119,7 +125,8 @@ def describe_standing(run: TrainedRun) -> Standing:
     """Where a run stands that is evaluated some time after it was trained; what it does not say is not asked of it."""
     summary, overrides = dict[str, Any](), list[str]()
     try:
-        summary, overrides = read_summary(run.run_dir), read_overrides(run.run_dir)
+        if run.description is None:
+            summary, overrides = read_summary(run.run_dir), read_overrides(run.run_dir)
     except DamagedError as damage:
         pass_over(damage)
     group_of = run.group_of

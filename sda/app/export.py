@@ -1,9 +1,12 @@
 """`export.py`: a trained model as files that leave its run's folder."""
 
-import re
-from collections.abc import Sequence
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -11,76 +14,145 @@ from sda.app.loading import TrainedRun, open_run
 from sda.app.steering import find_controls, find_known_controls
 from sda.config.export import ExportConfig, ExportFormat
 from sda.data.corpus import to_amplitude
-from sda.errors import ConfigError, DataError
-from sda.export.description import Description
+from sda.data.walk import EVALUATION_RECORD
+from sda.errors import ConfigError, DamagedError, DataError
+from sda.export.description import NAME, Description, hide_places, show_recordings
 from sda.export.formats import FORMATS, Write
 from sda.export.nn import check_streamable, list_knobs, write_nn
 from sda.export.nn_module import Knob
+from sda.report.model_card import Evaluated, read_verdict, write_card
+from sda.runs.folder import read_durations
 from sda.runs.outputs import (
     absolute,
     check_folder,
     claim_given,
     claim_next,
+    find_evaluation,
     find_places,
     is_empty_folder,
     refuse_among_sounds,
 )
+from sda.stored import pass_over
 from sda.terminal import print_lines
 
 MARK = ".export"
 """Empty file by which a call takes its folder while it writes."""
-_NAME = re.compile(r"[\w][\w .-]{0,99}")
 
 
 def export_run(config: ExportConfig, console: Console) -> list[Path]:
-    """Write a run's model in a format into a folder of its own; what was written.
+    """Write a run's model in a format into a folder of its own, with its card; what was written, the model first.
 
     Raises:
         CheckpointError: there is no such run, or it cannot be read.
         ConfigError: the name is none of a file, or the folder is not empty, or lies among sounds.
     """
     run = open_run(config.run, "cpu", config.checkpoint)
-    description = describe_model(run, config)
     write = _choose_write(run, config, console)
+    description = describe_model(run, name=config.name, license=config.license, with_names=config.names)
+    form = FORMATS[config.format]
+    description = replace(description, holds_sound=description.holds_sound and form.keeps_prior)
     output, default = _choose_place(run, config)
     is_users = output is not None and output.exists()
-    call_recordings(run, with_names=config.names)
     folder = claim_given(output, MARK) if output else claim_next(default, MARK)
     try:
         written = write(run.synthesizer, description, folder)
+        written = [*written, *write_card(folder, description, run.synthesizer, form, written[0].name)]
     finally:
         (folder / MARK).unlink(missing_ok=True)
         if not is_users and is_empty_folder(folder):
             folder.rmdir()
-    print_lines(console, _tell(written))
+    print_lines(console, [*_warn(description), *_tell(written)])
     return written
 
 
-def describe_model(run: TrainedRun, config: ExportConfig) -> Description:
-    """What is said of a run's model.
+def describe_model(run: TrainedRun, *, name: str = "", license: str = "", with_names: bool = False) -> Description:
+    """What is said of a run's model; from now on its prior calls its recordings as the export does.
+
+    Args:
+        name: of the model; that of the run's folder or file if empty.
+        license: what others may do with it; of a model file what it says if empty.
+        with_names: whether recordings are called by their names, as far as those are known.
 
     Raises:
         ConfigError: the name is none of a file.
+        DamagedError: the run's manifest is damaged.
     """
-    name = config.name or run.run_dir.name
-    if not _NAME.fullmatch(name):
+    former, prior = run.description, run.synthesizer.prior
+    name = name or (run.run_dir.name if former is None else former.name)
+    if not NAME.fullmatch(name):
         raise ConfigError(
-            f"name={name} is no name for files: it has letters, digits, spaces, dots and hyphens, 100 at most, and "
-            "begins with a letter or a digit."
+            f"name={name} is no name for files: give letters, digits, spaces, dots and hyphens, 100 at most, of which "
+            "the first is a letter or a digit."
         )
-    return Description(
+    files = run.checkpoint.facts["files"] if former is None else former.files
+    root = run.checkpoint.config["data"]["root"]
+    own = {path: os.path.relpath(path, root) if former is None else path for path in files}
+    every = list(dict.fromkeys([*prior.names, *own.values()]))
+    called = dict(zip(every, show_recordings(every, with_names=with_names), strict=True))
+    prior.names = [called[one] for one in prior.names]
+    shown = {path: called[one] for path, one in own.items()}
+    groups = run.group_of if former is None else former.groups
+    numbers = {group: str(number) for number, group in enumerate(dict.fromkeys(groups.values()), 1)}
+    split = _call_again(run.checkpoint.facts["split"], shown)
+    said = Description(
         name=name,
         epoch=run.checkpoint.progress["epoch"],
-        config=run.checkpoint.config,
-        license=config.license,
+        config=hide_places(run.checkpoint.config),
+        license=" ".join(license.split()),
+        has_names=with_names and (former is None or former.has_names),
+        holds_sound=prior.holds_sound,
+        files={shown[path]: sha256 for path, sha256 in files.items()},
+        groups={shown[path]: numbers[group] for path, group in groups.items() if path in shown},
+        split=split,
+        controls=find_known_controls(run),
+    )
+    if former is not None:
+        return replace(
+            said,
+            license=said.license or former.license,
+            durations_s=former.durations_s,
+            label=former.label,
+            verdict=former.verdict,
+            figures=former.figures,
+        )
+    evaluated = _find_evaluation(run)
+    return replace(
+        said,
+        durations_s=_measure_sides(run.checkpoint.facts["split"], read_durations(run.run_dir)),
+        label=evaluated.label,
+        verdict=evaluated.verdict,
+        figures=evaluated.figures,
     )
 
 
-def call_recordings(run: TrainedRun, *, with_names: bool) -> None:
-    """Let the run's prior call its recordings as an export does: by number, unless they are to be named."""
-    if not with_names:
-        prior = run.synthesizer.prior
-        prior.names = [f"recording {number}" for number in range(1, len(prior.names) + 1)]
+def _call_again(split: Mapping[str, Any], shown: Mapping[str, str]) -> dict[str, Any]:
+    """A split as checkpoints have it, by what recordings are called."""
+    sides = {side: [[shown[path], *rest] for path, *rest in split[side]] for side in ("train", "val")}
+    return {**sides, "weakness": split["weakness"], "set_aside": [shown[path] for path in split["set_aside"]]}
+
+
+def _measure_sides(split: Mapping[str, Any], durations_s: Mapping[str, float]) -> dict[str, float]:
+    """Seconds on either side; empty where they are not known of every file."""
+    sides = {}
+    for side in ("train", "val"):
+        lengths = [
+            (durations_s.get(path, math.nan) if end_s is None else end_s) - start_s
+            for path, start_s, end_s in split[side]
+        ]
+        sides[side] = round(sum(lengths), 3)
+    return sides if all(math.isfinite(one) for one in sides.values()) else {}
+
+
+def _find_evaluation(run: TrainedRun) -> Evaluated:
+    """What the run's newest evaluation says, if it is of the state that is exported."""
+    folder = find_evaluation(run.run_dir)
+    if folder is None:
+        return Evaluated()
+    try:
+        return read_verdict(folder / EVALUATION_RECORD, run.checkpoint.progress["epoch"])
+    except DamagedError as damage:
+        pass_over(damage)
+        return Evaluated()
 
 
 def _choose_write(run: TrainedRun, config: ExportConfig, console: Console) -> Write:
@@ -120,6 +192,18 @@ def _choose_place(run: TrainedRun, config: ExportConfig) -> tuple[Path | None, P
         return output, default
     refuse_among_sounds(default, str(default), sounds)
     return None, default
+
+
+def _warn(description: Description) -> list[str]:
+    """What whoever gives the files away should know."""
+    lines = []
+    if description.holds_sound:
+        lines.append(
+            "! it holds a bank of latents: the sounds that it learned from, compressed; they can be heard again from it"
+        )
+    if not description.license:
+        lines.append('! it says nothing of what others may do with it: license="…" does')
+    return lines
 
 
 def _tell(written: Sequence[Path]) -> list[str]:

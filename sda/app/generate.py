@@ -36,7 +36,7 @@ from sda.runs.outputs import (
 from sda.runs.prepare_data import build_cache, scan_given
 from sda.runs.versions import list_versions
 from sda.terminal import print_lines
-from sda.training.checkpoint import TENSORS, hash_file
+from sda.training.checkpoint import hash_file
 from sda.training.events import Generated
 
 MOST_TOLD = 16
@@ -59,8 +59,10 @@ def generate_from_run(config: GenerateConfig, console: Console) -> None:
     """
     config = _settle(config)
     run = open_run(config.run, config.device, config.checkpoint, config.data.root)
-    if list_turned(config) and find_known_controls(run) is None:
+    if list_turned(config) and run.known and find_known_controls(run) is None:
         print_lines(console, ["finding this model's controls and trying them on held-out sound: a minute or two, once"])
+    if list_turned(config) and run.description is not None and run.description.controls is not None:
+        print_lines(console, [f"! what its controls do, and how well, is as the file says: {run.run_dir}"])
     call = generate_with(run, config, lambda sounds, n: track(sounds, "generating", total=n, console=console))
     print_lines(console, record(run.run_dir, _describe_event(run, call, config)))
     n_silent = sum(file.get("n_silent_draws", 0) for file in call.files)
@@ -161,8 +163,8 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
     return {
         "run": str(run.run_dir),
         "epoch": checkpoint.progress["epoch"],
-        "checkpoint": checkpoint.folder.name,
-        "checkpoint_sha256": hash_file(checkpoint.folder / TENSORS),
+        **({} if checkpoint.is_file else {"checkpoint": checkpoint.folder.name}),
+        "checkpoint_sha256": hash_file(checkpoint.tensors_path),
         "mode": config.mode.value,
         "seed": config.seed,
         "n": config.n,
@@ -173,10 +175,20 @@ def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:
         "prior": {"name": run.synthesizer.prior.name, **_describe_manner(run.config, config)},
         "source": str(absolute(config.source)) if config.source else "",
         **({"data.root": run.config.data.root} if config.data.root else {}),
-        "sample_rate_hz": run.config.audio.sample_rate_hz,
+        "format": config.format.value,
+        **_describe_rate(run.config.audio.sample_rate_hz, config.sample_rate_hz),
         "device": str(run.features.window.device),
         "versions": list_versions(run.features.window.device),
     }
+
+
+def _describe_rate(own_hz: int, wanted_hz: int) -> dict[str, int]:
+    """The rate of a call's files, and the model's where that is another."""
+    return (
+        {"sample_rate_hz": wanted_hz, "own_rate_hz": own_hz}
+        if wanted_hz not in (0, own_hz)
+        else {"sample_rate_hz": own_hz}
+    )
 
 
 def _list_own_settings(config: GenerateConfig) -> dict[str, Any]:
@@ -228,6 +240,11 @@ def _refuse_missing(source: str) -> None:
 
 def _list_sources(run: TrainedRun, config: GenerateConfig) -> list[str]:
     """Sound files to start from: `source`, a file or all usable ones below a folder, or what the run held out."""
+    if not config.source and run.description is not None and not config.data.root:
+        raise DataError(
+            f"{run.run_dir} holds a model and not its recordings. Give the sound yourself: source=FILE_OR_FOLDER, or "
+            "the folder with what it was trained on: data.root=FOLDER."
+        )
     if not config.source and not run.is_own and not config.data.root:
         raise DataError(
             f"{run.run_dir} was not begun by this installation: the files that it names may be any of yours. Give the "

@@ -6,14 +6,20 @@ Nothing heavy is imported here.
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -103,6 +109,7 @@ def call_hydra(verb: str, task: Callable[[DictConfig], Any], arguments: list[str
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own words and exits
     reason: Exception | None = None
     let_jobs_fail_quietly()
+    compose_once()
     try:
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=verb)(task)()
     except Refused as refusal:
@@ -124,6 +131,24 @@ def let_jobs_fail_quietly() -> None:
 
     known = vars(JobReturn)["return_value"]
     setattr(JobReturn, known.fget.__name__, property(give_back, known.fset))
+
+
+def compose_once() -> None:
+    """Spare Hydra composing everything a first time only to see whether `hydra.mode` is set.
+
+    The arguments alone can set it: what other files put below `hydra` is refused, see `composition`.
+    """
+    find_mode = Hydra.get_mode
+    if hasattr(find_mode, "__wrapped__"):
+        return
+
+    @wraps(find_mode)
+    def find_given_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> RunMode | None:
+        is_given = any(override.lstrip("+").startswith("hydra.mode=") for override in overrides)
+        mode: RunMode | None = find_mode(self, config_name, overrides) if is_given else None
+        return mode
+
+    setattr(Hydra, find_mode.__name__, find_given_mode)
 
 
 def report_errors(verb: str, run: Callable[[], None]) -> None:
@@ -160,3 +185,27 @@ def print_to_stderr(lines: Sequence[str]) -> None:
     """Say what is no part of a verb's output."""
     for line in lines:
         print(make_lines_printable(line), file=sys.stderr, flush=True)
+
+
+def check_swept_choices(composed: DictConfig) -> None:
+    """Refuse a sweep over a name that its group does not have, which a search would meet only when it comes to it.
+
+    Raises:
+        ConfigError: with the names that there are.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    for override in parse_swept(composed):
+        options = loader.get_group_options(override.key_or_group)
+        if not options or not override.is_choice_sweep():
+            continue
+        for value in override.sweep_string_iterator():
+            for name in value.strip("[]").split(","):
+                if name not in options:
+                    raise ConfigError(explain_choice(f"{override.key_or_group}/{name}", options))
+
+
+def parse_swept(composed: DictConfig) -> list[Override]:
+    """What a sweep was given, on the command line and by a search's own settings."""
+    own = composed.hydra.sweeper.get("params") or {}  # what a search may be told beside the command line
+    given = [*composed.hydra.overrides.task, *(f"{key}={value}" for key, value in own.items())]
+    return OverridesParser.create(config_loader=GlobalHydra.instance().config_loader()).parse_overrides(given)

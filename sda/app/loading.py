@@ -15,11 +15,13 @@ from sda.config.schema import TrainRunConfig
 from sda.config.verbs import WhichCheckpoint
 from sda.data.scan import find_root
 from sda.data.split import Split, split_from_facts
-from sda.errors import CheckpointError
+from sda.errors import CheckpointError, ConfigError
+from sda.export.description import Description
+from sda.export.model_reading import open_model_file
 from sda.generation.synthesizer import Synthesizer
 from sda.models.autoencoder import Autoencoder
 from sda.models.priors.prior import Prior
-from sda.runs.folder import CHECKPOINTS, find_run, read_groups
+from sda.runs.folder import CHECKPOINTS, find_model, read_groups
 from sda.runs.moved_sounds import find_moved
 from sda.runs.outputs import list_sound_folders
 from sda.runs.plan import to_schema
@@ -40,17 +42,23 @@ class TrainedRun:
     features: LogMel
     synthesizer: Synthesizer
     places: dict[str, str]
-    """Where each file that it was trained on lies now, by the path it had then."""
+    """Where each file that it was trained on lies now, by the path it had then; of a model file, by what the recording
+    is called, and nothing where its sounds were not given."""
+    description: Description | None = None
+    """What a model file says of itself; nothing where it is a run."""
 
     @property
     def split(self) -> Split:
         """What was trained on and what was held out, by where it lies now."""
+        if not self.places:
+            return Split((), ())
         return split_from_facts(self.checkpoint.facts["split"], self.places)
 
     @property
     def known(self) -> dict[str, str]:
         """Content hash of every file by where it lies now."""
-        return {self.places[path]: sha256 for path, sha256 in self.checkpoint.facts["files"].items()}
+        files = self.checkpoint.facts["files"].items()
+        return {self.places[path]: sha256 for path, sha256 in files if self.places}
 
     @property
     def group_of(self) -> dict[str, str]:
@@ -59,12 +67,15 @@ class TrainedRun:
         Raises:
             DamagedError: the manifest is damaged.
         """
-        return {self.places.get(path, path): group for path, group in read_groups(self.run_dir).items()}
+        groups = read_groups(self.run_dir) if self.description is None else self.description.groups
+        return {self.places.get(path, path): group for path, group in groups.items()}
 
     @property
     def sound_folders(self) -> list[Path]:
         """Folders that its sounds lie or lay in, which are never written to."""
-        return list_sound_folders(self.config.data.root, [*self.places, *self.places.values()])
+        then = self.places if self.description is None else ()
+        root = self.config.data.root
+        return list_sound_folders(root, [*then, *self.places.values()]) if root else []
 
     @property
     def is_own(self) -> bool:
@@ -73,27 +84,29 @@ class TrainedRun:
 
 
 def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoint.best, root: str = "") -> TrainedRun:
-    """Open a run's best epoch, or its last one that was saved.
+    """Open a run's best epoch, or its last one that was saved; or a model in one file.
 
-    The places that another installation's run names are not used: decoded sound is kept where it is by default.
+    The places that another installation's run names are not used: decoded sound is kept where it is by default. A model
+    file is always taken for a stranger's, whoever wrote it.
 
     Args:
+        name: as `find_model` takes it.
         root: where its sounds lie now, if they have moved; they are known by content.
 
     Raises:
-        CheckpointError: it is no run, or has no usable checkpoint.
+        CheckpointError: it is neither, or has no usable checkpoint, or is damaged.
         DataError: the sounds are not there.
         ConfigError: the device is unknown or not there.
     """
     device: torch.device = choose_device(device_name)
-    run_dir = find_run(name)
-    folder = run_dir / CHECKPOINTS
-    checkpoint = open_best(folder) if which is WhichCheckpoint.best else open_newest(folder)[0]
-    config = to_schema(compose_plain(checkpoint.config, checkpoint.folder))
+    run_dir = find_model(name)
+    file = open_model_file(run_dir) if run_dir.is_file() else None
+    checkpoint = _open_checkpoint(run_dir / CHECKPOINTS, which) if file is None else file.checkpoint
+    config = _take_config(checkpoint)
     if not (checkpoint.is_own and is_own(run_dir)):
         config.data.cache_dir = DataConfig().cache_dir
     known: dict[str, str] = checkpoint.facts["files"]
-    places = {path: path for path in known}
+    places = {path: path for path in known} if file is None else {}
     if root:
         config.data.root = str(find_root(root))
         places = find_moved(known, config.data.root, build_cache(config))
@@ -102,7 +115,26 @@ def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoi
     model = build_model(config, features, device)
     load_model(model, checkpoint)
     synthesizer = build_synthesizer(config, model, features, load_prior(config, checkpoint))
-    return TrainedRun(run_dir, checkpoint, config, features, synthesizer, places)
+    description = None
+    if file is not None:
+        description = file.read_controls(synthesizer.loudness, config.training.latent_dim)
+    return TrainedRun(run_dir, checkpoint, config, features, synthesizer, places, description)
+
+
+def _open_checkpoint(folder: Path, which: WhichCheckpoint) -> Checkpoint:
+    return open_best(folder) if which is WhichCheckpoint.best else open_newest(folder)[0]
+
+
+def _take_config(checkpoint: Checkpoint) -> TrainRunConfig:
+    """A checkpoint's configuration, checked.
+
+    Raises:
+        CheckpointError: it is none, or has a value that is not allowed.
+    """
+    try:
+        return to_schema(compose_plain(checkpoint.config, checkpoint.folder))
+    except ConfigError as error:
+        raise CheckpointError(f"{checkpoint.folder}: its configuration cannot be used: {error}") from error
 
 
 def load_model(model: Autoencoder, checkpoint: Checkpoint) -> None:
@@ -114,7 +146,8 @@ def load_model(model: Autoencoder, checkpoint: Checkpoint) -> None:
     try:
         model.load_state_dict(select_model(checkpoint.load_tensors()))
     except RuntimeError as error:  # it holds more than the model has
-        raise CheckpointError(f"{checkpoint.folder} does not fit its own configuration: {error}") from error
+        reason = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"{checkpoint.folder} does not fit its own configuration: {reason}") from error
 
 
 def load_prior(config: TrainRunConfig, checkpoint: Checkpoint) -> Prior:
@@ -134,9 +167,11 @@ def load_prior(config: TrainRunConfig, checkpoint: Checkpoint) -> Prior:
         prior = build_prior(config, PriorName[facts["name"]])
         prior.restore(tensors, facts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
+        run_dir = checkpoint.folder.parent.parent
+        again = f"Train on, and it is fitted anew: python train.py resume={run_dir}"
         raise CheckpointError(
             f"{checkpoint.folder} holds no prior that new sound could be drawn from ({type(error).__name__}: {error}). "
-            f"Train on, and it is fitted anew: python train.py resume={checkpoint.folder.parent.parent}"
+            f"{'Get it anew.' if checkpoint.is_file else again}"
         ) from error
     return prior
 

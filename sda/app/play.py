@@ -18,7 +18,7 @@ from sda.play.lookup import make_id
 from sda.play.opened import OpenedRun
 from sda.play.server import build_app
 from sda.play.session import Session
-from sda.runs.folder import find_run
+from sda.runs.folder import find_model
 from sda.runs.generated_record import read_record
 from sda.terminal import print_lines
 
@@ -34,7 +34,7 @@ def serve_page(config: PlayConfig, console: Console) -> None:
         CheckpointError: there is no such run.
         ConfigError: the port is taken.
     """
-    run_dir = find_run(config.run)
+    run_dir = find_model(config.run)
     with _take_port(config.port) as listening:
 
         def open_chosen(run_dir: Path, which: WhichCheckpoint) -> OpenedRun:

@@ -6,7 +6,7 @@ from sda.app.loading import TrainedRun
 from sda.config.verbs import GenerateConfig
 from sda.config_field import Range, list_traits
 from sda.data.corpus import Corpus
-from sda.errors import ConfigError
+from sda.errors import ConfigError, DataError
 from sda.evaluation.controls import ProvenControls, number_axis, prove_controls, take_real, take_starts
 from sda.evaluation.trained_model import collect_segments
 from sda.generation.controls import ORDER, fit_controls
@@ -15,7 +15,7 @@ from sda.generation.steering import ControlSteering
 from sda.runs.controls_record import read_controls, write_controls
 from sda.runs.moved_sounds import refuse_changed
 from sda.runs.prepare_data import build_cache
-from sda.training.checkpoint import TENSORS, hash_file
+from sda.training.checkpoint import hash_file
 
 FIT_SHARE = 0.5
 """Of the time it takes, what finding takes; the rest is trying."""
@@ -40,14 +40,23 @@ def find_controls(run: TrainedRun, advance: Callable[[float], None] = lambda _: 
             f"model={run.config.model.name.value} has no controls: its latents are a second long. Train with "
             "model=spectral_vae to have them."
         )
-    sha256 = hash_file(run.checkpoint.folder / TENSORS)
-    kept = read_controls(run.run_dir, sha256) if run.is_own else None
-    return kept or _measure_controls(run, sha256, advance)
+    known = find_known_controls(run)
+    if known is None and not run.known:
+        raise DataError(
+            f"{run.run_dir} holds no controls that were tried, and not the sounds to try them on. Give the folder with "
+            "what it was trained on: data.root=FOLDER."
+        )
+    return known or _measure_controls(run, hash_file(run.checkpoint.tensors_path), advance)
 
 
 def find_known_controls(run: TrainedRun) -> ProvenControls | None:
-    """A run's controls where they were found and tried before; nothing else is done."""
-    return read_controls(run.run_dir, hash_file(run.checkpoint.folder / TENSORS)) if run.is_own else None
+    """A run's controls where they were found and tried before; nothing else is done.
+
+    Of a model file it is what the file says of them, unless its sounds were given, on which they can be tried.
+    """
+    if run.description is not None:
+        return None if run.known else run.description.controls
+    return read_controls(run.run_dir, hash_file(run.checkpoint.tensors_path)) if run.is_own else None
 
 
 def _measure_controls(run: TrainedRun, sha256: str, advance: Callable[[float], None]) -> ProvenControls:

@@ -19,6 +19,8 @@ from sda.tracking.quiet import keep_quiet
 VIEW = "workflowType=machine_learning"
 """MLflow 3 opens on a page for language models that hides training runs; this is the other one."""
 ASKED_EVERY_S = 0.2
+FOR_ONE = ("--workers", "1")
+"""One person looks: left alone, MLflow starts four workers, each of which takes seconds to import what it needs."""
 
 
 def main(port: str) -> None:
@@ -34,7 +36,7 @@ def main(port: str) -> None:
         sys.exit(f"error: port {port} is taken by another program. Give another one: {_name_on_port(int(port) + 1)}")
     keep_quiet()
     print("MLflow's pages are being started; the link comes when they answer", flush=True)
-    command = ["mlflow", "server", "--backend-store-uri", store, "--host", "127.0.0.1", "--port", port]
+    command = ["mlflow", "server", "--backend-store-uri", store, *FOR_ONE, "--host", "127.0.0.1", "--port", port]
     server = subprocess.Popen([sys.executable, "-m", *command])
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:

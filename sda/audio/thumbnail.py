@@ -5,6 +5,7 @@ Letters in the shapes: `T` samples, `W` columns, `H` rows, `N` FFT length.
 
 import math
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,15 @@ def trace_outline(waveform: FloatArray, n_columns: int = 160) -> FloatArray:
     return np.array([[column.min() for column in columns], [column.max() for column in columns]], dtype=np.float32)
 
 
-def sketch_spectrogram(waveform: FloatArray, sample_rate_hz: int, n_columns: int = 160, n_rows: int = 56) -> FloatArray:
+class Samples(Protocol):
+    """Mono sound, `[T]`, of which pieces are looked at."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: slice, /) -> FloatArray: ...
+
+
+def sketch_spectrogram(waveform: Samples, sample_rate_hz: int, n_columns: int = 160, n_rows: int = 56) -> FloatArray:
     """Levels on a logarithmic frequency axis, from 0 (nothing) to 1 (the loudest place), `[T]` → `[H, W]`.
 
     One window is taken from the middle of every column, so that hours cost no more than seconds.

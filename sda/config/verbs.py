@@ -10,6 +10,8 @@ from sda.config.running import OBJECTIVES
 from sda.config_field import check_settings, setting
 from sda.errors import ConfigError
 
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8000, 192000
+
 
 class WhichCheckpoint(Enum):
     """The state of a run that is evaluated."""
@@ -18,9 +20,26 @@ class WhichCheckpoint(Enum):
     last = "last"
 
 
+def _check_rate(key: str, value: int) -> None:
+    if value and not LOWEST_RATE_HZ <= value <= HIGHEST_RATE_HZ:
+        raise ConfigError(
+            f"{key}={value} is not allowed: give {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}, such as 44100, or 0 for the "
+            "model's own."
+        )
+
+
 def _check_length(key: str, value: float | str) -> None:
     if isinstance(value, str) and value != AUTO_LENGTH:
         raise ConfigError(f"{key}={value} is not allowed: give seconds, such as 4, or {AUTO_LENGTH}.")
+
+
+class SoundFormat(Enum):
+    """What sound is written as."""
+
+    wav16 = "wav16"
+    wav24 = "wav24"
+    wav32f = "wav32f"
+    flac = "flac"
 
 
 AUTO_LENGTH = "auto"
@@ -71,7 +90,11 @@ class EvaluateConfig:
         at_most=60,
     )
     sample_rate_hz: int = setting(
-        48000, "Without a run: everything is resampled to this rate.", unit="Hz", at_least=8000, at_most=192000
+        48000,
+        "Without a run: everything is resampled to this rate.",
+        unit="Hz",
+        at_least=LOWEST_RATE_HZ,
+        at_most=HIGHEST_RATE_HZ,
     )
     cache_dir: str = setting(
         "",
@@ -249,9 +272,18 @@ class GenerateConfig:
         "Folder for the sounds, new or empty; empty for a new one in the run's: generated/<mode>_seed_<seed>, …-2 …",
         is_path=True,
     )
+    format: SoundFormat = setting(
+        SoundFormat.wav16,
+        "What sounds are written as, all of them mono: WAV of 16 or 24 bits or of floats, FLAC of 24 bits. Louder than "
+        "full scale is turned down as a whole, but in floats.",
+    )
+    sample_rate_hz: int = setting(
+        0, "Sounds are resampled to it, such as 44100 or 48000; 0 for the model's own rate.", unit="Hz", at_least=0
+    )
     checkpoint: WhichCheckpoint = setting(WhichCheckpoint.best, "The state of the run that is used.")
     device: str = setting("auto", "auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.")
 
     def __post_init__(self) -> None:
         check_settings(self, "")
+        _check_rate("sample_rate_hz", self.sample_rate_hz)
         _check_length("duration_s", self.duration_s)

@@ -18,7 +18,7 @@ def _list_suffixes(*lines: str) -> frozenset[str]:
 
 
 _SUFFIXES = _list_suffixes(
-    "asd reapeaks reapindex pkf pk sfk sfl peak peaks mrk nml ovw wfm pek cfa",  # of single sounds
+    "sda asd reapeaks reapindex pkf pk sfk sfl peak peaks mrk nml ovw wfm pek cfa",  # of single sounds
     "als alp alc adg adv rpp rpp-bak logicx band flp ptx ptf cpr npr aup aup3 sesx ses song ardour mmp",  # projects
     "cue m3u m3u8 pls xspf wpl nfo log lrc srt sfv md5 sha1 sha256 sfz nki nkm nksf exs mid midi syx",
     "txt md rst rtf pdf doc docx odt pages html htm css xml json jsonl yaml yml csv tsv xls xlsx numbers ini cfg",

@@ -243,10 +243,12 @@ def correlate_ranks(values: Sequence[float]) -> float:
 
     >>> correlate_ranks([1.0, 2.0, 2.5, 9.0]), correlate_ranks([3.0, 2.0, 1.0]), correlate_ranks([1.0, 1.0])
     (1.0, -1.0, 0.0)
+    >>> round(correlate_ranks([1.0, 1.0, 2.0, 3.0]), 3), round(correlate_ranks([1.0, 5.0, 5.0, 5.0]), 3)
+    (0.949, 0.775)
     """
-    from scipy.stats import rankdata
-
-    ranks, order = rankdata(values), np.arange(len(values), dtype=float)
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum() - (counts - 1) / 2)[places]  # equal ones share the mean of theirs
+    order = np.arange(len(values), dtype=float)
     ranks, order = ranks - ranks.mean(), order - order.mean()
     energy = math.sqrt(float(np.square(ranks).sum()) * float(np.square(order).sum()))
     return float((ranks * order).sum()) / energy if energy else 0.0

@@ -187,9 +187,10 @@ def calibrate(null: Similarity, weights: FloatArray | None = None) -> float:
     others = np.ones(len(recordings))
     for one in present:
         others[one] = set_limit(np.where(np.arange(len(recordings)) == one, 0.0, counts))
+    of_windows = counts[owner]
     for factor in NARROWING:
         exceeded = ordered > np.maximum(1.0 - factor * (1.0 - others), LEAST_CORRELATION)[owner]
-        if np.average(exceeded, weights=counts[owner]) <= 1.0 - NULL_QUANTILE:
+        if exceeded @ of_windows / of_windows.sum() <= 1.0 - NULL_QUANTILE:
             break
     return max(1.0 - factor * (1.0 - limit), LEAST_CORRELATION)
 

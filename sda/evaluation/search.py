@@ -47,6 +47,7 @@ LEAST_DEVIATION = 0.05
 LEAST_LOUD = 0.5
 """Share of a window that must not be near-silent: of others it cannot be said what they resemble."""
 BLOCK_FRAMES = 1024
+"""Of long sound; one that fits into a shorter block, of a power of two, is transformed as that."""
 BLOCKS_AT_ONCE = 16
 SECONDS_AT_ONCE = 60
 TRANSFORMED_AT_ONCE = 200
@@ -180,15 +181,17 @@ def find_nearest(
         advance: told how many seconds of sound have been gone through since it was last told.
     """
     found = [(torch.zeros(len(group), len(sounds)), torch.zeros(len(group), len(sounds))) for group in patches]
-    searched = [
-        (group.shape[2], _transform_patches(group), best, place)
-        for group, (best, place) in zip(patches, found, strict=True)
-        if len(group)
-    ]
     # Stretches of a file overlap by the longest patch, and by the frames that are spoilt at their ends.
     n_overlap = max(group.shape[2] for group in patches) + 2 * features.n_edge
     overlap = math.ceil(n_overlap * features.hop_s * features.sample_rate_hz)
     stretch = SECONDS_AT_ONCE * features.sample_rate_hz
+    longest = min(stretch + overlap, max([overlap, *(len(sound.waveform) for sound in sounds)]))
+    n_block = _choose_block(math.ceil(longest / features.sample_rate_hz / features.hop_s) + 1)
+    searched = [
+        (group.shape[2], _transform_patches(group, n_block), best, place)
+        for group, (best, place) in zip(patches, found, strict=True)
+        if len(group)
+    ]
     for index, sound in enumerate(sounds):
         for start in range(0, max(1, len(sound.waveform) - overlap), stretch):
             waveform = sound.waveform[start : start + stretch + overlap]
@@ -216,9 +219,18 @@ def _find_loud(waveform: Tensor, n_frames: int, features: PatchFeatures) -> Tens
     return is_loud
 
 
-def _transform_patches(patches: Tensor) -> Tensor:
+def _choose_block(n_frames: int) -> int:
+    """Length of the blocks that a sound of so many frames is cut into.
+
+    >>> _choose_block(300), _choose_block(6000)
+    (512, 1024)
+    """
+    return int(min(BLOCK_FRAMES, 2 ** math.ceil(math.log2(n_frames))))
+
+
+def _transform_patches(patches: Tensor, n_block: int) -> Tensor:
     """Spectra over time, ready for the product. `[Q, M, F]` → `[L // 2 + 1, Q, M]`."""
-    spectra: Tensor = torch.fft.rfft(patches, BLOCK_FRAMES).conj().permute(2, 0, 1).contiguous()
+    spectra: Tensor = torch.fft.rfft(patches, n_block).conj().permute(2, 0, 1).contiguous()
     return spectra
 
 
@@ -228,7 +240,9 @@ def _correlate(frames: Tensor, is_loud: Tensor, spectra: Tensor, n_frames: int) 
     Shape:
         frames `[M, N]`, is_loud `[N]`, spectra `[L // 2 + 1, Q, M]` → two `[Q]`.
     """
-    n_mels = frames.shape[0]
+    n_mels, n_longest = frames.shape[0], 2 * (len(spectra) - 1)
+    n_block = min(n_longest, _choose_block(frames.shape[1]))
+    spectra = spectra[:: n_longest // n_block]  # those of the shorter transform
     n_lags = frames.shape[1] - n_frames + 1
     norm = _norm_of_windows(frames, n_frames)
     loud = is_loud.float()[None, None]
@@ -236,16 +250,16 @@ def _correlate(frames: Tensor, is_loud: Tensor, spectra: Tensor, n_frames: int) 
     scale = torch.where(
         share_loud >= LEAST_LOUD, 1.0 / norm.clamp(min=LEAST_DEVIATION * math.sqrt(n_mels * n_frames)), 0.0
     )
-    step = BLOCK_FRAMES - n_frames + 1
+    step = n_block - n_frames + 1
     n_blocks = -(-n_lags // step)
     padded = nn.functional.pad(frames, (0, n_blocks * step + n_frames - 1 - frames.shape[1]))
     scale = nn.functional.pad(scale, (0, n_blocks * step - n_lags), value=0.0)
-    blocks = padded.unfold(1, BLOCK_FRAMES, step)  # [M, n_blocks, L]
+    blocks = padded.unfold(1, n_block, step)  # [M, n_blocks, L]
     n_patches = spectra.shape[1]
     best, lag = torch.zeros(n_patches), torch.zeros(n_patches, dtype=torch.long)
     for first in range(0, n_blocks, BLOCKS_AT_ONCE):
         some = torch.fft.rfft(blocks[:, first : first + BLOCKS_AT_ONCE]).permute(2, 0, 1)  # [L // 2 + 1, M, n]
-        products = torch.fft.irfft((spectra @ some).permute(1, 2, 0), BLOCK_FRAMES)[..., :step]  # [Q, n, step]
+        products = torch.fft.irfft((spectra @ some).permute(1, 2, 0), n_block)[..., :step]  # [Q, n, step]
         some_scale = scale[first * step : first * step + products.shape[1] * step]
         correlation, place = (products.flatten(1) * some_scale).max(dim=1)
         better = correlation > best

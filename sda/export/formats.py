@@ -25,10 +25,22 @@ class Format(NamedTuple):
     write: Write
     words: str
     """What it is for, in a few words."""
+    keeps_prior: bool = True
+    """Whether new sound can be drawn from it, and so, of a prior that holds sound, that sound is in it."""
+    usage: tuple[str, ...] = ()
+    """Commands or code that use it, a line each; `{file}` stands for the main file's name."""
 
 
 FORMATS: dict[ExportFormat, Format] = {
-    ExportFormat.sda: Format(write_model_file, "one file that every verb of sda opens"),
-    ExportFormat.nn: Format(write_nn, "plays in Max and Pure Data by nn~, and in SuperCollider by nn.ar"),
+    ExportFormat.sda: Format(
+        write_model_file,
+        "one file that every verb of sda opens",
+        usage=("python generate.py run={file} n=8 duration_s=10 seed=7", "python play.py run={file}"),
+    ),
+    ExportFormat.nn: Format(
+        write_nn,
+        "plays live: in Max and Pure Data by nn~, in SuperCollider by nn.ar",
+        usage=("nn~ {file} sample 4096", "nn~ {file} forward 4096"),
+    ),
 }
 """A row for each choice of `format`."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -14,6 +15,13 @@ from sda.audio.mel import LogMel, log_to_db
 
 RANGE_DB = 80.0
 """Levels this far below the loudest are drawn black."""
+
+_HEIGHT, _PANEL_WIDTH, _EXTRA_WIDTH = 3.4, 4.2, 0.8
+_LEFT, _RIGHT, _BOTTOM, _TOP = 0.85, 1.0, 0.55, 0.35
+_GAP = 0.65
+"""Between panels; all in inches. They are given, as finding them by what the words take draws everything twice more."""
+_BAR_PAD, _BAR_WIDTH = 0.12, 0.14
+"""Of the scale of levels, from the last panel."""
 
 
 def draw_spectrograms(path: str | os.PathLike[str], panels: Sequence[tuple[str, FloatArray]], features: LogMel) -> None:
@@ -27,9 +35,7 @@ def draw_spectrograms(path: str | os.PathLike[str], panels: Sequence[tuple[str, 
         for _, waveform in panels
     ]
     top = max(float(spectrogram.max()) for spectrogram in spectrograms)
-    figure = Figure(figsize=(4.2 * len(panels) + 0.8, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    figure, axes, bar = _lay_out(len(panels))
     centres_hz = _band_centres_hz(features)
     ticks_hz = [hz for hz in (100, 300, 1000, 3000, 10000) if hz < centres_hz[-1]]
     for axis, (title, waveform), spectrogram in zip(axes, panels, spectrograms, strict=True):
@@ -46,9 +52,24 @@ def draw_spectrograms(path: str | os.PathLike[str], panels: Sequence[tuple[str, 
         axis.set_xlabel("time in s")
         axis.set_yticks(np.interp(ticks_hz, centres_hz, np.arange(features.n_mels)), [f"{hz:g}" for hz in ticks_hz])
     axes[0].set_ylabel("frequency in Hz")
-    figure.colorbar(image, ax=axes, label="level in dB")
+    figure.colorbar(image, cax=bar, label="level in dB")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
+
+
+def _lay_out(n_panels: int) -> tuple[Figure, list[Axes], Axes]:
+    """A figure with so many panels, and the place of the scale of levels beside them."""
+    width = _PANEL_WIDTH * n_panels + _EXTRA_WIDTH
+    panel_width = (width - _LEFT - _RIGHT - _GAP * (n_panels - 1)) / n_panels
+    figure = Figure(figsize=(width, _HEIGHT))
+    FigureCanvasAgg(figure)
+
+    def place(left: float, of_width: float) -> Axes:
+        height = (_HEIGHT - _BOTTOM - _TOP) / _HEIGHT
+        return figure.add_axes((left / width, _BOTTOM / _HEIGHT, of_width / width, height))
+
+    axes = [place(_LEFT + number * (panel_width + _GAP), panel_width) for number in range(n_panels)]
+    return figure, axes, place(width - _RIGHT + _BAR_PAD, _BAR_WIDTH)
 
 
 def _band_centres_hz(features: LogMel) -> FloatArray:

@@ -3,24 +3,37 @@
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
 from PIL import Image
 
-from sda.audio.io import read_mono
+from sda.audio.io import FloatArray, read_mono
 from sda.audio.thumbnail import sketch_spectrogram
 from sda.errors import DataError
 from sda.plain_files import open_plain
 
 N_COLUMNS = 900
 N_ROWS = 160
-HEADER_BYTES = 44
-"""Of a WAV that generating wrote, but for those beyond 4 GB."""
 LONGEST_PIECE_S = 60.0
 _DARK_TO_BRIGHT = ((0, 0, 4), (59, 15, 112), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191))
 """Colours at equal distances, in between mixed: near matplotlib's magma, which takes a second to import."""
+
+
+class _OnDisk:
+    """Samples of a mono file, read where they are looked at."""
+
+    def __init__(self, file: soundfile.SoundFile):
+        self._file = file
+
+    def __len__(self) -> int:
+        return int(self._file.frames)
+
+    def __getitem__(self, places: slice) -> FloatArray:
+        first, last, _ = places.indices(len(self))
+        self._file.seek(first)
+        samples: FloatArray = self._file.read(max(0, last - first), "float32", always_2d=True)[:, 0]
+        return samples
 
 
 def draw_picture(path: Path) -> bytes:
@@ -30,15 +43,13 @@ def draw_picture(path: Path) -> bytes:
         DataError: it is no sound of ours.
         OSError: it cannot be read.
     """
-    with open_plain(path) as file:
-        if file.read(4) not in (b"RIFF", b"RF64"):
-            raise DataError(f"{path.name} is no WAV file.")
-        rate_hz = int.from_bytes(file.read(24)[20:24], "little")
-        n_samples = max(0, file.seek(0, 2) - HEADER_BYTES) // 2
-        if not (1000 <= rate_hz <= 768000 and n_samples):
-            raise DataError(f"{path.name} holds no sound.")
-        waveform: Any = np.memmap(file, np.dtype("<i2"), "r", HEADER_BYTES, (n_samples,))
-        levels = sketch_spectrogram(waveform, rate_hz, N_COLUMNS, N_ROWS)
+    try:
+        with open_plain(path) as file, soundfile.SoundFile(file) as sound:
+            if not sound.frames:
+                raise DataError(f"{path.name} holds no sound.")
+            levels = sketch_spectrogram(_OnDisk(sound), sound.samplerate, N_COLUMNS, N_ROWS)
+    except (soundfile.LibsndfileError, ValueError) as error:
+        raise DataError(f"{path.name} is no sound file: {error}") from error
     image = Image.fromarray((levels * 255).round().astype(np.uint8), "L").convert("P")
     image.putpalette(_mix_colours())
     picture = BytesIO()

@@ -217,8 +217,9 @@ def _keep(request: Request, session: Session) -> Response:
 
 def _send_wav(request: Request, session: Session) -> Response:
     path = session.find_sound(request.path_params["run"], request.path_params["sound"]).path
+    kind = "audio/flac" if path.suffix == ".flac" else "audio/wav"
     return StreamingResponse(
-        read_in_pieces(path), headers={"Content-Length": str(path.stat().st_size)}, media_type="audio/wav"
+        read_in_pieces(path), headers={"Content-Length": str(path.stat().st_size)}, media_type=kind
     )
 
 

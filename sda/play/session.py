@@ -15,7 +15,7 @@ from sda.play.jobs import Job, Jobs
 from sda.play.lookup import UnknownError, look_up, make_id
 from sda.play.opened import OpenedRun, Path2D
 from sda.play.uploads import Uploads
-from sda.runs.folder import find_run, find_runs
+from sda.runs.folder import find_model, find_runs
 from sda.wording import format_share
 
 
@@ -220,7 +220,7 @@ class Session:
         if opened is not None:
             return opened
         job.words = "opening the model"
-        run_dir = find_run(str(self.find_run(run)))
+        run_dir = find_model(str(self.find_run(run)))
         with self._lock:
             self._opened, self._opened_id = None, ""
         gc.collect()  # the former model goes before the next one comes

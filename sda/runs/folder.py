@@ -65,10 +65,25 @@ def find_run(name: str) -> Path:
             continue
         if is_meant:
             return see_that_it_is_plain(run_dir)
+    if name and Path(name).expanduser().is_file():
+        raise CheckpointError(
+            f"{name} is a file, and no run's folder. Models in one file are for generate.py, play.py, export.py, and "
+            "with data.root=FOLDER for evaluate.py."
+        )
     raise CheckpointError(
         f"{name} is no run: neither a run's folder nor the MLflow id of a run below {Path(RUNS_ROOT).absolute()}. "
         "Use `last`, or the folder that the run named when it ended."
     )
+
+
+def find_model(name: str) -> Path:
+    """A model in one file, by its path, or the folder of a run, as `find_run` knows it.
+
+    Raises:
+        CheckpointError: there is neither.
+    """
+    path = Path(name).expanduser()
+    return path.absolute() if name != "last" and path.is_file() else find_run(name)
 
 
 def see_that_it_is_plain(run_dir: Path) -> Path:
@@ -134,9 +149,13 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
     return dict(read_stored(run_dir / SUMMARY, RunSummary, advice))
 
 
-class _ManifestFile(TypedDict):
+class _RequiredOfFile(TypedDict):
     path: str
     group: str | None
+
+
+class _ManifestFile(_RequiredOfFile, total=False):
+    duration_s: float
 
 
 class _Manifest(TypedDict):
@@ -149,11 +168,23 @@ def read_groups(run_dir: Path) -> dict[str, str]:
     Raises:
         DamagedError: the manifest is damaged.
     """
+    return {file["path"]: file["group"] for file in _read_manifest(run_dir) if file["group"]}
+
+
+def read_durations(run_dir: Path) -> dict[str, float]:
+    """Seconds of each of a run's files, by path; empty where the manifest is gone.
+
+    Raises:
+        DamagedError: the manifest is damaged.
+    """
+    return {file["path"]: file["duration_s"] for file in _read_manifest(run_dir) if "duration_s" in file}
+
+
+def _read_manifest(run_dir: Path) -> list[_ManifestFile]:
     path = run_dir / MANIFEST
     if not os.path.lexists(path):
-        return {}
-    manifest = read_stored(path, _Manifest, "Remove it: every file then counts as a recording of its own.")
-    return {file["path"]: file["group"] for file in manifest["files"] if file["group"]}
+        return []
+    return read_stored(path, _Manifest, "Remove it: every file then counts as a recording of its own.")["files"]
 
 
 def update_summary(run_dir: Path, **values: Any) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from sda.audio.wav import write_wav
+from sda.audio.sound_file import FORMATS, write_sound
 from sda.data.walk import GENERATED_RECORD
 from sda.durable import write_json
 from sda.generation.provenance import Provenance
+from sda.runs.generated_record import tell_origin
 from sda.runs.outputs import is_empty_folder
 from sda.training.checkpoint import hash_file
 
@@ -41,14 +42,25 @@ class Call:
     """Of the source files' content, by path."""
 
     def write(self, made: Made, sample_rate_hz: int, gain: float = 1.0) -> None:
-        """Write the next sound, turned down or up as its corpus was not, and into the record that it is there."""
+        """Write the next sound, turned down or up as its corpus was not, and into the record that it is there.
+
+        Args:
+            sample_rate_hz: of the sound; that of the file is the record's.
+        """
         number = len(self.files) + 1
-        path = self.folder / f"sound_{number:03d}.wav"
+        path = self.folder / f"sound_{number:03d}{FORMATS[self.facts['format']].suffix}"
         self.files.append({"file": path.name, "number": number, "sources": made.sources})
         try:
             for source in made.sources:
                 self.source_sha256.setdefault(source, hash_file(Path(source).resolve()))  # a user's link is followed
-            n_samples = write_wav(path, ((gain * block).numpy() for block in made.stretches), sample_rate_hz)
+            n_samples = write_sound(
+                path,
+                ((gain * block).numpy() for block in made.stretches),
+                sample_rate_hz,
+                self.facts["format"],
+                file_rate_hz=self.facts["sample_rate_hz"],
+                comment=tell_origin(self.facts, number),
+            )
             self.files[-1] |= {"n_samples": n_samples, "sha256": hash_file(path)}
             if made.n_silent:
                 self.files[-1]["n_silent_draws"] = made.n_silent

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Required, TypedDict
 
-from sda.config.verbs import GenerateConfig
+from sda.config.verbs import GenerateConfig, SoundFormat
 from sda.config_field import list_traits
 from sda.data.walk import GENERATED_RECORD
 from sda.durable import write_json
@@ -17,7 +17,7 @@ from sda.plain_files import open_plain
 from sda.runs.outputs import claim_next, is_empty_folder
 from sda.stored import pass_over, read_stored
 
-SOUND_NAME = re.compile(r"sound_[0-9]{3,}\.wav")
+SOUND_NAME = re.compile(r"sound_[0-9]{3,}\.(wav|flac)")
 """Names that a call gives to its sounds; no other file is ever opened or removed."""
 
 
@@ -36,6 +36,9 @@ class _CallRecord(TypedDict, total=False):
     seed: Required[int]
     n: Required[int]
     sample_rate_hz: Required[int]
+    own_rate_hz: int
+    """Of the model, where its sounds were resampled."""
+    format: str
     source: str
     checkpoint: str
     prior: dict[str, Any]
@@ -71,6 +74,10 @@ def list_whole(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 def list_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     """What a call was told, by the keys of `GenerateConfig`; keys that its mode does not know are left out."""
     known = {**record, **record.get("prior", {})}
+    if "own_rate_hz" not in record:  # as the model makes it
+        del known["sample_rate_hz"]
+    if record.get("format") == SoundFormat.wav16.value:
+        del known["format"]
     known["checkpoint"] = "best" if record.get("checkpoint", "best") == "best" else "last"
     return {
         key: known[key]
@@ -83,6 +90,17 @@ def write_command(record: Mapping[str, Any], number: int) -> str:
     """The command that makes a sound again, and those before it in its call."""
     given = {**list_settings(record), "n": number}
     return " ".join(["python generate.py", *(shlex.quote(f"{key}={_spell(value)}") for key, value in given.items())])
+
+
+def tell_origin(record: Mapping[str, Any], number: int) -> str:
+    """What a sound file says of itself: the run, and what it was told; names of folders are nobody's business.
+
+    Args:
+        record: of its call.
+    """
+    told = {key: value for key, value in record.items() if key != "data.root"}
+    told |= {"run": Path(record["run"]).name, "source": Path(record.get("source", "")).name}
+    return f"epoch {record['epoch']}, sound {number}: {write_command(told, number)}"
 
 
 def name_missing_source(record: Mapping[str, Any]) -> str:

@@ -42,6 +42,7 @@ class Checkpoint:
     """A checkpoint whose files were found whole; its tensors are still on disk."""
 
     folder: Path
+    """Where it lies; of a model in one file, that file."""
     progress: dict[str, Any]
     """Fields of `sda.training.state.Progress`."""
     history: MetricsHistory
@@ -53,6 +54,13 @@ class Checkpoint:
     """Whether this installation wrote it, so that the places which its configuration names are the user's own."""
     is_start: bool = False
     """Whether it stands for the run before its first step, of which there is nothing but configuration and facts."""
+    is_file: bool = False
+    """Whether it is a model in one file, see `sda.export.model_file`, which nothing can be continued from."""
+
+    @property
+    def tensors_path(self) -> Path:
+        """The file that its tensors lie in."""
+        return self.folder if self.is_file else self.folder / TENSORS
 
     def check_tensors(self, expected: "Mapping[str, Tensor]") -> None:
         """See that tensors are there in the shape and type that a model has; only the file's header is read.
@@ -65,7 +73,7 @@ class Checkpoint:
         """
         import safetensors
 
-        path = self.folder / TENSORS
+        path = self.tensors_path
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 names = set(file.keys())
@@ -91,7 +99,7 @@ class Checkpoint:
         import safetensors
         from safetensors.torch import load_file
 
-        path = self.folder / TENSORS
+        path = self.tensors_path
         try:
             tensors = load_file(path)
         except (safetensors.SafetensorError, OSError, ValueError) as error:

@@ -32,6 +32,62 @@ def test_a_name_that_is_none_of_a_file_is_refused(trained, name):
     assert not list(trained.folder.glob("runs/*/*/exports"))
 
 
+@pytest.fixture
+def exported(trained):
+    trained.run("export", "run=last", "output=out", "name=tones", "license=CC BY 4.0")
+    return trained
+
+
+def test_a_sound_from_the_file_is_the_runs_bit_for_bit(exported):
+    asked = ("n=2", "duration_s=0.5", "seed=3")
+    exported.run("generate", "run=last", "output=run", *asked)
+    exported.run("generate", "run=out/tones.sda", "output=file", *asked)
+    for name in ("sound_001.wav", "sound_002.wav"):
+        assert (exported.folder / "file" / name).read_bytes() == (exported.folder / "run" / name).read_bytes()
+    record = json.loads((exported.folder / "file" / "generated.json").read_text())
+    assert record["run"] == str(exported.folder / "out" / "tones.sda")
+    assert "checkpoint" not in record
+
+
+def test_no_recording_is_named_unless_it_was_asked_for(exported):
+    for path in (exported.folder / "out").iterdir():
+        content = path.read_bytes()
+        assert not any(secret in content for secret in (b"tone_0", b"sounds/", str(exported.folder.parent).encode()))
+    exported.run("export", "run=last", "output=named", "names=true")
+    (named,) = (exported.folder / "named").glob("*.sda")
+    assert b"tone_000.wav" in named.read_bytes()
+    assert "tone_000.wav" in (exported.folder / "named" / "model_card.md").read_text().replace("\\", "")
+    exported.run("export", f"run={named}", "output=again")
+    assert not any(b"tone_0" in path.read_bytes() for path in (exported.folder / "again").iterdir())
+
+
+def test_a_file_is_evaluated_with_its_sounds_alone(exported, trained_once):
+    text = exported.run("evaluate", "run=out/tones.sda", code=1)
+    assert "holds a model and not its recordings, beside which it would be judged" in text
+    sounds = f"data.root={trained_once.parent / 'sounds'}"
+    exported.run("evaluate", "run=out/tones.sda", sounds, "n_generated=2", "max_clips=2", "output=judged")
+    values = json.loads((exported.folder / "judged" / "evaluation.json").read_text())
+    assert values["run"] == str(exported.folder / "out" / "tones.sda")
+    assert values["n_files"]["held_out"] > 0
+
+
+def test_what_a_file_cannot_do_is_said_in_a_line(exported):
+    for words in (("generate", "mode=reconstruct"), ("generate", "brightness=0.5")):
+        text = exported.run(words[0], "run=out/tones.sda", words[1], code=1)
+        assert text.startswith("error: ")
+        assert text.count("\n") == 1
+    assert "is a file, and no run's folder" in exported.run("train", "resume=out/tones.sda", code=1)
+
+
+def test_the_card_says_what_the_file_does_not_hold(exported):
+    card = (exported.folder / "out" / "model_card.md").read_text()
+    assert "# tones\n" in card
+    assert "CC BY 4.0" in card
+    assert "It was not evaluated" in card
+    assert "python generate.py run=tones.sda n=8" in card
+    assert "6 files of 6 recordings" in card
+
+
 def test_a_model_that_cannot_be_streamed_is_refused_before_anything_is_written(trained):
     text = trained.run("export", "run=last", "format=nn", code=1)
     assert "format=nn is not possible with this model" in text

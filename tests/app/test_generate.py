@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from sda.audio.sound_file import read_comment
+from sda.runs.generated_record import read_record, write_command
 from tests.conftest import RATE_HZ
 from tests.verbs import TINY, CommandLine
 
@@ -23,7 +25,7 @@ def _list(folder: Path):
 
 @pytest.fixture
 def run_dir(command_line, sounds):
-    command_line.run("train", sounds, "training.max_epochs=1", "tracking=none", "preview.n_variations=0", *TINY)
+    command_line.run("train", sounds, "training.max_epochs=1", "tracking=none", *TINY)
     (run_dir,) = command_line.runs()
     return run_dir
 
@@ -33,6 +35,7 @@ def test_a_call_has_its_own_folder_and_a_record(command_line, run_dir, make_soun
     _a_call_writes_over_nothing_and_mixes_with_nothing(command_line, run_dir)
     _the_record_suffices_to_make_every_file_again(command_line, run_dir, make_sounds)
     _every_mode_makes_what_it_says(command_line, run_dir)
+    _sounds_are_written_as_asked_for(command_line, run_dir)
     _what_a_mode_has_no_use_for_is_refused(command_line)
     _a_source_that_is_not_there_is_named_as_what_it_is(command_line)
 
@@ -56,6 +59,23 @@ def _every_mode_makes_what_it_says(command_line, run_dir):
     assert np.abs(continued[:n_kept] - given[:n_kept]).max() < 2e-3
     assert soundfile.info(folders["vary"] / "sound_001.wav").frames == round(0.5 * RATE_HZ)
     assert len(records["blend"]["files"][0]["sources"]) == 2
+
+
+def _sounds_are_written_as_asked_for(command_line, run_dir):
+    made = ("generate", "run=last", "n=1", "duration_s=0.5", "seed=5")
+    command_line.run(*made, "output=plain")
+    command_line.run(*made, "output=given", "format=flac", "sample_rate_hz=44100")
+    info = soundfile.info(command_line.folder / "given" / "sound_001.flac")
+    assert (info.samplerate, info.frames, info.subtype) == (44100, 22050, "PCM_24")
+    for name in ("plain/sound_001.wav", "given/sound_001.flac"):
+        told = read_comment(command_line.folder / name)
+        assert f"run={run_dir.name}" in told
+        assert "seed=5" in told
+        assert str(command_line.folder) not in told
+    plain, given = (write_command(read_record(command_line.folder / name), 1) for name in ("plain", "given"))
+    assert set(given.split()) - set(plain.split()) == {"format=flac", "sample_rate_hz=44100"}
+    refused = command_line.run(*made, "sample_rate_hz=100", code=1)
+    assert "sample_rate_hz=100 is not allowed: give 8000 to 192000, such as 44100, or 0" in refused
 
 
 def _what_a_mode_has_no_use_for_is_refused(command_line):

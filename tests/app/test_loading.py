@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def moved(command_line, make_sounds):
     """A run, and the folder that its sounds have moved to."""
     root = make_sounds(6)
-    settings = ("training.max_epochs=1", "tracking=none", "preview.n_variations=0", *TINY)
+    settings = ("training.max_epochs=1", "tracking=none", *TINY)
     shutil.move(root, command_line.folder / "here")
     command_line.run("train", "data.root=here", *settings)
     there = command_line.folder.parent / "there"

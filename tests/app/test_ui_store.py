@@ -76,7 +76,7 @@ def test_the_server_is_started_quietly_and_on_this_machine_alone(monkeypatch, st
         main(port)
     (command,) = started
     assert command[1:4] == ["-m", "mlflow", "server"]
-    assert command[-4:] == ["--host", "127.0.0.1", "--port", port]
+    assert command[-6:] == ["--workers", "1", "--host", "127.0.0.1", "--port", port]
     assert SETTINGS.items() <= os.environ.items()
 
 

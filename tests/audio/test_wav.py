@@ -45,6 +45,15 @@ def test_a_saved_wav_has_16_bits_and_never_clips(tmp_path):
     np.testing.assert_allclose(read, [1.0, -0.5], atol=1e-4)
 
 
+@pytest.mark.parametrize("comment", ["run one, seed 7", "été"])
+def test_a_comment_is_read_by_others_and_the_sound_stays(tmp_path, comment):
+    write_wav(tmp_path / "sound.wav", [_draw(501)], RATE_HZ, comment)
+    save_wav(tmp_path / "plain.wav", _draw(501), RATE_HZ)
+    with soundfile.SoundFile(tmp_path / "sound.wav") as file:
+        assert (file.comment, file.software) == (comment, "sda")
+    np.testing.assert_array_equal(*(soundfile.read(tmp_path / name)[0] for name in ("sound.wav", "plain.wav")))
+
+
 def test_until_it_is_whole_it_has_no_name_and_what_was_there_stays(tmp_path):
     path = tmp_path / "sound.wav"
     path.write_bytes(b"of before")

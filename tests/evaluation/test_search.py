@@ -61,6 +61,22 @@ def test_other_sound_and_sound_played_backwards_are_no_copies(sounds, features):
     assert matches.correlation.max() < 0.6
 
 
+def test_a_sound_is_searched_among_longer_and_shorter_ones_as_alone(features):
+    """A short one is transformed in a shorter block; the copy lies where a block of the longest ends."""
+    lengths_s = (0.5, 1.2, 3.0, 14.0)
+    mixed = [Sound(f"{s} s", _texture(50 + number, round(s * RATE_HZ))) for number, s in enumerate(lengths_s)]
+    cuts = ((1, 0.1), (2, 1.0), (3, 10.0))
+    starts = [round(start_s * RATE_HZ) for _, start_s in cuts]
+    clips = [mixed[place].waveform[start : start + RATE_HZ] for (place, _), start in zip(cuts, starts, strict=True)]
+    together = _search(torch.stack(clips), mixed, features)
+    for number, (place, start_s) in enumerate(cuts):
+        assert together.correlation[number, place].item() == pytest.approx(1.0, abs=1e-3)
+        assert together.start_s[number, place].item() == pytest.approx(start_s, abs=1e-6)
+    for place, sound in enumerate(mixed):
+        alone = _search(torch.stack(clips), [sound], features)
+        assert together.correlation[:, place].tolist() == pytest.approx(alone.correlation[:, 0].tolist(), abs=1e-5)
+
+
 def test_blocks_and_stretches_leave_no_lag_out(sounds, features):
     """Against the plain sum over all lags, on a sound of several stretches."""
     long = Sound("long", torch.cat([_texture(seed, 5 * RATE_HZ) for seed in range(10, 36)]))

@@ -76,6 +76,7 @@ class FakeRun:
             "run": str(self.run_dir), "mode": config.mode.value, "seed": config.seed, "n": config.n, "epoch": 1,
             "duration_s": config.duration_s, "sample_rate_hz": RATE_HZ, "checkpoint": "best", "noise": True,
             "source": config.source, "prior": {"name": "mosaic", "novelty": config.novelty}, "device": "cpu",
+            "format": "wav16",
         }  # fmt: skip
         call = Call(folder, facts, config.n)
         try:

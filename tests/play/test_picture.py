@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from sda.audio.sound_file import write_sound
 from sda.audio.wav import save_wav
 from sda.errors import DataError
 from sda.play.picture import N_COLUMNS, N_ROWS, cut_wav, draw_picture, read_in_pieces
@@ -28,10 +29,20 @@ def test_a_tone_is_bright_where_and_while_it_sounds(tmp_path):
     assert row == pytest.approx(N_ROWS / octaves, abs=3), "an octave below the highest frequency"
 
 
+@pytest.mark.parametrize("name", ["wav24", "wav32f", "flac"])
+def test_a_picture_is_of_the_sound_and_not_of_the_format(tmp_path, name):
+    sound = tone(440, 1.0, RATE_HZ)
+    for file, form in (("plain", "wav16"), ("other", name)):
+        write_sound(tmp_path / file, [sound], RATE_HZ, form, comment="words behind the sound")
+    plain, other = (np.asarray(Image.open(io.BytesIO(draw_picture(tmp_path / file))).convert("RGB")).astype(int)
+                    for file in ("plain", "other"))  # fmt: skip
+    assert np.abs(plain - other).mean() < 5
+
+
 @pytest.mark.parametrize("content", [b"", b"words", b"RIFF" + bytes(100), b"RIFF" + b"\xff" * 40])
 def test_what_is_no_sound_has_no_picture(tmp_path, content):
     (tmp_path / "a.wav").write_bytes(content)
-    with pytest.raises(DataError, match=r"a\.wav (is no WAV file|holds no sound)"):
+    with pytest.raises(DataError, match=r"a\.wav (is no sound file|holds no sound)"):
         draw_picture(tmp_path / "a.wav")
 
 

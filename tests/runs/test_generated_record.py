@@ -15,6 +15,7 @@ from sda.runs.generated_record import (
     list_whole,
     name_missing_source,
     read_record,
+    tell_origin,
     write_command,
 )
 
@@ -51,6 +52,23 @@ def test_a_command_has_every_key_of_its_mode(call):
     assert "strength" not in write_command(record, 1)
     assert "novelty" not in write_command(record, 1)
     assert "checkpoint=last" in write_command(record, 1)
+
+
+def test_what_a_file_is_written_as_stands_in_its_command_where_it_was_chosen(call):
+    record = read_record(call) | {"format": "wav16"}
+    assert "format" not in write_command(record, 1)
+    assert "sample_rate_hz" not in write_command(record, 1)
+    chosen = record | {"format": "flac", "sample_rate_hz": 44100, "own_rate_hz": 16000}
+    assert {"format=flac", "sample_rate_hz=44100"} <= set(write_command(chosen, 1).split())
+
+
+def test_what_a_file_says_of_itself_names_no_folder(call):
+    told = tell_origin(read_record(call) | {"epoch": 12, "data.root": "/home/someone/sounds"}, 2)
+    origin, _, command = told.partition(": ")
+    assert origin == "epoch 12, sound 2"
+    assert {"run=it's", "source=c.wav", "n=2"} <= set(shlex.split(command))
+    for folder in ("/runs", "/a b", "someone"):
+        assert folder not in told
 
 
 def test_a_source_that_is_gone_is_named(call):

@@ -15,6 +15,7 @@ import soundfile
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from sda.app.hydra_call import CONFIG_DIR
@@ -318,7 +319,7 @@ def test_settings_that_are_named_are_allowed(setting, compose_as, home):
     for verb in verbs:
         try:
             compose_as(verb, prepare_arguments([*needed, *given]))
-        except SdaError as error:
+        except (SdaError, HydraException) as error:  # another verb may have a key of that name
             failures.append(error)
     assert len(failures) < len(verbs), failures
 
@@ -382,7 +383,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     command_line = CommandLine(folder)
     tiny = [setting for setting in TINY if setting != "model=mel_vae"]
-    quick = ("training.max_epochs=1", "preview.n_variations=0", "tracking=none")
+    quick = ("training.max_epochs=1", "tracking=none")
     command_line.run("train", "-m", "data.root=~/sounds", *tiny, *quick, "seed=0,1")
     return command_line
 

@@ -11,7 +11,7 @@ from tests.verbs import TINY
 
 pytestmark = pytest.mark.slow
 
-QUICK = ("tracking=none", "training.max_epochs=1", "preview.n_samples=1", "preview.n_variations=1")
+QUICK = ("tracking=none", "training.max_epochs=1", "preview.n_reconstructions=2", "preview.n_variations=1")
 
 
 @pytest.fixture

@@ -72,6 +72,10 @@ class Density(Prior):
         for key, value in own.items():
             if tensors[key].shape != value.shape or not tensors[key].isfinite().all():
                 raise ValueError(f"its {key} have not the form of such")
+        used = tensors["weights"] > 0
+        roots = torch.linalg.cholesky_ex(tensors["covariances"][used].double())
+        if not used.any() or roots.info.any():
+            raise ValueError("its covariances are none")
         self.mixture.load_state_dict({key: tensors[key] for key in own})
         self.names, self.lengths = names, lengths
 

@@ -46,6 +46,7 @@ class Mosaic(Prior):
     """
 
     name = "mosaic"
+    holds_sound = True
     most_latents = MOST_LATENTS
 
     def __init__(self, latent_dim: int):
@@ -141,6 +142,7 @@ class Mosaic(Prior):
             or bool((edges < 0).any() | (edges > n_latents).any())
             or lengths.shape != (len(names),)
             or {edges.dtype, lengths.dtype} != whole
+            or rows.latents.dtype != torch.float32
             or not rows.latents.isfinite().all()
         ):
             raise ValueError("its bank has not the form of one")

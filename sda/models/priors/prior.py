@@ -62,6 +62,8 @@ class Prior(ABC):
 
     name: ClassVar[str]
     """What it is called in the configuration and in records."""
+    holds_sound: ClassVar[bool] = False
+    """Whether what is stored of it is training sound as latents, from which that can be heard again."""
     most_latents: ClassVar[int]
     """Latents that it is fitted to at most; of more, passages are taken, spread over all recordings."""
 

@@ -247,7 +247,7 @@ function describe(sound) {
   facts.className = "facts dim";
   facts.textContent = [`${sound.duration_s.toFixed(1)} s`, sound.is_kept ? "kept" : "", sound.sources.length ? `from ${sound.sources.join(" and ")}` : ""].filter(Boolean).join(", ");
   const wav = document.createElement("a");
-  Object.assign(wav, { className: "button", textContent: "WAV", href: inRun(`sounds/${sound.id}/wav`), download: sound.file });
+  Object.assign(wav, { className: "button", textContent: sound.file.split(".").pop().toUpperCase(), href: inRun(`sounds/${sound.id}/wav`), download: sound.file });
   wav.setAttribute("aria-label", `download ${sound.title}`);
   row.append(title, facts, makeButton("A", `${sound.title} as A`, () => load(sound.id, "a")), makeButton("B", `${sound.title} as B`, () => load(sound.id, "b")), wav);
   if (!sound.is_kept) row.append(makeButton("keep", `keep ${sound.title}`, () => keep(sound)));
