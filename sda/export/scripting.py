@@ -17,6 +17,8 @@ DEBUGGING = ".debug_pkl"
 """Ends the names of records that hold where the source lay on the machine that wrote the file."""
 ABOUT = ".data/"
 """Begins the names of records that say what the file is, which every writer adds."""
+VERSIONS = ("version", f"{ABOUT}version")
+"""Where the version of the operations stands: the former place of files that old readers may read."""
 
 _Method = TypeVar("_Method", bound=Callable[..., object])
 
@@ -49,9 +51,10 @@ def script(module: nn.Module) -> bytes:
         written = torch.jit.script(module).save_to_buffer()  # type: ignore[no-untyped-call]
     reader, file = torch._C.PyTorchFileReader(io.BytesIO(written)), io.BytesIO()
     writer = torch._C.PyTorchFileWriter(file)
-    writer.set_min_version(int(reader.get_record(f"{ABOUT}version")))  # of the operations that are used
+    (version,) = (name for name in VERSIONS if reader.has_record(name))  # type: ignore[attr-defined]
+    writer.set_min_version(int(reader.get_record(version)))  # of the operations that are used
     for name in reader.get_all_records():
-        if not name.endswith(DEBUGGING) and not name.startswith(ABOUT):
+        if not name.endswith(DEBUGGING) and not name.startswith(ABOUT) and name not in VERSIONS:
             record = reader.get_record(name)
             writer.write_record(name, record, len(record))
     writer.write_end_of_file()
