@@ -18,6 +18,8 @@ class ExportFormat(Enum):
     """Graphs of the encoder and the decoder, for ONNX Runtime and whatever else reads them."""
     web = "web"
     """A folder that plays in a browser."""
+    mlflow = "mlflow"
+    """A folder that MLflow loads and serves."""
 
 
 @dataclass
@@ -28,7 +30,7 @@ class ExportConfig:
     format: ExportFormat = setting(
         ExportFormat.sda,
         "sda is one file that every verb of sda opens; onnx is the network as two graphs for other programs; web is a "
-        "page that plays in a browser.",
+        "page that plays in a browser; mlflow is a folder that MLflow loads and serves.",
     )
     name: str = setting(
         "", "Of the model, and of its files, without an ending; empty for that of the run's folder.", is_path=True
