@@ -4,18 +4,22 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from sda.app.loading import TrainedRun, open_run
-from sda.app.steering import find_known_controls
-from sda.config.export import ExportConfig
+from sda.app.steering import find_controls, find_known_controls
+from sda.config.export import ExportConfig, ExportFormat
+from sda.data.corpus import to_amplitude
 from sda.data.walk import EVALUATION_RECORD
-from sda.errors import ConfigError, DamagedError
+from sda.errors import ConfigError, DamagedError, DataError
 from sda.export.description import NAME, Description, hide_places, show_recordings
-from sda.export.formats import FORMATS
+from sda.export.formats import FORMATS, Write
+from sda.export.nn import check_streamable, list_knobs, write_nn
+from sda.export.nn_module import Knob
 from sda.report.model_card import Evaluated, read_verdict, write_card
 from sda.runs.folder import read_durations
 from sda.runs.outputs import (
@@ -43,6 +47,7 @@ def export_run(config: ExportConfig, console: Console) -> list[Path]:
         ConfigError: the name is none of a file, or the folder is not empty, or lies among sounds.
     """
     run = open_run(config.run, "cpu", config.checkpoint)
+    write = _choose_write(run, config, console)
     description = describe_model(run, name=config.name, license=config.license, with_names=config.names)
     form = FORMATS[config.format]
     description = replace(description, holds_sound=description.holds_sound and form.keeps_prior)
@@ -50,7 +55,7 @@ def export_run(config: ExportConfig, console: Console) -> list[Path]:
     is_users = output is not None and output.exists()
     folder = claim_given(output, MARK) if output else claim_next(default, MARK)
     try:
-        written = form.write(run.synthesizer, description, folder)
+        written = write(run.synthesizer, description, folder)
         written = [*written, *write_card(folder, description, run.synthesizer, form, written[0].name)]
     finally:
         (folder / MARK).unlink(missing_ok=True)
@@ -148,6 +153,33 @@ def _find_evaluation(run: TrainedRun) -> Evaluated:
     except DamagedError as damage:
         pass_over(damage)
         return Evaluated()
+
+
+def _choose_write(run: TrainedRun, config: ExportConfig, console: Console) -> Write:
+    """What writes the format, told what it is to be like."""
+    if config.format is not ExportFormat.nn:
+        return FORMATS[config.format].write
+    check_streamable(run.synthesizer)
+    return partial(
+        write_nn,
+        knobs=_find_knobs(run, console),
+        gain=to_amplitude(run.config.data.gain_db),
+        lookahead=config.lookahead,
+        n_paths=config.paths,
+        path_s=config.path_s,
+        seed=config.seed,
+    )
+
+
+def _find_knobs(run: TrainedRun, console: Console) -> list[Knob]:
+    """The controls that may be turned while it plays; none where they cannot be tried any more."""
+    if find_known_controls(run) is None:
+        print_lines(console, ["finding this model's controls and trying them on held-out sound: a minute or two, once"])
+    try:
+        return list_knobs(find_controls(run))
+    except DataError as error:
+        print_lines(console, [f"! without level, brightness and noisiness, which cannot be tried: {error}"])
+        return []
 
 
 def _choose_place(run: TrainedRun, config: ExportConfig) -> tuple[Path | None, Path]:

@@ -18,6 +18,8 @@ class ExportFormat(Enum):
     """Graphs of the encoder and the decoder, for ONNX Runtime and whatever else reads them."""
     web = "web"
     """A folder that plays in a browser."""
+    nn = "nn"
+    """A TorchScript file that plays in Max, Pure Data and SuperCollider."""
     mlflow = "mlflow"
     """A folder that MLflow loads and serves."""
 
@@ -30,7 +32,8 @@ class ExportConfig:
     format: ExportFormat = setting(
         ExportFormat.sda,
         "sda is one file that every verb of sda opens; onnx is the network as two graphs for other programs; web is a "
-        "page that plays in a browser; mlflow is a folder that MLflow loads and serves.",
+        "page that plays in a browser; nn plays in Max, Pure Data and SuperCollider, by nn~ and nn.ar; mlflow is a "
+        "folder that MLflow loads and serves.",
     )
     name: str = setting(
         "", "Of the model, and of its files, without an ending; empty for that of the run's folder.", is_path=True
@@ -47,6 +50,22 @@ class ExportConfig:
         is_path=True,
     )
     checkpoint: WhichCheckpoint = setting(WhichCheckpoint.best, "The state of the run that is written.")
+    lookahead: int | None = setting(
+        3,
+        "Of nn: latents that are waited for before sound comes out; fewer come sooner and change what is heard, null "
+        "waits for all that matter.",
+        unit="latents",
+        at_least=0,
+    )
+    paths: int = setting(
+        4,
+        "Of nn: paths for new sound that are drawn into the file, at each novelty.",
+        unit="paths",
+        at_least=1,
+        at_most=99,
+    )
+    path_s: float = setting(20.0, "Of nn: length of each of them.", unit="s", at_least=0.1, at_most=600)
+    seed: int = setting(0, "Of nn: decides those paths, and the noise until the host sets another.", at_least=0)
 
     def __post_init__(self) -> None:
         check_settings(self, "")

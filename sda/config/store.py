@@ -161,7 +161,8 @@ _EXAMPLES = {
   python play.py run=runs/…/one port=8800 browser=true             another run, and the browser opens""",
     "export": """\
   python export.py run=last license="CC BY 4.0"                    one file that generate.py and play.py open as run=
-  python export.py run=last name=rain names=true                   rain.sda, with the names of its recordings""",
+  python export.py run=last name=rain names=true                   rain.sda, with the names of its recordings
+  python export.py run=last format=nn                              plays in Max, Pure Data and SuperCollider""",
 }
 
 

@@ -8,6 +8,7 @@ from sda.config.export import ExportFormat
 from sda.export.description import Description
 from sda.export.mlflow_model import write_mlflow_model
 from sda.export.model_file import write_model_file
+from sda.export.nn import write_nn
 from sda.export.onnx import write_onnx
 from sda.export.web.page import write_web
 from sda.generation.synthesizer import Synthesizer
@@ -16,7 +17,8 @@ Write = Callable[[Synthesizer, Description, Path], list[Path]]
 """Writes a model into a new folder, with what there is to say of it; gives back the files, the main one first.
 
 Recordings are called by the synthesizer's prior what they are to be called in the export. Everything that the user can
-mend is an `SdaError`, raised before anything is written.
+mend is an `SdaError`, raised before anything is written. What else a format can be told are keyword arguments with
+defaults.
 """
 
 
@@ -48,6 +50,11 @@ FORMATS: dict[ExportFormat, Format] = {
         write_web,
         "a page that plays in a browser, from any server of files",
         usage=("python -m http.server 8000 --bind 127.0.0.1  # in this folder; then open http://127.0.0.1:8000",),
+    ),
+    ExportFormat.nn: Format(
+        write_nn,
+        "plays live: in Max and Pure Data by nn~, in SuperCollider by nn.ar",
+        usage=("nn~ {file} sample 4096", "nn~ {file} forward 4096"),
     ),
     ExportFormat.mlflow: Format(
         write_mlflow_model,

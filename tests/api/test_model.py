@@ -155,7 +155,7 @@ def test_errors_say_what_to_do(model, error, words, call):
 def _open_in_memory(synthesizer, log_mel: LogMel) -> Model:
     config = TrainRunConfig()
     config.training.latent_dim, config.data.gain_db = 8, 6.0
-    checkpoint = SimpleNamespace(progress={"epoch": 1}, folder=Path("runs/one/checkpoints/best"))
+    checkpoint = SimpleNamespace(progress={"epoch": 1}, folder=Path("runs/one/checkpoints/best"), is_file=False)
     run = SimpleNamespace(run_dir=Path("runs/one"), checkpoint=checkpoint, config=config, features=log_mel)
     run.synthesizer = synthesizer
     return Model(run)

@@ -8,6 +8,8 @@ import soundfile
 
 from sda.config.export import ExportFormat
 from sda.export.formats import FORMATS
+from tests.export.nn_host import Host
+from tests.verbs import TINY
 
 
 def test_every_format_has_a_row():
@@ -89,3 +91,27 @@ def test_the_card_says_what_the_file_does_not_hold(exported):
     assert "It was not evaluated" in card
     assert "python generate.py run=tones.sda n=8" in card
     assert "6 files of 6 recordings" in card
+
+
+def test_a_model_that_cannot_be_streamed_is_refused_before_anything_is_written(trained):
+    text = trained.run("export", "run=last", "format=nn", code=1)
+    assert "format=nn is not possible with this model" in text
+    assert not list(trained.folder.glob("runs/*/*/exports"))
+
+
+@pytest.mark.slow
+def test_a_model_for_nn_plays_in_a_host(command_line, sounds):
+    settings = [setting for setting in TINY if not setting.startswith("model=")]
+    command_line.run("train", sounds, *settings, "model=spectral_vae", "training.max_epochs=2", "tracking=none")
+    (run_dir,) = command_line.runs()
+    text = command_line.run("export", "run=last", "format=nn", "name=tones", "paths=1", "path_s=1", "seed=4")
+    folder = run_dir / "exports" / "nn"
+    assert f"written: {folder / 'tones.ts'}" in text
+    facts = json.loads((folder / "tones.json").read_text())
+    host = Host(folder / "tones.ts")
+    assert set(facts["attributes"]) == set(host.attributes) - {"seed", "path", "novelty", "delay"}
+    assert host.get("seed") == [4]
+    assert facts["delay"]["decode"]["samples"] == 3 * facts["samples_per_latent"]
+    played = host.play("sample", np.zeros((1, 8 * facts["samples_per_latent"]), np.float32), host.least_buffer)
+    assert np.isfinite(played).all()
+    assert np.abs(played).max() > 1e-4

@@ -9,7 +9,7 @@ CASES = {
     "misspelt": ("generate", ["run=last", "duration=4"], "generate.py has no key duration. Did you mean duration_s?"),
     "misspelt section": ("train", ["modell=mel_vae"], "train.py has no key modell. Did you mean model?"),
     "in a dictionary": ("train", ["training={max_epoch:3}"], "Did you mean training.max_epochs?"),
-    "another verb's": ("generate", ["run=last", "sample_rate_hz=8000"], "no key sample_rate_hz; evaluate.py has."),
+    "another verb's": ("generate", ["run=last", "max_clips=8"], "no key max_clips; evaluate.py has."),
     "four other verbs'": ("train", ["run=last"], "no key run; evaluate.py, generate.py, play.py and export.py have."),
     "another verb's group": ("evaluate", ["preset=auto"], "evaluate.py has no key preset; scan.py and train.py have."),
     "of nothing": ("compare", ["zzz=1"], "error: compare.py has no key zzz. Every key"),

@@ -139,7 +139,8 @@ def _sound(n_blocks, fails=False):
 
 
 def _begin(tmp_path, n=3):
-    call = Call(claim_next(tmp_path / "out", MARK), {"seed": 7}, n)
+    told = {"run": "runs/one", "epoch": 1, "mode": "sample", "seed": 7, "format": "wav16", "sample_rate_hz": 8000}
+    call = Call(claim_next(tmp_path / "out", MARK), told, n)
     call.record()
     return call
 
