@@ -20,6 +20,8 @@ class ExportFormat(Enum):
     """A folder that plays in a browser."""
     nn = "nn"
     """A TorchScript file that plays in Max, Pure Data and SuperCollider."""
+    mlflow = "mlflow"
+    """A folder that MLflow loads and serves."""
 
 
 @dataclass
@@ -30,7 +32,8 @@ class ExportConfig:
     format: ExportFormat = setting(
         ExportFormat.sda,
         "sda is one file that every verb of sda opens; onnx is the network as two graphs for other programs; web is a "
-        "page that plays in a browser; nn plays in Max, Pure Data and SuperCollider, by nn~ and nn.ar.",
+        "page that plays in a browser; nn plays in Max, Pure Data and SuperCollider, by nn~ and nn.ar; mlflow is a "
+        "folder that MLflow loads and serves.",
     )
     name: str = setting(
         "", "Of the model, and of its files, without an ending; empty for that of the run's folder.", is_path=True

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sda.config.export import ExportFormat
 from sda.export.description import Description
+from sda.export.mlflow_model import write_mlflow_model
 from sda.export.model_file import write_model_file
 from sda.export.nn import write_nn
 from sda.export.onnx import write_onnx
@@ -30,7 +31,7 @@ class Format(NamedTuple):
     keeps_prior: bool = True
     """Whether new sound can be drawn from it, and so, of a prior that holds sound, that sound is in it."""
     usage: tuple[str, ...] = ()
-    """Commands or code that use it, a line each; `{file}` stands for the main file's name."""
+    """Commands or code that use it, a line each; `{file}` stands for the main file's name; other braces are doubled."""
 
 
 FORMATS: dict[ExportFormat, Format] = {
@@ -54,6 +55,14 @@ FORMATS: dict[ExportFormat, Format] = {
         write_nn,
         "plays live: in Max and Pure Data by nn~, in SuperCollider by nn.ar",
         usage=("nn~ {file} sample 4096", "nn~ {file} forward 4096"),
+    ),
+    ExportFormat.mlflow: Format(
+        write_mlflow_model,
+        "a folder that MLflow loads and serves, wherever sda is installed",
+        usage=(
+            "mlflow models serve -m . --env-manager local -h 127.0.0.1 -p 5001  # in this folder",
+            'mlflow.pyfunc.load_model(".").predict([{{"seed": 7, "seconds": 4.0}}])',
+        ),
     ),
 }
 """A row for each choice of `format`."""

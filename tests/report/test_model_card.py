@@ -1,6 +1,7 @@
 """A model's card: what was measured and what was not, the same in Markdown and on the page, and text as text."""
 
 import json
+import re
 
 import pytest
 
@@ -34,9 +35,9 @@ def card(tmp_path):
     features = LogMel(16000, n_fft=512, hop_length=128, n_mels=32)
     synthesizer = MelSynthesizer(MelVAE(32, features.n_frames(4000), 8), features)
 
-    def write(**facts):
+    def write(form=ExportFormat.sda, **facts):
         described = Description(**{"name": "rain", "epoch": 3, "config": {}, "license": ""} | facts)
-        paths = write_card(tmp_path, described, synthesizer, FORMATS[ExportFormat.sda], "rain.sda")
+        paths = write_card(tmp_path, described, synthesizer, FORMATS[form], "rain.sda")
         return [path.read_text() for path in paths]
 
     return write
@@ -51,6 +52,15 @@ def test_what_was_measured_of_this_state_is_told_with_its_intervals(evaluation, 
         assert "10 % (5 to 17) of generated seconds" in text
         assert "log-mel L1, dB: 5.00 (4.00 to 6.00)" in text
         assert "not evaluated" not in text
+
+
+@pytest.mark.parametrize("form", ExportFormat)
+def test_every_format_says_what_it_is_and_how_it_is_used(card, form):
+    markdown, _ = card(form)
+    assert FORMATS[form].words in markdown
+    (commands,) = re.findall(r"```\n(.*?)\n```", markdown, re.DOTALL)
+    assert len(commands.splitlines()) == len(FORMATS[form].usage)
+    assert not any(sign in commands for sign in ("{file}", "{{", "}}"))
 
 
 def test_of_another_state_nothing_is_told(evaluation, card):
