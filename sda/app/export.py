@@ -23,14 +23,12 @@ from sda.export.nn_module import Knob
 from sda.report.model_card import Evaluated, read_verdict, write_card
 from sda.runs.folder import read_durations
 from sda.runs.outputs import (
-    absolute,
-    check_folder,
+    choose_place,
     claim_given,
     claim_next,
     find_evaluation,
     find_places,
     is_empty_folder,
-    refuse_among_sounds,
 )
 from sda.stored import pass_over
 from sda.terminal import print_lines
@@ -186,12 +184,7 @@ def _choose_place(run: TrainedRun, config: ExportConfig) -> tuple[Path | None, P
     """The folder that was given, or nothing, and where one is made; no sound lies there."""
     sounds = {"the sounds that the run was trained on": run.sound_folders}
     default = find_places(run.run_dir, run.is_own).exports / config.format.value
-    if config.output:
-        output = absolute(config.output)
-        check_folder(output, f"output={config.output}", sounds)
-        return output, default
-    refuse_among_sounds(default, str(default), sounds)
-    return None, default
+    return choose_place(config.output, default, sounds), default
 
 
 def _warn(description: Description) -> list[str]:

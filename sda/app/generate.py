@@ -36,11 +36,10 @@ from sda.runs.generated_settings import describe_files, describe_manner, list_ow
 from sda.runs.late_events import record
 from sda.runs.outputs import (
     absolute,
-    check_folder,
+    choose_place,
     claim_given,
     claim_next,
     find_places,
-    refuse_among_sounds,
 )
 from sda.runs.prepare_data import build_cache, scan_given
 from sda.runs.versions import list_versions
@@ -195,12 +194,7 @@ def _choose_place(run: TrainedRun, config: GenerateConfig) -> tuple[Path | None,
     if config.source and source.is_dir():
         sounds["source"] = [source]
     default = find_places(run.run_dir, run.is_own).generated / f"{config.mode.value}_seed_{config.seed}"
-    if config.output:
-        output = absolute(config.output)
-        check_folder(output, f"output={config.output}", sounds)
-        return output, default
-    refuse_among_sounds(default, str(default), sounds)
-    return None, default
+    return choose_place(config.output, default, sounds), default
 
 
 def _describe_call(run: TrainedRun, config: GenerateConfig) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Letters in the shapes: `D` latent dimensions, `K` points of a path, `T` samples.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -13,6 +13,28 @@ from torch import Tensor
 from sda.audio.envelope import find_sound_events
 from sda.generation.curves import Curve
 from sda.generation.loudness import LoudnessScale
+
+
+class Steering(Protocol):
+    """Changes paths on their way to being heard."""
+
+    def change(self, path: Iterable[Tensor], first: int) -> Iterator[Tensor]:
+        """The path as it is heard. Blocks `[D, K]` → blocks of as many points.
+
+        Args:
+            first: where on the curves the path begins, points; what lies before 0 stays as it is.
+        """
+
+    def list_more_noise(self, places: Tensor) -> Tensor:
+        """What is added to the log odds of noise at such places on the curves. `[K]` → `[K]`."""
+
+    def amplify(self, sound: Tensor, place: int, hop_samples: int) -> Tensor:
+        """What was rendered, as loud as it is asked for. `[T]` → `[T]`.
+
+        Args:
+            place: where on the curves it begins, points.
+            hop_samples: from one point to the next.
+        """
 
 
 class Direction(NamedTuple):
@@ -26,7 +48,7 @@ class Direction(NamedTuple):
 
 @dataclass(frozen=True)
 class ControlSteering:
-    """Steers paths by controls; `sda.generation.synthesizer.Steering` as they are asked for it."""
+    """Steers paths by controls; `Steering` as they are asked for it."""
 
     loudness: LoudnessScale
     moves: Sequence[tuple[Direction, Curve]] = ()

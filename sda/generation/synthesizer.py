@@ -8,13 +8,14 @@ Letters in the shapes: `B` batch, `T` samples, `D` latent dimensions, `K` points
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from sda.audio.mel import LogMel
 from sda.generation.loudness import LoudnessScale
+from sda.generation.steering import Steering
 from sda.models.autoencoder import Autoencoder
 from sda.models.latents import Posterior
 from sda.models.priors.prior import Drawn, Manner, Prior, Recording, choose_passages
@@ -43,28 +44,6 @@ class TrainingSound(NamedTuple):
     """`[T]`, mono, without digital silence at its ends."""
     start_s: float = 0.0
     """Where it begins in the file of that name."""
-
-
-class Steering(Protocol):
-    """Changes paths on their way to being heard."""
-
-    def change(self, path: Iterable[Tensor], first: int) -> Iterator[Tensor]:
-        """The path as it is heard. Blocks `[D, K]` → blocks of as many points.
-
-        Args:
-            first: where on the curves the path begins, points; what lies before 0 stays as it is.
-        """
-
-    def list_more_noise(self, places: Tensor) -> Tensor:
-        """What is added to the log odds of noise at such places on the curves. `[K]` → `[K]`."""
-
-    def amplify(self, sound: Tensor, place: int, hop_samples: int) -> Tensor:
-        """What was rendered, as loud as it is asked for. `[T]` → `[T]`.
-
-        Args:
-            place: where on the curves it begins, points.
-            hop_samples: from one point to the next.
-        """
 
 
 class Synthesizer(ABC):

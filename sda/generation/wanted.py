@@ -20,7 +20,8 @@ from sda.audio.io import read_mono
 from sda.config_field import Range
 from sda.errors import ConfigError
 from sda.generation.sampling import NewSound
-from sda.generation.synthesizer import Steering, Synthesizer
+from sda.generation.steering import Steering
+from sda.generation.synthesizer import Synthesizer
 
 N_CANDIDATES = 8
 """Sounds that are drawn for each one that is kept."""

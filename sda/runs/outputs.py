@@ -40,6 +40,23 @@ def absolute(output: str) -> Path:
     return Path(output).expanduser().absolute()
 
 
+def choose_place(given: str, default: Path, sounds: Mapping[str, Iterable[Path]]) -> Path | None:
+    """The folder that was given as `output`, seen to be free; nothing where none was, and the default may be used.
+
+    Args:
+        sounds: as of `check_folder`.
+
+    Raises:
+        ConfigError: as `check_folder`.
+    """
+    if given:
+        output = absolute(given)
+        check_folder(output, f"output={given}", sounds)
+        return output
+    refuse_among_sounds(default, str(default), sounds)
+    return None
+
+
 def check_folder(folder: Path, key: str, sounds: Mapping[str, Iterable[Path]]) -> None:
     """Refuse a folder that a call must not write into, before anything is computed.
 
