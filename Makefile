@@ -24,13 +24,13 @@ train: setup ## train on your folder: make train DATA=~/sounds
 	$(RUN) train.py "data.root=$(DATA)"
 
 ui: setup ## open http://127.0.0.1:5000 to compare runs in the browser (PORT=…)
-	$(RUN) -m sda.app.ui $(PORT)
+	$(RUN) -m sda ui $(PORT)
 
 play: setup ## play with the last run in the browser, on this machine alone
 	$(RUN) play.py
 
 sync: setup ## deliver to MLflow what could not be delivered, close runs whose process is gone
-	$(RUN) -m sda.runs.sync
+	$(RUN) -m sda sync
 
 test: check ## everything that must pass: quick checks, then all tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 3 --dist worksteal

@@ -4,15 +4,14 @@ import shutil
 from pathlib import Path
 
 
-def name_command(module: str) -> str:
-    """The command behind a target of the Makefile: by make in a checkout where there is one, else by its module.
+def name_command(verb: str) -> str:
+    """The command for a verb that is a target of the Makefile too: by make in a checkout where it is, else by `sda`.
 
     Args:
-        module: such as `sda.app.ui`, whose target is `ui`.
+        verb: such as `ui`, as `sda.__main__` lists them.
     """
-    target = module.rpartition(".")[2]
     try:
         rules = Path("Makefile").read_text(encoding="utf-8", errors="replace")
     except OSError:
         rules = ""
-    return f"make {target}" if module in rules and shutil.which("make") else f"python -m {module}"
+    return f"make {verb}" if f" -m sda {verb}" in rules and shutil.which("make") else f"sda {verb}"

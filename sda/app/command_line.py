@@ -34,7 +34,7 @@ _MULTIRUN = {"-m", "--multirun"}
 
 
 def scan() -> None:
-    """Entry point of `scan.py` and `sda-scan`."""
+    """Entry point of `scan.py`, `sda scan` and `sda-scan`."""
     arguments = prepare_arguments(sys.argv[1:])
 
     def run() -> None:
@@ -46,7 +46,7 @@ def scan() -> None:
 
 
 def train() -> None:
-    """Entry point of `train.py` and `sda-train`."""
+    """Entry point of `train.py`, `sda train` and `sda-train`."""
     arguments = prepare_arguments(sys.argv[1:])
     is_sweep = bool(_MULTIRUN & set(arguments)) or find_value(arguments, "hydra.mode") == RunMode.MULTIRUN.name
 
@@ -62,27 +62,27 @@ def train() -> None:
 
 
 def evaluate() -> None:
-    """Entry point of `evaluate.py` and `sda-evaluate`."""
+    """Entry point of `evaluate.py`, `sda evaluate` and `sda-evaluate`."""
     report_errors("evaluate", lambda: call_hydra("evaluate", _evaluate_task, prepare_arguments(sys.argv[1:])))
 
 
 def generate() -> None:
-    """Entry point of `generate.py` and `sda-generate`."""
+    """Entry point of `generate.py`, `sda generate` and `sda-generate`."""
     report_errors("generate", lambda: call_hydra("generate", _generate_task, prepare_arguments(sys.argv[1:])))
 
 
 def compare() -> None:
-    """Entry point of `compare.py` and `sda-compare`."""
+    """Entry point of `compare.py`, `sda compare` and `sda-compare`."""
     report_errors("compare", lambda: call_hydra("compare", _compare_task, prepare_arguments(sys.argv[1:])))
 
 
 def play() -> None:
-    """Entry point of `play.py` and `sda-play`."""
+    """Entry point of `play.py`, `sda play` and `sda-play`."""
     report_errors("play", lambda: call_hydra("play", _play_task, prepare_arguments(sys.argv[1:])))
 
 
 def export() -> None:
-    """Entry point of `export.py` and `sda-export`."""
+    """Entry point of `export.py`, `sda export` and `sda-export`."""
     report_errors("export", lambda: call_hydra("export", _export_task, prepare_arguments(sys.argv[1:])))
 
 

@@ -1,4 +1,4 @@
-"""`make ui`: MLflow's pages over the embedded store, on this machine alone."""
+"""`sda ui`, or `make ui`: MLflow's pages over the embedded store, on this machine alone."""
 
 import signal
 import socket
@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from argparse import ArgumentParser
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +22,16 @@ VIEW = "workflowType=machine_learning"
 ASKED_EVERY_S = 0.2
 FOR_ONE = ("--workers", "1")
 """One person looks: left alone, MLflow starts four workers, each of which takes seconds to import what it needs."""
+
+
+def ui() -> None:
+    """Entry point of `sda ui`."""
+    parser = ArgumentParser(description="Serve MLflow's pages over the runs, on this machine alone, until Ctrl-C.")
+    parser.add_argument("port", nargs="?", type=int, default=5000, help="where, 1 to 65535; 5000 without one")
+    port = parser.parse_args().port
+    if not 0 < port < 65536:
+        parser.error(f"port {port} is none: 1 to 65535")
+    main(str(port))
 
 
 def main(port: str) -> None:
@@ -59,7 +70,7 @@ def _is_taken(port: int) -> bool:
 
 
 def _name_on_port(port: int) -> str:
-    command = name_command("sda.app.ui")
+    command = name_command("ui")
     return f"{command} PORT={port}" if command.startswith("make") else f"{command} {port}"
 
 
@@ -89,4 +100,4 @@ def _name_page(store: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "5000")
+    ui()

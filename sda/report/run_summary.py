@@ -180,7 +180,7 @@ def _format_next(plan: Plan, outcome: Outcome) -> list[str]:
 def describe_link(link: str) -> str:
     """How to get to a page of MLflow, whose server a person may have to start first."""
     is_there = not link.startswith(LOCAL_UI) or is_shown(link)
-    return f"open {link}" if is_there else f"run `{name_command('sda.app.ui')}`, then open {link}"
+    return f"open {link}" if is_there else f"run `{name_command('ui')}`, then open {link}"
 
 
 def format_scores(scores: list[ReconstructionScored]) -> list[str]:

@@ -7,9 +7,6 @@ from sda.runs.folder import RUNS_ROOT
 from sda.shell import name_command
 from sda.tracking.delivery import Delivery
 
-_SYNC = "sda.runs.sync"
-"""The module that delivers what is left."""
-
 
 def describe_lack(delivery: Delivery, run_dir: Path) -> str:
     """Why MLflow does not have all of a run, and what to do about it; empty where it has."""
@@ -23,5 +20,5 @@ def describe_lack(delivery: Delivery, run_dir: Path) -> str:
 def name_sync(run_dir: Path) -> str:
     """The command that delivers what MLflow lacks of a run: make's only in a checkout, for runs that it looks at."""
     if not run_dir.absolute().is_relative_to(Path(RUNS_ROOT).absolute()):
-        return f"`python -m {_SYNC} {shlex.quote(str(run_dir))}`"
-    return f"`{name_command(_SYNC)}`"
+        return f"`sda sync {shlex.quote(str(run_dir))}`"
+    return f"`{name_command('sync')}`"

@@ -1,6 +1,7 @@
-"""`make sync`, or `python -m sda.runs.sync RUN`: MLflow gets what it lacks, runs whose process is gone are closed."""
+"""`sda sync`, or `make sync`: MLflow gets what it lacks, runs whose process is gone are closed."""
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,6 +72,19 @@ def _close_if_stale(run_dir: Path) -> None:
     update_summary(run_dir, status="killed")
 
 
+def sync() -> None:
+    """Entry point of `sda sync`."""
+    parser = ArgumentParser(
+        description="Deliver to MLflow what it lacks of runs, and close those whose process is gone."
+    )
+    parser.add_argument("run", nargs="*", help="its folder, its MLflow run id, or last; without one, all below runs/")
+    names = parser.parse_args().run
+    try:
+        sys.exit(main(names))
+    except SdaError as problem:
+        sys.exit(f"error: {make_lines_printable(str(problem))}")
+
+
 def main(names: Sequence[str]) -> int:
     """Sync the named runs, or every one below `runs`; gives the exit code.
 
@@ -83,7 +97,4 @@ def main(names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except SdaError as problem:
-        sys.exit(f"error: {make_lines_printable(str(problem))}")
+    sync()

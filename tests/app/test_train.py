@@ -40,7 +40,7 @@ def test_a_run_and_what_it_leaves(command_line, sounds):
         "(preset conservative)",
         "run finished",
         "log-mel L1",
-        "python -m sda.app.ui",
+        "sda ui",
         "verdict",
         "replays of training sound",
         f"it goes on with: python train.py resume={run_dir}",
@@ -356,7 +356,7 @@ def test_a_killed_run_continues_and_sync_tells_the_truth(command_line, sounds):
     import sys
 
     done = subprocess.run(
-        [sys.executable, "-m", "sda.runs.sync"], cwd=command_line.folder, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "sda", "sync"], cwd=command_line.folder, capture_output=True, text=True, check=True
     )
     assert "(killed): delivered" in done.stdout
     assert command_line.query("SELECT status FROM runs") == [("KILLED",)]

@@ -29,7 +29,7 @@ def serve(command_line):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "sda.app.ui", str(port)],
+        [sys.executable, "-m", "sda", "ui", str(port)],
         cwd=command_line.folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -86,6 +86,6 @@ def test_a_port_that_is_taken_is_told_with_another(monkeypatch, started, tmp_pat
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(SystemExit, match=rf"port {port} is taken .*: python -m sda\.app\.ui {port + 1}"):
+        with pytest.raises(SystemExit, match=rf"port {port} is taken .*: sda ui {port + 1}"):
             main(str(port))
     assert started == []

@@ -28,15 +28,15 @@ def _fail_with(monkeypatch, error: Exception, run_dir: Path) -> str:
 
 def test_make_is_named_only_in_a_checkout_and_for_runs_that_it_looks_at(here, monkeypatch):
     run_dir = here / "runs" / "day" / "one"
-    assert name_sync(run_dir) == "`python -m sda.runs.sync`", "a folder of the user's own"
+    assert name_sync(run_dir) == "`sda sync`", "a folder of the user's own"
     (here / "Makefile").write_text("all:\n\techo another's\n")
-    assert name_sync(run_dir) == "`python -m sda.runs.sync`"
+    assert name_sync(run_dir) == "`sda sync`"
     shutil.copy(PROJECT / "Makefile", here)
     monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
     assert name_sync(run_dir) == "`make sync`"
-    assert name_sync(here / "else where") == f"`python -m sda.runs.sync '{here}/else where'`"
+    assert name_sync(here / "else where") == f"`sda sync '{here}/else where'`"
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert name_sync(run_dir) == "`python -m sda.runs.sync`", "no make on this machine"
+    assert name_sync(run_dir) == "`sda sync`", "no make on this machine"
 
 
 def test_nothing_is_said_of_a_run_that_mlflow_has(here):
@@ -49,8 +49,8 @@ def test_each_failure_names_its_own_remedy(here, monkeypatch):
     said = {code: _fail_with(monkeypatch, RuntimeError(f"{asked} {code} != 200."), run_dir) for code in (401, 403, 500)}
     assert said[401].startswith("HTTP 401, the server does not know this user: set MLFLOW_TRACKING_USERNAME and")
     assert said[403].startswith("HTTP 403, the server does not let this user write there: ask whoever runs it")
-    assert all(said[code].endswith("`python -m sda.runs.sync` delivers it then") for code in (401, 403))
-    assert said[500].endswith("`python -m sda.runs.sync` delivers it once the store answers")
+    assert all(said[code].endswith("`sda sync` delivers it then") for code in (401, 403))
+    assert said[500].endswith("`sda sync` delivers it once the store answers")
     assert _fail_with(monkeypatch, ConnectionError("refused"), run_dir).startswith(
         "ConnectionError: refused. The journal"
     )

@@ -90,7 +90,7 @@ def test_no_command_waits_for_a_server_that_never_ends_its_answer(run_dir, monke
         _track(run_dir, uri)
         (line,) = record(run_dir, Warned("test", "a word"))
         assert line.startswith("! MLflow was not told: still delivering after 0.5 s. The journal has it all: ")
-        assert line.endswith("`python -m sda.runs.sync` delivers it once the store answers")
+        assert line.endswith("`sda sync` delivers it once the store answers")
         assert sync_runs() == [f"{run_dir} (finished): still delivering after 0.5 s"]
     assert read_settings(run_dir).uri == uri
 

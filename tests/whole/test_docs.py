@@ -18,6 +18,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from sda.__main__ import VERBS
 from sda.app.hydra_call import CONFIG_DIR
 from sda.config.arguments import prepare_arguments
 from sda.config.export import ExportConfig
@@ -67,7 +68,7 @@ BROUGHT_MODULES = {"pip"}
 """Of Python's own, which an environment made by uv lacks."""
 
 _VERB = rf"(?:{'|'.join(SCHEMAS)})\.py"
-_COMMAND = re.compile(rf"(?:\w+=\S+\s+)*(?:\S*[/\\])?(?P<program>py|python[\d.]*|make|{_VERB})\s+(?P<rest>\S.*)")
+_COMMAND = re.compile(rf"(?:\w+=\S+\s+)*(?:\S*[/\\])?(?P<program>py|python[\d.]*|make|sda|{_VERB})\s+(?P<rest>\S.*)")
 """Variables of the environment, the program without its folder, and what it is given."""
 _LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)")
 
@@ -124,12 +125,14 @@ class Command:
     @property
     def verb(self) -> str:
         """Which verb of this project it calls; empty where it calls none."""
-        script = next((word for word in self.words[:2] if re.fullmatch(_VERB, word)), "")
-        return script.removesuffix(".py")
+        program, first = self.words[:2]
+        script = next((word for word in (program, first) if re.fullmatch(_VERB, word)), "")
+        return first if program == "sda" and first in SCHEMAS else script.removesuffix(".py")
 
     @property
     def arguments(self) -> list[str]:
-        return self.words[self.words.index(f"{self.verb}.py") + 1 :]
+        start = self.verb if self.words[0] == "sda" else f"{self.verb}.py"
+        return self.words[self.words.index(start) + 1 :]
 
 
 def list_code(path: Path) -> list[str]:
@@ -240,6 +243,9 @@ def test_programs_that_are_named_are_there(command):
     program, *arguments = command.words
     if program == "make":
         _check_make(arguments)
+        return
+    if program == "sda":
+        assert arguments[0] in VERBS
         return
     arguments = [argument for argument in arguments if not re.fullmatch(r"-3\.\d+", argument)]  # of Windows' launcher
     if arguments[0] == "-c":
