@@ -9,7 +9,7 @@ import torch
 from sda.app.builders import build_features, build_model, build_prior, build_synthesizer, check_fit
 from sda.audio.mel import LogMel
 from sda.config.data import DataConfig
-from sda.config.model import PriorName
+from sda.config.model import ModelName, PriorName
 from sda.config.plain import compose_plain
 from sda.config.schema import TrainRunConfig
 from sda.config.verbs import WhichCheckpoint
@@ -135,6 +135,43 @@ def _take_config(checkpoint: Checkpoint) -> TrainRunConfig:
         return to_schema(compose_plain(checkpoint.config, checkpoint.folder))
     except ConfigError as error:
         raise CheckpointError(f"{checkpoint.folder}: its configuration cannot be used: {error}") from error
+
+
+def begin_from(model: Autoencoder, config: TrainRunConfig, features: LogMel) -> None:
+    """Take over the weights and statistics of the model that `init_from` names.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+        ConfigError: it was built in another way; with the keys that build this one alike.
+    """
+    place = find_model(config.init_from)
+    checkpoint = open_model_file(place).checkpoint if place.is_file() else open_best(place / CHECKPOINTS)
+    former, wanted = _list_build(_take_config(checkpoint)), _list_build(config)
+    other = {key: value for key, value in former.items() if key in wanted and value != wanted[key]}
+    if other:
+        told = ", ".join(f"{key} is {value} there and {wanted[key]} here" for key, value in other.items())
+        keys = " ".join(f"{key}={value}" for key, value in other.items())
+        raise ConfigError(f"init_from={config.init_from} was built in another way: {told}. To begin with it: {keys}")
+    check_fit(config, features, checkpoint)
+    load_model(model, checkpoint)
+
+
+def _list_build(config: TrainRunConfig) -> dict[str, Any]:
+    """What decides the shapes of a network, by key, as it is given on the command line."""
+    audio, model = config.audio, config.model
+    build = {
+        "model": model.name.value,
+        "training.latent_dim": config.training.latent_dim,
+        "audio.sample_rate_hz": audio.sample_rate_hz,
+        "audio.n_fft": audio.n_fft,
+        "audio.hop_length": audio.hop_length,
+        "audio.n_mels": audio.n_mels,
+    }
+    if model.name is ModelName.mel_vae:
+        return {**build, "training.chunk_duration_s": config.training.chunk_duration_s}
+    of_network = {"size": model.size.value, "frames_per_latent": model.frames_per_latent}
+    of_network |= {"bounded": model.bounded, "noise": model.noise}
+    return {**build, **{f"model.{key}": value for key, value in of_network.items()}}
 
 
 def load_model(model: Autoencoder, checkpoint: Checkpoint) -> None:

@@ -21,7 +21,8 @@ from sda.app.builders import (
     check_fit,
     list_training_sounds,
 )
-from sda.app.loading import load_state, restore
+from sda.app.loading import begin_from, load_state, restore
+from sda.config.model import InitStatistics
 from sda.data.corpus import to_amplitude
 from sda.errors import CheckpointError, DivergedError, TrainingError
 from sda.generation.previews import PreviewRenderer
@@ -213,7 +214,10 @@ def build_session(plan: Plan, length: RunLength | None = None) -> Session:
     held_out = val_loader.dataset
     assert isinstance(held_out, AudioTrainingDataset)
     fixed = compute_fixed_chunks(train_loader.dataset, held_out, features, device)
-    model.fit(fixed.training, extract_varied(train_loader.dataset, features, device))
+    if config.init_from and saved is None:
+        begin_from(model, config, features)
+    if not config.init_from or config.init_statistics is InitStatistics.refitted:
+        model.fit(fixed.training, extract_varied(train_loader.dataset, features, device))
     if config.training.compile:
         compile_network(model, device, fixed.training[0])
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)

@@ -39,6 +39,13 @@ class PriorName(Enum):
     """A mixture of Gaussians that remembers four latents."""
 
 
+class InitStatistics(Enum):
+    """What becomes of an earlier model's statistics and principal components."""
+
+    kept = "kept"
+    refitted = "refitted"
+
+
 class Adversarial(Enum):
     """When a training ends with discriminators."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sda.config.data import AudioConfig, AugmentationConfig, DataConfig
-from sda.config.model import ModelConfig, PriorConfig
+from sda.config.model import InitStatistics, ModelConfig, PriorConfig
 from sda.config.running import CheckpointConfig, EvaluationConfig, PreviewConfig, SweepConfig, TrackingConfig
 from sda.config_field import check_settings, setting
 from sda.training.config import RegularizationConfig, TrainingConfig
@@ -30,6 +30,18 @@ class TrainRunConfig:
     seed: int = setting(0, "Decides the split and every random draw of the run.", at_least=0)
     deterministic: bool = setting(
         False, "Exact repetition on a GPU, slower; on the CPU runs repeat exactly anyway.", is_detail=True
+    )
+    init_from: str = setting(
+        "",
+        "Begin with the weights of an earlier model that was built alike: a run's folder, its MLflow run id, `last`, "
+        "or a model file; empty to begin anew.",
+        is_path=True,
+    )
+    init_statistics: InitStatistics = setting(
+        InitStatistics.kept,
+        "With init_from: kept, the earlier model's statistics and principal components; refitted, those of these "
+        "sounds, to which the network has to find its way anew.",
+        is_detail=True,
     )
     resume: str | None = setting(
         None,

@@ -21,7 +21,7 @@ from sda.data.scanned import Scan, count_between
 from sda.data.split import Segment, Split
 from sda.errors import ConfigError, DataError
 from sda.places import lies_in
-from sda.runs.folder import find_other_content, is_begun
+from sda.runs.folder import find_model, find_other_content, is_begun
 from sda.runs.prepare_data import find_notices, prepare_data
 from sda.runs.sweep_folder import identify
 from sda.tracking.delivery_state import resolve_uri
@@ -102,6 +102,8 @@ def foresee_run(
     if composed.data.cache_dir:
         OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
     OmegaConf.update(composed, "tracking.uri", resolve_uri(composed.tracking.uri))
+    if composed.init_from:
+        OmegaConf.update(composed, "init_from", str(find_model(composed.init_from)))
     config = to_schema(composed)
     refuse_keys_of_others(config.model)
     refuse_two_lengths(config, given_keys)
@@ -109,6 +111,10 @@ def foresee_run(
     scan, groups, split = prepare_data(config)
     choices = explain_choices(composed, given_keys, preset_choice)
     notices = find_notices(config, scan, groups)
+    if config.init_from:
+        notices.append(
+            f"begins with the weights of {config.init_from}: what it heard before is not searched for replays"
+        )
     longest_s = max(file.measured.sound_end_s for file in scan.usable)
     if longest_s < config.training.chunk_duration_s:
         shorter_s = max(SHORTEST_CHUNK_S, math.ceil(100 * longest_s) / 100)

@@ -22,7 +22,8 @@ def test_the_keys_are_these():
     sections = {key.partition(".")[0] for key, _, _ in describe_settings(TrainRunConfig)}
     assert sections == {
         "data", "preset", "training", "regularization", "audio", "model", "augmentation", "preview", "evaluation",
-        "prior", "checkpoint", "tracking", "sweep", "seed", "deterministic", "resume", "verbose",
+        "prior", "checkpoint", "tracking", "sweep", "seed", "deterministic", "init_from", "init_statistics", "resume",
+        "verbose",
     }  # fmt: skip
 
 
