@@ -192,12 +192,12 @@ def _two_tabs_see_each_others_sounds(person):
     first = person.browser.current_window_handle
     person.browser.switch_to.new_window("tab")
     person.open()
-    assert len(person.list_titles()) == 3
+    person.wait(lambda: len(person.list_titles()) == 3)
     person.click("another")
-    person.wait(lambda: person.list_titles()[0] == "sample_seed_1, 1")
+    person.wait(lambda: person.list_titles()[:1] == ["sample_seed_1, 1"])
     person.browser.close()
     person.browser.switch_to.window(first)
-    person.wait(lambda: person.list_titles()[0] == "sample_seed_1, 1")
+    person.wait(lambda: person.list_titles()[:1] == ["sample_seed_1, 1"])
 
 
 def _a_sound_is_kept_and_another_forgotten(person, trained):
