@@ -13,7 +13,6 @@ from rich.console import Console
 from sda.app.loading import TrainedRun, open_run
 from sda.app.steering import find_controls, find_known_controls
 from sda.config.export import ExportConfig, ExportFormat
-from sda.data.corpus import to_amplitude
 from sda.data.walk import EVALUATION_RECORD
 from sda.errors import ConfigError, DamagedError, DataError
 from sda.export.description import NAME, Description, hide_places, show_recordings
@@ -161,7 +160,6 @@ def _choose_write(run: TrainedRun, config: ExportConfig, console: Console) -> Wr
     return partial(
         write_nn,
         knobs=_find_knobs(run, console),
-        gain=to_amplitude(run.config.data.gain_db),
         lookahead=config.lookahead,
         n_paths=config.paths,
         path_s=config.path_s,

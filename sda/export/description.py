@@ -8,6 +8,7 @@ from typing import Any
 
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_traits
+from sda.data.corpus import to_amplitude
 from sda.evaluation.controls import ProvenControls
 from sda.printable import make_printable
 
@@ -15,6 +16,8 @@ NAME = re.compile(r"\w[\w .-]{0,99}")
 """What a model may be called, as files are called after it."""
 MOST_LETTERS = 300
 """Of a recording's name."""
+EARLIER = "an earlier model"
+"""What stands for the model that it began with, whose place is nobody's business, and that there was one is."""
 _SECTIONS_OF_RUNS = ("tracking", "sweep", "preview", "checkpoint")
 """Of a configuration, what is about a run and where it was told of, and not about what was learned."""
 
@@ -51,6 +54,16 @@ class Description:
     """Of its evaluation, by their keys in `evaluation.json`; ends of intervals under `…_low` and `…_high`."""
     controls: ProvenControls | None = None
     """What it can be steered by, and what was heard of each; nothing where they were not tried."""
+
+    @property
+    def began_with_another(self) -> bool:
+        """Whether it began with the weights of an earlier model, which learned from other sounds."""
+        return bool(self.config.get("init_from"))
+
+    @property
+    def gain(self) -> float:
+        """What sound is multiplied by before the network hears it, and divided by after it wrote it."""
+        return to_amplitude(self.config["data"]["gain_db"])
 
 
 def show_recordings(names: Sequence[str], *, with_names: bool) -> list[str]:
@@ -94,5 +107,5 @@ def hide_places(config: Mapping[str, Any]) -> dict[str, Any]:
         section, _, name = key.rpartition(".")
         values = kept.get(section) if section else kept
         if (traits.is_path or traits.is_place) and isinstance(values, dict) and values.get(name):
-            values[name] = None if key == "resume" else ""
+            values[name] = {"resume": None, "init_from": EARLIER}.get(key, "")
     return kept

@@ -152,7 +152,6 @@ def write_nn(
     folder: Path,
     *,
     knobs: Sequence[Knob] = (),
-    gain: float = 1.0,
     lookahead: int | None = ExportConfig.lookahead,
     n_paths: int = ExportConfig.paths,
     path_s: float = ExportConfig.path_s,
@@ -163,7 +162,7 @@ def write_nn(
     Args:
         n_paths: drawn at each of `NOVELTIES`.
         path_s: length of each.
-        gain, lookahead, seed: see `build_nn`.
+        lookahead, seed: see `build_nn`.
 
     Raises:
         ConfigError: the model cannot be streamed.
@@ -171,7 +170,7 @@ def write_nn(
     """
     synthesizer = check_streamable(synthesizer)
     drawn = draw_bank(synthesizer, novelties=NOVELTIES, n_paths=n_paths, path_s=path_s, seed=seed)
-    module = build_nn(synthesizer, drawn.bank, knobs=knobs, gain=gain, lookahead=lookahead, seed=seed)
+    module = build_nn(synthesizer, drawn.bank, knobs=knobs, gain=description.gain, lookahead=lookahead, seed=seed)
     model, beside = folder / f"{description.name}{SUFFIX}", folder / f"{description.name}.json"
     write_bytes(model, script(module))
     facts = {"name": description.name, "epoch": description.epoch, "license": description.license}

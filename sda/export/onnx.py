@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sda.data.corpus import to_amplitude
 from sda.durable import write_bytes, write_json
 from sda.errors import ConfigError
 from sda.export.description import Description
@@ -56,8 +55,7 @@ def translate(synthesizer: Synthesizer, description: Description, given_format: 
         )
     refuse_without_packages(given_format)
     model, features = synthesizer.model.cpu().eval(), synthesizer.features.cpu()
-    gain = to_amplitude(description.config["data"]["gain_db"])
-    encoder, decoder = Encoder(model, features, gain), Decoder(model, gain)
+    encoder, decoder = Encoder(model, features, description.gain), Decoder(model, description.gain)
     encoder_graph, decoder_graph = translate_encoder(encoder), translate_decoder(decoder)
     agreement = compare(encoder, decoder, encoder_graph, decoder_graph)
     card = describe_model(model, features, description) | {"agreement": agreement.describe()}

@@ -190,6 +190,11 @@ def _tell_sounds(description: Description) -> Section:
         points += list(description.files)
     else:
         points.append("They are not named: recordings are called by number wherever it says what a sound is made of.")
+    if description.began_with_another:
+        points.append(
+            "It began with the weights of an earlier model, which learned from other sounds: these are not counted "
+            "here, and were not searched for replays."
+        )
     return Section("What it learned from", points=points)
 
 

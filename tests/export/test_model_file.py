@@ -103,3 +103,6 @@ def test_no_place_on_the_machine_is_told(file, description):
     assert not any(secret in content for secret in (b"home", b"mlflow.db", b"experiment"))
     assert hide_places(GIVEN)["data"] == {"root": "", "group_by": "", "cache_dir": ""}
     assert "tracking" not in description.config
+    assert hide_places({**GIVEN, "init_from": "/home/ada", "resume": "/home/ada"}).items() >= {
+        "init_from": "an earlier model", "resume": None
+    }.items()  # fmt: skip

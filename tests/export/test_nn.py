@@ -13,6 +13,7 @@ import torch
 
 from sda.audio.mel import LogMel
 from sda.bootstrap import Estimate
+from sda.data.corpus import to_amplitude
 from sda.errors import ConfigError
 from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
 from sda.export.description import Description
@@ -33,10 +34,11 @@ from sda.models.spectral_vae import SpectralVAE
 from tests.export.nn_host import Host
 from tests.export.nn_models import HOP, RATE_HZ, build_synthesizer, make_noise
 
-N_DIMS, N_PATHS, N_POINTS, SEED, GAIN = 8, 2, 20, 3, 0.5
+N_DIMS, N_PATHS, N_POINTS, SEED, GAIN_DB = 8, 2, 20, 3, -6.0
+GAIN = to_amplitude(GAIN_DB)
 NOVELTIES = (0.0, 0.6)
 BUFFERS = (512, 2048, 4096)
-SAID = Description(name="tiny", epoch=3, config={}, license="CC0")
+SAID = Description(name="tiny", epoch=3, config={"data": {"gain_db": GAIN_DB}}, license="CC0")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def files(synthesizer, knobs, tmp_path_factory):
         patch.setattr("sda.export.nn.NOVELTIES", NOVELTIES)
         return write_nn(
             synthesizer, SAID, folder,
-            knobs=knobs, gain=GAIN, lookahead=None, n_paths=N_PATHS, path_s=N_POINTS * HOP / RATE_HZ, seed=SEED,
+            knobs=knobs, lookahead=None, n_paths=N_PATHS, path_s=N_POINTS * HOP / RATE_HZ, seed=SEED,
         )  # fmt: skip
 
 

@@ -77,6 +77,12 @@ def test_an_evaluation_that_is_none_is_named(tmp_path):
         read_verdict(tmp_path / "evaluation.json", 3)
 
 
+def test_that_it_began_with_another_model_is_told(card):
+    earlier = "began with the weights of an earlier model"
+    assert not any(earlier in text for text in card())
+    assert all(earlier in text for text in card(config={"init_from": "an earlier model"}))
+
+
 def test_what_holds_sound_says_so(card):
     assert not any("can be heard again" in text for text in card())
     assert all("can be heard again" in text for text in card(holds_sound=True))
