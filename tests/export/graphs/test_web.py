@@ -196,6 +196,22 @@ def test_a_person_plays_the_page(browser, address, synthesizer):
     assert [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
+@in_browser
+def test_where_nothing_plays_sound_it_is_said_and_the_sound_is_made(browser, address):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.get(address)
+    wait = WebDriverWait(browser, LONGEST_WAIT_S, poll_frequency=0.02).until
+    wait(lambda _: browser.find_element("id", "state").text == "ready")
+    browser.execute_script("""
+        AudioContext.prototype.resume = () => new Promise(() => {});
+        Object.defineProperty(AudioContext.prototype, 'state', { get: () => 'suspended' });
+    """)
+    browser.find_element("id", "another").click()
+    wait(lambda _: browser.find_element("id", "download").is_enabled())
+    assert "nothing to play sound on" in browser.find_element("id", "say").text
+
+
 def test_what_is_not_our_own_is_what_it_says_to_be():
     listed = re.findall(r"^([0-9a-f]{64})  (\S+)$", (STATIC / "vendor" / "README.md").read_text(), re.M)
     names = {str(path.relative_to(STATIC / "vendor").as_posix()) for path in (STATIC / "vendor").rglob("*.*js")}

@@ -58,8 +58,9 @@ async function make(next) {
   showSources(own.shares);
   find("download").disabled = true;
   find("play").disabled = false;
-  await player.open();
+  const isHeard = await player.open();
   if (own !== sound) return;
+  if (!isHeard) say("This browser found nothing to play sound on. The sound is made all the same, and can be downloaded.");
   play();
   const isWhole = await engine.render(own.job, (block) => {
     own.blocks.push(block);

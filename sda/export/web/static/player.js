@@ -1,16 +1,19 @@
 // What is heard: stretches through an AudioWorklet, at the model's own rate.
 
+const LONGEST_WAIT_MS = 2000; // a browser without a device to play on never begins
+
 export class Player {
   constructor(rateHz, onPlace) {
     Object.assign(this, { rateHz, onPlace, id: 0, context: null, ended: () => {} });
   }
 
-  // Only after a click or a key, as browsers ask for.
+  // Only after a click or a key, as browsers ask for; whether anything can be heard now.
   async open() {
     this.context ??= new AudioContext({ sampleRate: this.rateHz });
     this.opened ??= this.connect();
     await this.opened;
-    await this.context.resume();
+    await Promise.race([this.context.resume(), new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT_MS))]);
+    return this.context.state === "running";
   }
 
   async connect() {
