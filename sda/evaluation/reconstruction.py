@@ -67,7 +67,7 @@ def multi_scale_mel_l1_db(
         pair = torch.cat([original, reconstruction])
         spectrum = torch.stft(pair, n_fft, n_fft // 4, window=window, pad_mode="constant", return_complex=True)
         filters = build_filters(sample_rate_hz, n_fft, original.device)
-        mel = filters[_find_bands(filters, sample_rate_hz, edge_hz)] @ spectrum.abs()
+        mel = (filters @ spectrum.abs())[:, _find_bands(filters.weights, sample_rate_hz, edge_hz)]
         log_mel = mel.clamp(min=MIN_STFT_MAGNITUDE).log()
         reference, estimate = log_mel.chunk(2)
         distances.append(log_to_db((reference - estimate).abs()).mean(dim=(1, 2)))

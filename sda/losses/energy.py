@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sda.audio.span import silence_outside
-from sda.losses.spectra import MIN_MAGNITUDE, build_filters, build_window
+from sda.losses.spectra import MIN_MAGNITUDE, build_filters, build_window, compute_power
 
 NOISE_WINDOWS = (2048, 4096, 8192, 16384)
 """FFT lengths, samples, in which draws are compared. Long ones tell a tone, whose power lasts, from noise in the same
@@ -66,10 +66,10 @@ def score_movement(draws: Tensor, target: Tensor, samples: Tensor, sample_rate_h
     every = silence_outside(torch.cat([*draws[:, :, : target.shape[1]], target]), samples.repeat(3, 1))
     # Whole frames alone: where a chunk begins and ends it is cut off, which sounds like a click.
     every = torch.nn.functional.pad(every, (0, max(0, 2 * window - target.shape[1])))
-    spectra = torch.fft.rfft(every.unfold(1, window, window // HOPS) * build_window(window, target.device))
-    power = spectra.real.square() + spectra.imag.square()  # [3 · B, F, N]
+    power = compute_power(every, build_window(window, target.device), window // HOPS)  # [3 · B, F, N]
     filters = build_filters(sample_rate_hz, window, target.device, N_BANDS)
-    logs = 0.5 * (power @ filters.T).clamp(min=MIN_MAGNITUDE**2).log()
+    bands = (filters @ power.transpose(1, 2)).transpose(1, 2)
+    logs = 0.5 * bands.clamp(min=MIN_MAGNITUDE**2).log()
     quietest = logs[-len(target) :].amax(dim=(1, 2)) - RANGE  # [B]
     logs = torch.maximum(logs, quietest.repeat(3)[:, None, None])
     starts = torch.arange(logs.shape[1], device=target.device) * (window // HOPS)

@@ -5,10 +5,14 @@ Letters in the shapes: `B` batch, `T` samples, `N` frequency bins, `M` mel bands
 
 import warnings
 from functools import cache
+from typing import Any
 
 import torch
 import torchaudio
 from torch import Tensor
+
+from sda.audio.overlap_add import overlap_add
+from sda.audio.sparse import SparseMatrix
 
 WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
 """FFT lengths, samples; the hop is a quarter of each, and there is a mel band for every 6.4 samples."""
@@ -36,10 +40,64 @@ def draw_windows() -> dict[int, float]:
 
 
 def compute_magnitude(waveform: Tensor, n_fft: int) -> Tensor:
-    """Magnitudes of frames a quarter of their length apart, with a gradient on silence too. `[B, T]` → `[B, N, F]`."""
-    window = build_window(n_fft, waveform.device)
-    spectrum = torch.stft(waveform, n_fft, n_fft // 4, window=window, pad_mode="constant", return_complex=True)
-    return (spectrum.real.square() + spectrum.imag.square() + NO_POWER).sqrt()
+    """Magnitudes of frames a quarter of their length apart, with a gradient on silence too. `[B, T]` → `[B, N, F]`.
+
+    The first frame is centred at the first sample; before it, and behind the last one, there is silence.
+    """
+    padded = torch.nn.functional.pad(waveform, (n_fft // 2, n_fft // 2))
+    power = compute_power(padded, build_window(n_fft, waveform.device), n_fft // 4)
+    return (power + NO_POWER).sqrt().transpose(1, 2)
+
+
+def compute_power(waveform: Tensor, window: Tensor, hop_length: int) -> Tensor:
+    """Squared magnitudes of all whole frames. `[B, T]` → `[B, F, N]`.
+
+    Args:
+        window: of the frames, an even number of samples that is a multiple of the hop.
+    """
+    power: Tensor = _Power.apply(waveform, window, hop_length)
+    return power
+
+
+class _Power(torch.autograd.Function):
+    """With the gradient by one inverse FFT of half of the spectrum; torch's own is an FFT of the whole."""
+
+    @staticmethod
+    def forward(ctx: Any, waveform: Tensor, window: Tensor, hop_length: int) -> Tensor:
+        spectra = torch.fft.rfft(waveform.unfold(1, len(window), hop_length) * window)
+        ctx.save_for_backward(spectra, window)
+        ctx.hop_length, ctx.n_samples = hop_length, waveform.shape[1]
+        power: Tensor = spectra.real.square() + spectra.imag.square()
+        return power
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        spectra, window = ctx.saved_tensors
+        pulled = spectra * gradients[0]  # half of it: the inverse counts all bins twice, but for the first and the last
+        pulled[..., 0] *= 2.0
+        pulled[..., -1] *= 2.0
+        frames = torch.fft.irfft(pulled, n=len(window), norm="forward") * window
+        waveform = overlap_add(frames, ctx.hop_length)
+        return torch.nn.functional.pad(waveform, (0, ctx.n_samples - waveform.shape[1])), None, None
+
+
+class MelFilters:
+    """Mel filters `[M, N]`, which spectra are multiplied with as with a matrix: `filters @ magnitudes`.
+
+    Args:
+        weights: of every bin in every band.
+    """
+
+    def __init__(self, weights: Tensor):
+        self.weights = weights
+        self._matrix = SparseMatrix(weights.T.contiguous())
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __matmul__(self, spectra: Tensor) -> Tensor:
+        """`[B, N, F]` → `[B, M, F]`; quickest where the numbers of a frame lie side by side."""
+        return self._matrix.multiply(spectra.transpose(1, 2)).transpose(1, 2)
 
 
 def take_log(magnitude: Tensor) -> Tensor:
@@ -54,8 +112,8 @@ def build_window(n_fft: int, device: torch.device) -> Tensor:
 
 
 @cache
-def build_filters(sample_rate_hz: int, n_fft: int, device: torch.device, n_mels: int = 0) -> Tensor:
-    """Mel filters for one of the windows, without those that no frequency falls into. → `[M, N]`.
+def build_filters(sample_rate_hz: int, n_fft: int, device: torch.device, n_mels: int = 0) -> MelFilters:
+    """Mel filters for one of the windows, without those that no frequency falls into.
 
     Args:
         n_mels: as many of them; as many as there are for every window of `WINDOWS` if not given.
@@ -65,4 +123,4 @@ def build_filters(sample_rate_hz: int, n_fft: int, device: torch.device, n_mels:
         filters: Tensor = torchaudio.functional.melscale_fbanks(
             n_fft // 2 + 1, 0.0, sample_rate_hz / 2, n_mels or round(n_fft / 6.4), sample_rate_hz, "slaney", "slaney"
         ).T
-    return filters[filters.sum(dim=1) > 0].contiguous().to(device)
+    return MelFilters(filters[filters.sum(dim=1) > 0].contiguous().to(device))

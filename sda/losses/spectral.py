@@ -12,7 +12,15 @@ from sda.audio.mel import AudioFeatures
 from sda.audio.span import Span, find_frames, mean_inside, silence_outside, take_whole
 from sda.losses.energy import list_noise_windows, score_movement
 from sda.losses.objective import LossComponents, LossTerms, describe_posterior
-from sda.losses.spectra import NO_POWER, build_filters, compute_magnitude, draw_windows, list_windows, take_log
+from sda.losses.spectra import (
+    NO_POWER,
+    MelFilters,
+    build_filters,
+    compute_magnitude,
+    draw_windows,
+    list_windows,
+    take_log,
+)
 from sda.models.latents import Reconstruction
 
 QUIETEST_NORM = 1e-2
@@ -20,12 +28,12 @@ QUIETEST_NORM = 1e-2
 MIN_DISTANCE = 1e-3
 """Added to the weighted sum of distances so that its logarithm stays finite."""
 
-Distance = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+Distance = Callable[[Tensor, Tensor, MelFilters, Tensor], Tensor]
 """Magnitudes of output and target, `[B, N, F]`, mel filters `[M, N]`, and which frames are sound, `[B, F]`, to one
 number each, `[B]`."""
 
 
-def mel_distance(output: Tensor, target: Tensor, filters: Tensor, frames: Tensor) -> Tensor:
+def mel_distance(output: Tensor, target: Tensor, filters: MelFilters, frames: Tensor) -> Tensor:
     """Mean absolute difference of log-mel magnitudes, natural log. → `[B]`.
 
     Reference:
@@ -34,7 +42,7 @@ def mel_distance(output: Tensor, target: Tensor, filters: Tensor, frames: Tensor
     return mean_inside((take_log(filters @ output) - take_log(filters @ target)).abs(), frames)
 
 
-def convergence_distance(output: Tensor, target: Tensor, filters: Tensor, frames: Tensor) -> Tensor:
+def convergence_distance(output: Tensor, target: Tensor, filters: MelFilters, frames: Tensor) -> Tensor:
     """Norm of the difference of magnitudes over the target's norm: hears peaks above all. → `[B]`.
 
     Reference:
@@ -46,7 +54,7 @@ def convergence_distance(output: Tensor, target: Tensor, filters: Tensor, frames
     return distance
 
 
-def log_magnitude_distance(output: Tensor, target: Tensor, filters: Tensor, frames: Tensor) -> Tensor:
+def log_magnitude_distance(output: Tensor, target: Tensor, filters: MelFilters, frames: Tensor) -> Tensor:
     """Mean absolute difference of log magnitudes, natural log: hears every bin alike. → `[B]`.
 
     Reference:
