@@ -18,7 +18,7 @@ import torch
 from experiments.bench.trial import Figure, Trial
 from sda.training.device import choose_device
 
-SECTIONS = ("read", "step", "plain", "events", "start", "scale", "length", "search", "sweep")
+SECTIONS = ("read", "step", "plain", "events", "start", "scale", "length", "draw", "search", "sweep")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Training commands in a process of their own, watched from outside until they have taken their steps."""
+"""Commands in a process of their own: trainings that are watched until they have taken their steps, and whole ones."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from sda.tracking.journal import JOURNAL, read_journal
 
 POLL_S = 0.02
 MOST_WAIT_S = 600.0
+BYTES_OF_MAXRSS = 1 if sys.platform == "darwin" else 1024
 
 _numbers = count()
 
@@ -117,3 +118,39 @@ def _read_memory(pid: int) -> Memory | None:
         return None
     total, files, shared = (1024 * int(fields[name].split()[0]) for name in ("VmRSS", "RssFile", "RssShmem"))
     return Memory(total, files + shared)
+
+
+def train_whole(trial: Trial, model: str, run_dir: Path, data: Path) -> None:
+    """Train a model in its smallest size for an epoch, and leave it in its folder."""
+    overrides = [override for override in trial.overrides if not override.startswith("model=")]
+    given = {"data.root": data, "data.cache_dir": trial.folder / "whole_cache", "hydra.run.dir": run_dir}
+    run_verb(
+        trial,
+        "train",
+        *(f"{key}={quote_value(str(path))}" for key, path in given.items()),
+        f"model={model}",
+        *(["model.size=tiny"] if model == "spectral_vae" else []),
+        *("training.max_epochs=1", "tracking=none", "evaluation.at_end=none", f"training.device={trial.device}"),
+        *overrides,
+    )
+
+
+def run_verb(trial: Trial, verb: str, *arguments: str) -> int:
+    """Run a command to its end; most memory that it had, bytes.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    with (trial.folder / "verb.log").open("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(PROJECT / f"{verb}.py"), *arguments],
+            cwd=trial.folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            log.seek(0)
+            raise RuntimeError(f"{verb} {' '.join(arguments)} failed:\n{log.read()}")
+    return usage.ru_maxrss * BYTES_OF_MAXRSS

@@ -1,5 +1,6 @@
 """From the command to the first step, beside the least that any such program must wait for: its imports."""
 
+import os
 import subprocess
 import sys
 import time
@@ -7,10 +8,13 @@ from statistics import median
 
 from experiments.bench.commands import Observed, observe_training
 from experiments.bench.timing import divide
-from experiments.bench.trial import Figure, Trial
+from experiments.bench.trial import PROJECT, Figure, Trial
 
 N_ROUNDS = 2
+N_ANSWERS = 5
 IMPORTS = "import hydra, torch, torchaudio"
+ANSWERS = {"its help": ["--help"], "an unknown key": ["data.root=.", "training.max_epoch=3"]}
+"""What is answered without looking at any sound."""
 
 
 def measure(trial: Trial) -> list[Figure]:
@@ -38,7 +42,33 @@ def measure(trial: Trial) -> list[Figure]:
             )
             for stage in starts[0].stages_s
         ]
-    return figures
+    return [*figures, *_compare_answers(trial)]
+
+
+def _compare_answers(trial: Trial) -> list[Figure]:
+    """Processor time of what is over at once, beside importing Hydra: wall time would be that of reading files."""
+    seconds: dict[str, list[float]] = {"": [], **{name: [] for name in ANSWERS}}
+    for _ in range(trial.pick(N_ANSWERS, 1)):
+        seconds[""].append(_measure_cpu(["-c", "import hydra"]))
+        for name, arguments in ANSWERS.items():
+            seconds[name].append(_measure_cpu([str(PROJECT / "train.py"), *arguments]))
+    return [
+        Figure(
+            f"processor time: train.py says {name} / importing hydra",
+            divide(seconds[name], seconds[""]),
+            at_most=3.0,
+            detail=_tell(seconds[name]),
+        )
+        for name in ANSWERS
+    ]
+
+
+def _measure_cpu(arguments: list[str]) -> float:
+    """Seconds that all threads of a Python process compute."""
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _time_imports() -> float:
