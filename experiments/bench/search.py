@@ -5,7 +5,8 @@ from torch import Tensor
 
 from experiments.bench.timing import divide, take_turns
 from experiments.bench.trial import Figure, Trial
-from sda.evaluation.search import PatchFeatures, find_nearest
+from sda.evaluation.patches import PatchFeatures
+from sda.evaluation.search import find_nearest
 from sda.evaluation.sounds import Sound
 
 RATE_HZ = 48000

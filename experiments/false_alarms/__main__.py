@@ -26,7 +26,8 @@ from sda.evaluation.memorisation import (
     measure_replay,
     summarise_matches,
 )
-from sda.evaluation.search import Matches, PatchFeatures, find_nearest
+from sda.evaluation.patches import PatchFeatures
+from sda.evaluation.search import Matches, find_nearest
 from sda.evaluation.sounds import Sound, Window, cut, trim
 from sda.evaluation.speeds import list_patches, take_best
 from sda.evaluation.suite import choose_windows, shift

@@ -11,8 +11,9 @@ from sda.audio.mel import LogMel
 from sda.bootstrap import Estimate
 from sda.evaluation.baselines import draw_noise, make_silence, play_back, shuffle_grains
 from sda.evaluation.findings import Evidence
+from sda.evaluation.patches import PatchFeatures
 from sda.evaluation.reconstruction import log_mel_l1_db
-from sda.evaluation.search import PatchFeatures, find_nearest
+from sda.evaluation.search import find_nearest
 from sda.evaluation.sounds import Sound, Window, cut, list_windows
 from sda.evaluation.suite import (
     EvaluationAudio,

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from sda.audio.augmentation import SPEED_RATIOS, UNCHANGED, change_speed
-from sda.evaluation.search import Matches, PatchFeatures
+from sda.evaluation.patches import PatchFeatures
+from sda.evaluation.search import Matches
 
 SPEEDS = (UNCHANGED, *range(len(SPEED_RATIOS)))
 """Indices of `SPEED_RATIOS`; the windows as they are come first."""

@@ -21,7 +21,8 @@ from sda.evaluation.memorisation import (
     summarise_matches,
 )
 from sda.evaluation.mmd import Labels, Sample
-from sda.evaluation.search import Matches, PatchFeatures, find_nearest
+from sda.evaluation.patches import PatchFeatures
+from sda.evaluation.search import Matches, find_nearest
 from sda.evaluation.sounds import Sound, Window, cut, list_windows
 from sda.evaluation.speeds import list_patches, take_best
 from sda.subsample import subsample_evenly

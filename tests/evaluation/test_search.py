@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from sda.evaluation.search import PatchFeatures, find_nearest
+from sda.evaluation.patches import PatchFeatures
+from sda.evaluation.search import find_nearest
 from sda.evaluation.sounds import Sound
 
 RATE_HZ = 16000

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from sda.audio.augmentation import SPEED_RATIOS, UNCHANGED
-from sda.evaluation.search import Matches, PatchFeatures
+from sda.evaluation.patches import PatchFeatures
+from sda.evaluation.search import Matches
 from sda.evaluation.speeds import FEWEST_FRAMES, SPEEDS, list_patches, restore, take_best
 from tests.conftest import RATE_HZ
 

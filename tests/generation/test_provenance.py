@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from sda.audio.mel import LogMel
-from sda.evaluation.search import PatchFeatures, find_nearest
+from sda.evaluation.patches import PatchFeatures
+from sda.evaluation.search import find_nearest
 from sda.evaluation.sounds import Sound, list_windows
 from sda.generation.provenance import Provenance
 from sda.generation.spectral_synthesizer import SpectralSynthesizer
