@@ -31,14 +31,15 @@ class Format(NamedTuple):
     keeps_prior: bool = True
     """Whether new sound can be drawn from it, and so, of a prior that holds sound, that sound is in it."""
     usage: tuple[str, ...] = ()
-    """Commands or code that use it, a line each; `{file}` stands for the main file's name; other braces are doubled."""
+    """Commands or code that use it, a line each; `{file}` stands for the main file's name, `{generate}` and `{play}`
+    for these verbs as they are called here; other braces are doubled."""
 
 
 FORMATS: dict[ExportFormat, Format] = {
     ExportFormat.sda: Format(
         write_model_file,
         "one file that every verb of sda opens",
-        usage=("python generate.py run={file} n=8 duration_s=10 seed=7", "python play.py run={file}"),
+        usage=("{generate} run={file} n=8 duration_s=10 seed=7", "{play} run={file}"),
     ),
     ExportFormat.onnx: Format(
         write_onnx,
