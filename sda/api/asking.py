@@ -1,4 +1,4 @@
-"""A call of `generate.py` from Python: the same order, whose sounds are given back in place of written."""
+"""A call of `sda generate` from Python: the same order, whose sounds are given back in place of written."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -27,7 +27,7 @@ _SAID_ELSEWHERE = {
     **dict.fromkeys(("output", "format"), "nothing is written: give it to Sound.save"),
     "duration_s": "it is called seconds here",
 }
-"""Keys of `generate.py` that are no settings here, and what is to be done."""
+"""Keys of `sda generate` that are no settings here, and what is to be done."""
 
 
 class Asker:
@@ -46,7 +46,7 @@ class Asker:
     def settle(
         self, mode: str, settings: Mapping[str, Any], *, seconds: float | str = 4.0, seed: int = 0, n: int = 1
     ) -> GenerateConfig:
-        """What `generate.py` would be told.
+        """What `sda generate` would be told.
 
         Args:
             settings: keys of it.
@@ -94,7 +94,7 @@ class Asker:
         return sounds
 
     def _tell_origin(self, config: GenerateConfig, sources: Sequence[str], number: int) -> str:
-        """As a file of `generate.py` says it."""
+        """As a file of `sda generate` says it."""
         checkpoint = self.run.checkpoint
         told = {item.name: getattr(config, item.name) for item in fields(config)}
         given = {key: value.value if isinstance(value, Enum) else value for key, value in told.items() if key != "data"}

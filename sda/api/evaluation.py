@@ -1,4 +1,4 @@
-"""Evaluating from Python: what `evaluate.py` does, and its figures."""
+"""Evaluating from Python: what `sda evaluate` does, and its figures."""
 
 import os
 from dataclasses import dataclass
@@ -53,12 +53,12 @@ class Evaluation:
 def evaluate(
     run: "str | os.PathLike[str] | Run | Model | None" = None, *, quiet: bool = False, **settings: Any
 ) -> Evaluation:
-    """What a run learned, and whether what it makes is new: all that `evaluate.py` measures, in some minutes.
+    """What a run learned, and whether what it makes is new: all that `sda evaluate` measures, in some minutes.
 
     Args:
         run: its name as of `load`, or what `train` or `load` gave; left out where folders are compared.
         quiet: print nothing.
-        settings: keys of `evaluate.py`, such as `n_generated`; without a run, `reference` and `generated`.
+        settings: keys of `sda evaluate`, such as `n_generated`; without a run, `reference` and `generated`.
 
     Raises:
         CheckpointError: there is no such run, or it cannot be read.

@@ -1,4 +1,4 @@
-"""A trained model from Python: everything that `generate.py` makes, by the same functions.
+"""A trained model from Python: everything that `sda generate` makes, by the same functions.
 
 Letters in the shapes: `T` samples, `C` channels, `D` latent dimensions, `K` points of a path through the latent space.
 """
@@ -24,7 +24,7 @@ from sda.generation.synthesizer import take_seed
 from sda.play.opened import Control
 
 Places = str | Sequence[tuple[str, float]]
-"""Moments of recordings, each a name and seconds; or written as for `generate.py`."""
+"""Moments of recordings, each a name and seconds; or written as for `sda generate`."""
 
 
 def load(
@@ -33,7 +33,7 @@ def load(
     """A trained model, to be played with.
 
     Args:
-        name: a run's folder, its MLflow run id, `last`, or a model in one file, as `run=` of `generate.py`.
+        name: a run's folder, its MLflow run id, `last`, or a model in one file, as `run=` of `sda generate`.
         device: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.
         checkpoint: best or last.
         root: where the sounds of the run lie now, if they have moved; as `data.root=`.
@@ -56,9 +56,10 @@ def _open(name: str, device: str, which: WhichCheckpoint, root: str) -> TrainedR
 class Model:
     """A trained model; `load` makes it.
 
-    The same settings and seed give the same samples as `generate.py`, before those are rounded to a file's depth. Every
-    method that makes sound takes the keys of `generate.py` by their names (`novelty`, `temperature`, `brightness` …) as
-    `settings`, and `seconds` for `duration_s`. Curves may be given as points too: `brightness=[(0, 0), (4, 1)]`.
+    The same settings and seed give the same samples as `sda generate`, before those are rounded to a file's depth.
+    Every method that makes sound takes the keys of `sda generate` by their names (`novelty`, `temperature`,
+    `brightness` …) as `settings`, and `seconds` for `duration_s`. Curves may be given as points too:
+    `brightness=[(0, 0), (4, 1)]`.
 
     Sound is given as a path, a `Sound`, or samples `[T]` or `[C, T]` of NumPy's or torch's, full scale at 1, with
     `sample_rate_hz`. It is mixed to mono and resampled as files are, see `sda.audio.io.load_audio`. As on the command
@@ -186,7 +187,7 @@ class Model:
         n: int = 1,
         **settings: Any,
     ) -> list[Sound]:
-        """Sounds of any mode of `generate.py`; the methods that are called as the modes are give the first of them.
+        """Sounds of any mode of `sda generate`; the methods that are called as the modes are give the first of them.
 
         Args:
             mode: such as `vary`.

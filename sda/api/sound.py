@@ -57,7 +57,7 @@ class Sound:
     def save(
         self, path: str | os.PathLike[str], *, file_format: str | None = None, sample_rate_hz: int | None = None
     ) -> Path:
-        """Write it as `generate.py` does: louder than full scale is turned down as a whole, but in floats.
+        """Write it as `sda generate` does: louder than full scale is turned down as a whole, but in floats.
 
         Args:
             path: a file that is there is replaced.

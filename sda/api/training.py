@@ -1,4 +1,4 @@
-"""Training from Python: the same layers, run and record as `train.py` has."""
+"""Training from Python: the same layers, run and record as `sda train` has."""
 
 import os
 import sys
@@ -15,6 +15,7 @@ from sda.api.settings import as_plain
 from sda.config.arguments import write_argument
 from sda.errors import ConfigError, TrainingError
 from sda.runs.folder import read_summary
+from sda.shell import name_command
 
 if TYPE_CHECKING:
     from sda.api.model import Model
@@ -64,7 +65,7 @@ def train(
     keys: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> Run:
-    """Train a model on a folder of sounds, as `train.py` does: presets, configuration files and tracking included.
+    """Train a model on a folder of sounds, as `sda train` does: presets, configuration files and tracking included.
 
     Ctrl-C, or interrupting a notebook's kernel, finishes the step and saves; in a thread of its own a training hears no
     signals. As on the command line, the random numbers of Python, NumPy and torch are seeded anew.
@@ -72,7 +73,7 @@ def train(
     Args:
         sounds: the folder; left out where a key says what is trained on, such as `resume`.
         minutes: the time that it may take; without it, the number of files decides the epochs.
-        keys: of `train.py`, as they are written there, such as
+        keys: of `sda train`, as they are written there, such as
             `{"preset": "conservative", "regularization.dropout": 0.3}`.
         quiet: print nothing.
 
@@ -91,7 +92,9 @@ def train(
             raise ConfigError(f"{key}={given[key]} is given twice: leave it out of keys.")
         given |= {} if value is None else {key: value}
     if "hydra.mode" in given:
-        raise ConfigError(f"hydra.mode={given['hydra.mode']}: sweeps are the command line's: python train.py -m")
+        raise ConfigError(
+            f"hydra.mode={given['hydra.mode']}: sweeps are the command line's: {name_command('train')} -m"
+        )
     arguments = [write_argument(key, as_plain(value)) for key, value in given.items()]
     from sda.app.command_line import train_one
     from sda.app.hydra_call import give_own_errors

@@ -27,6 +27,7 @@ from sda.runs.plan import Plan, list_keys, plan_run
 from sda.runs.resume import plan_resume
 from sda.runs.sweep_folder import find_sweep_to_resume
 from sda.seal import is_own
+from sda.shell import name_verb, tell_started_processes
 
 _BEGAN = time.monotonic()
 """When this process began, but for Python itself: a time that was given counts from here."""
@@ -39,7 +40,7 @@ def scan() -> None:
 
     def run() -> None:
         if _MULTIRUN & set(arguments):
-            raise ConfigError("scan.py looks at one configuration at a time: leave out -m.")
+            raise ConfigError(f"{name_verb('scan')} looks at one configuration at a time: leave out -m.")
         call_hydra("scan", _scan_task, arguments)
 
     report_errors("scan", run)
@@ -166,6 +167,7 @@ def _train_many(arguments: list[str]) -> None:
             print(shared, flush=True)
 
     SweepStart.begin = begin
+    tell_started_processes()
     n_failed = 0
     try:
         call_hydra("train", _train_as_job, arguments)

@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,12 @@ from rich.console import Console
 
 from sda.app.loading import TrainedRun, open_run
 from sda.app.steering import find_controls, find_known_controls
-from sda.config.export import ExportConfig, ExportFormat
+from sda.config.export import ExportConfig
 from sda.data.walk import EVALUATION_RECORD
 from sda.errors import ConfigError, DamagedError, DataError
+from sda.evaluation.controls import ProvenControls
 from sda.export.description import NAME, Description, hide_places, show_recordings
-from sda.export.formats import FORMATS, Write
-from sda.export.nn import check_streamable, list_knobs, write_nn
-from sda.export.nn_module import Knob
+from sda.export.formats import FORMATS
 from sda.report.model_card import Evaluated, read_verdict, write_card
 from sda.runs.folder import read_durations
 from sda.runs.outputs import (
@@ -44,15 +42,16 @@ def export_run(config: ExportConfig, console: Console) -> list[Path]:
         ConfigError: the name is none of a file, or the folder is not empty, or lies among sounds.
     """
     run = open_run(config.run, "cpu", config.checkpoint)
-    write = _choose_write(run, config, console)
-    description = describe_model(run, name=config.name, license=config.license, with_names=config.names)
     form = FORMATS[config.format]
+    form.check(run.synthesizer)
+    controls = _try_controls(run, console) if form.turns_controls else find_known_controls(run)
+    description = describe_model(run, controls, name=config.name, license=config.license, with_names=config.names)
     description = replace(description, holds_sound=description.holds_sound and form.keeps_prior)
     output, default = _choose_place(run, config)
     is_users = output is not None and output.exists()
     folder = claim_given(output, MARK) if output else claim_next(default, MARK)
     try:
-        written = write(run.synthesizer, description, folder)
+        written = form.write(run.synthesizer, description, folder, **form.settings(config))
         written = [*written, *write_card(folder, description, run.synthesizer, form, written[0].name)]
     finally:
         (folder / MARK).unlink(missing_ok=True)
@@ -62,10 +61,18 @@ def export_run(config: ExportConfig, console: Console) -> list[Path]:
     return written
 
 
-def describe_model(run: TrainedRun, *, name: str = "", license: str = "", with_names: bool = False) -> Description:
+def describe_model(
+    run: TrainedRun,
+    controls: ProvenControls | None,
+    *,
+    name: str = "",
+    license: str = "",
+    with_names: bool = False,
+) -> Description:
     """What is said of a run's model; from now on its prior calls its recordings as the export does.
 
     Args:
+        controls: as they were found and tried; nothing where they were not.
         name: of the model; that of the run's folder or file if empty.
         license: what others may do with it; of a model file what it says if empty.
         with_names: whether recordings are called by their names, as far as those are known.
@@ -101,7 +108,7 @@ def describe_model(run: TrainedRun, *, name: str = "", license: str = "", with_n
         files={shown[path]: sha256 for path, sha256 in files.items()},
         groups={shown[path]: numbers[group] for path, group in groups.items() if path in shown},
         split=split,
-        controls=find_known_controls(run),
+        controls=controls,
     )
     if former is not None:
         return replace(
@@ -152,30 +159,15 @@ def _find_evaluation(run: TrainedRun) -> Evaluated:
         return Evaluated()
 
 
-def _choose_write(run: TrainedRun, config: ExportConfig, console: Console) -> Write:
-    """What writes the format, told what it is to be like."""
-    if config.format is not ExportFormat.nn:
-        return FORMATS[config.format].write
-    check_streamable(run.synthesizer)
-    return partial(
-        write_nn,
-        knobs=_find_knobs(run, console),
-        lookahead=config.lookahead,
-        n_paths=config.paths,
-        path_s=config.path_s,
-        seed=config.seed,
-    )
-
-
-def _find_knobs(run: TrainedRun, console: Console) -> list[Knob]:
-    """The controls that may be turned while it plays; none where they cannot be tried any more."""
+def _try_controls(run: TrainedRun, console: Console) -> ProvenControls | None:
+    """The model's controls, found and tried now if they were not before; nothing where they cannot be any more."""
     if find_known_controls(run) is None:
         print_lines(console, ["finding this model's controls and trying them on held-out sound: a minute or two, once"])
     try:
-        return list_knobs(find_controls(run))
+        return find_controls(run)
     except DataError as error:
         print_lines(console, [f"! without level, brightness and noisiness, which cannot be tried: {error}"])
-        return []
+        return None
 
 
 def _choose_place(run: TrainedRun, config: ExportConfig) -> tuple[Path | None, Path]:

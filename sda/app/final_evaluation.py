@@ -19,6 +19,7 @@ from sda.report.evaluation_values import PAGE, describe_evaluation, list_values
 from sda.runs.folder import read_overrides
 from sda.runs.outputs import EVALUATION, claim_next
 from sda.runs.prepare_data import build_cache
+from sda.shell import name_command
 from sda.training.checkpoint import open_best
 from sda.training.events import Event, ReconstructionScored, Warned
 from sda.wording import format_share
@@ -65,7 +66,8 @@ def evaluate_at_end(
     try:
         assessment = assess_model(trained, effort, plan.config.seed, stage)
     except _Stopped:
-        return [_warn(f"the evaluation was stopped; make it up for: python evaluate.py run={plan.run_dir}", epoch)]
+        again = f"{name_command('evaluate')} run={plan.run_dir}"
+        return [_warn(f"the evaluation was stopped; make it up for: {again}", epoch)]
     assert assessment.reconstruction is not None
     events: list[Event] = [*_describe_reconstruction(assessment.reconstruction, epoch)]
     subject = RunSubject(

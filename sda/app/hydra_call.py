@@ -34,6 +34,7 @@ from sda.report.closed_pipe import EXIT_CLOSED_PIPE, drop_output
 from sda.report.explanation import explain_choice, explain_composition, find_cause, find_origin
 from sda.report.stray_words import list_repeats, refuse_stray_words
 from sda.runs.prepare_data import scan_once
+from sda.shell import name_command
 
 register_resolvers(scan_once)
 register_configs()
@@ -94,9 +95,8 @@ def call_hydra(verb: str, task: Callable[[DictConfig], Any], arguments: list[str
     """Let Hydra compose and run a verb, with errors coming back as exceptions."""
     for argument in arguments:
         if argument.startswith(_REFUSED_FLAGS):
-            raise ConfigError(
-                f"{argument} is not supported: it reads a pickle. A run goes on with train.py resume=RUN."
-            )
+            go_on = f"{name_command('train')} resume=RUN"
+            raise ConfigError(f"{argument} is not supported: it reads a pickle. A run goes on with {go_on}.")
     for group in _NEEDED_GROUPS:
         if find_value(arguments, group) in ("null", ""):
             raise ConfigError(f"{group}={find_value(arguments, group)} is none: leave {group} out, or name one.")

@@ -27,6 +27,7 @@ from sda.runs.outputs import list_sound_folders
 from sda.runs.plan import to_schema
 from sda.runs.prepare_data import build_cache
 from sda.seal import is_own
+from sda.shell import name_command
 from sda.training.checkpoint import PRIOR, Checkpoint, open_best, open_newest
 from sda.training.device import choose_device
 from sda.training.state import AVERAGE_PREFIX, FORMER_PRIOR, Progress, TrainState, select_model
@@ -205,7 +206,7 @@ def load_prior(config: TrainRunConfig, checkpoint: Checkpoint) -> Prior:
         prior.restore(tensors, facts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         run_dir = checkpoint.folder.parent.parent
-        again = f"Train on, and it is fitted anew: python train.py resume={run_dir}"
+        again = f"Train on, and it is fitted anew: {name_command('train')} resume={run_dir}"
         raise CheckpointError(
             f"{checkpoint.folder} holds no prior that new sound could be drawn from ({type(error).__name__}: {error}). "
             f"{'Get it anew.' if checkpoint.is_file else again}"

@@ -24,6 +24,7 @@ from sda.runs.folder import RUNS_ROOT
 from sda.runs.outputs import absolute, name_free, refuse_among_sounds
 from sda.runs.plan import Plan, foresee_run, to_schema
 from sda.runs.prepare_data import build_cache, find_notices, scan_once
+from sda.shell import name_command, name_verb
 from sda.terminal import print_lines
 
 SCANS = "scans"
@@ -71,9 +72,12 @@ def scan_for_training(composed: DictConfig, overrides: list[str], preset_choice:
 def _settle_paths(composed: DictConfig) -> None:
     """Make paths absolute, and refuse a page that is no page, that is there already, or would lie among the sounds."""
     if OmegaConf.is_missing(composed.data, "root"):
-        raise ConfigError("data.root is not set. Give the folder with your sounds: python scan.py data.root=~/sounds")
+        raise ConfigError(
+            f"data.root is not set. Give the folder with your sounds: {name_command('scan')} data.root=~/sounds"
+        )
     if composed.resume is not None:
-        raise ConfigError(f"resume={composed.resume} goes with train.py: scan.py looks at sounds before a run.")
+        train, scan = name_verb("train"), name_verb("scan")
+        raise ConfigError(f"resume={composed.resume} goes with {train}: {scan} looks at sounds before a run.")
     root = find_root(composed.data.root)
     OmegaConf.update(composed, "data.root", str(root))
     if composed.data.cache_dir:

@@ -93,7 +93,8 @@ class EvaluationConfig:
     """What is measured at the end of a training."""
 
     at_end: Suite = setting(
-        Suite.small, "small takes a fraction of the time of evaluate.py, full is the same; none only reconstructs."
+        Suite.small,
+        "small takes a fraction of the time of the verb evaluate, full is the same; none only reconstructs.",
     )
     max_clips: int = setting(
         64, "Held-out chunks turned back into sound and compared, spread over the files.", unit="chunks", at_least=1

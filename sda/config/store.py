@@ -19,6 +19,7 @@ from sda.config.running import TrackingBackend, TrackingConfig
 from sda.config.schema import ScanConfig, TrainRunConfig
 from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
 from sda.config_field import describe_settings
+from sda.shell import name_command
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.presets import PRESETS, Preset
 
@@ -124,7 +125,7 @@ SCHEMAS: dict[str, type] = {
 }
 """What each verb can be told."""
 _PURPOSE = {
-    "scan": "Look at a folder of sounds before training: what is in it, and what train.py would make of it.",
+    "scan": "Look at a folder of sounds before training: what is in it, and what training on it would be like.",
     "train": "Train a generative model on a folder of your own sounds.",
     "evaluate": "Measure what a run learned, on sound it never trained on, and whether it replays what it trained on.",
     "generate": "Write new sounds from a trained run.",
@@ -132,43 +133,52 @@ _PURPOSE = {
     "play": "Play with a trained run in the browser: a page on this machine alone.",
     "export": "Write a trained model as files that leave its run's folder.",
 }
-_EXAMPLES = {
-    "scan": """\
-  python scan.py data.root=~/sounds                                a table here, a page with pictures in scans/
-  python scan.py data.root=~/sounds preset=balanced                every key of train.py is understood
-  python scan.py data.root=~/sounds output=/tmp/sounds.html estimate=false""",
-    "train": """\
-  python train.py data.root=~/sounds                               everything automatic
-  python train.py data.root=~/sounds preset=conservative regularization.dropout=0.3
-  python train.py -m data.root=~/sounds preset=conservative,balanced seed=0,1,2
-  python train.py -m data.root=~/sounds preset=conservative,balanced seed=0,1,2 sweep.resume=true
-  python train.py resume=last                                      continue the last run
-  python train.py data.root=~/sounds --cfg job                     the layers; --resolve shows the numbers""",
-    "evaluate": """\
-  python evaluate.py run=last                                      numbers here, a page with players in the run's folder
-  python evaluate.py run=runs/…/one,runs/…/two                     several runs side by side
-  python evaluate.py reference=~/sounds generated=~/new            any two folders of sound, without a model""",
-    "generate": """\
-  python generate.py run=last n=8 duration_s=10 seed=7             new sounds, the same for the same seed
-  python generate.py run=last mode=reconstruct source=~/voice.wav  any sound through the model
-  python generate.py run=last mode=interpolate duration_s=20       from one held-out sound to the next""",
-    "compare": """\
-  python compare.py sweep=last                                     numbers here, a page with players beside the runs
-  python compare.py runs=runs/…/one,runs/…/two                     any runs
-  python compare.py sweep=last objective=mr_stft""",
-    "play": """\
-  python play.py                                                   the last run; open the link that is printed
-  python play.py run=runs/…/one port=8800 browser=true             another run, and the browser opens""",
-    "export": """\
-  python export.py run=last license="CC BY 4.0"                    one file that generate.py and play.py open as run=
-  python export.py run=last name=rain names=true                   rain.sda, with the names of its recordings
-  python export.py run=last format=nn                              plays in Max, Pure Data and SuperCollider""",
+_EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "scan": (
+        ("data.root=~/sounds", "a table here, a page with pictures in scans/"),
+        ("data.root=~/sounds preset=balanced", "every key of a training is understood"),
+        ("data.root=~/sounds output=/tmp/sounds.html estimate=false", ""),
+    ),
+    "train": (
+        ("data.root=~/sounds", "everything automatic"),
+        ("data.root=~/sounds preset=conservative regularization.dropout=0.3", ""),
+        ("-m data.root=~/sounds preset=conservative,balanced seed=0,1,2", ""),
+        ("-m data.root=~/sounds preset=conservative,balanced seed=0,1,2 sweep.resume=true", ""),
+        ("resume=last", "continue the last run"),
+        ("data.root=~/sounds --cfg job", "the layers; --resolve shows the numbers"),
+    ),
+    "evaluate": (
+        ("run=last", "numbers here, a page with players in the run's folder"),
+        ("run=runs/…/one,runs/…/two", "several runs side by side"),
+        ("reference=~/sounds generated=~/new", "any two folders of sound, without a model"),
+    ),
+    "generate": (
+        ("run=last n=8 duration_s=10 seed=7", "new sounds, the same for the same seed"),
+        ("run=last mode=reconstruct source=~/voice.wav", "any sound through the model"),
+        ("run=last mode=interpolate duration_s=20", "from one held-out sound to the next"),
+    ),
+    "compare": (
+        ("sweep=last", "numbers here, a page with players beside the runs"),
+        ("runs=runs/…/one,runs/…/two", "any runs"),
+        ("sweep=last objective=mr_stft", ""),
+    ),
+    "play": (
+        ("", "the last run; open the link that is printed"),
+        ("run=runs/…/one port=8800 browser=true", "another run, and the browser opens"),
+    ),
+    "export": (
+        ('run=last license="CC BY 4.0"', "one file that can be given as run="),
+        ("run=last name=rain names=true", "rain.sda, with the names of its recordings"),
+        ("run=last format=nn", "plays in Max, Pure Data and SuperCollider"),
+    ),
 }
+"""What a verb may be given, and what comes of it where that is worth saying."""
 
 
 def _help(verb: str, schema: type) -> dict[str, str]:
     """Hydra's help node for a verb: every key with its default, effect, unit and range."""
-    lines = [f"{_PURPOSE[verb]}\n", _EXAMPLES[verb], "\nKeys, as key=value:"]
+    examples = (f"  {f'{name_command(verb)} {given}':<64} {words}".rstrip() for given, words in _EXAMPLES[verb])
+    lines = [f"{_PURPOSE[verb]}\n", *examples, "\nKeys, as key=value:"]
     section = None
     for key, default, text in describe_settings(schema):
         if key.rpartition(".")[0] != section:

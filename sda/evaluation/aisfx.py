@@ -23,6 +23,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from sda.evaluation.sounds import match_level
+from sda.shell import name_installation
 
 RATE_HZ = 44100
 N_FFT = 2048
@@ -67,7 +68,9 @@ class SoundEffectEmbedding:
     def __init__(self, sample_rate_hz: int):
         path = find_weights()
         if path is None:
-            raise FileNotFoundError("the package aisfx is not installed: make setup, or uv pip install -e '.[eval]'")
+            raise FileNotFoundError(
+                f"the package aisfx is not installed: {name_installation('eval', '--no-deps aisfx')}"
+            )
         with torch.serialization.safe_globals(_PLAIN_NUMBERS):
             tensors, _ = torch.load(path, map_location="cpu", weights_only=True)
         self._sample_rate_hz = sample_rate_hz

@@ -23,6 +23,7 @@ from sda.models.priors.prior import check_names
 from sda.plain_files import open_plain
 from sda.printable import make_lines_printable, make_printable
 from sda.runs.controls_record import parse_controls
+from sda.shell import name_command
 from sda.stored import find_misfit
 from sda.training.checkpoint import PRIOR, Checkpoint
 from sda.training.metrics import MetricsHistory
@@ -114,7 +115,9 @@ def _read_facts(file: BinaryIO) -> Facts:
     values = _parse(header.decode("utf-8"))
     named = values.get(_METADATA, {}) if isinstance(values, dict) else {}
     if not isinstance(named, dict) or not isinstance(named.get(ENTRY), str):
-        raise ValueError("it holds tensors, and nothing that sda wrote of them. `python export.py run=…` writes one.")
+        raise ValueError(
+            f"it holds tensors, and nothing that sda wrote of them. `{name_command('export')} run=…` writes one."
+        )
     facts = _parse(named[ENTRY])
     digest = facts.pop(DIGEST)
     if not isinstance(digest, str) or not _SHA256.fullmatch(digest) or header.count(digest.encode()) != 1:

@@ -151,13 +151,12 @@ def write_nn(
     description: Description,
     folder: Path,
     *,
-    knobs: Sequence[Knob] = (),
     lookahead: int | None = ExportConfig.lookahead,
     n_paths: int = ExportConfig.paths,
     path_s: float = ExportConfig.path_s,
     seed: int = ExportConfig.seed,
 ) -> list[Path]:
-    """Write `NAME.ts`, and what there is to say of it as `NAME.json`, into a folder.
+    """Write `NAME.ts`, and what there is to say of it as `NAME.json`, into a folder; controls that are known are knobs.
 
     Args:
         n_paths: drawn at each of `NOVELTIES`.
@@ -169,6 +168,7 @@ def write_nn(
         OSError: a file cannot be written.
     """
     synthesizer = check_streamable(synthesizer)
+    knobs = [] if description.controls is None else list_knobs(description.controls)
     drawn = draw_bank(synthesizer, novelties=NOVELTIES, n_paths=n_paths, path_s=path_s, seed=seed)
     module = build_nn(synthesizer, drawn.bank, knobs=knobs, gain=description.gain, lookahead=lookahead, seed=seed)
     model, beside = folder / f"{description.name}{SUFFIX}", folder / f"{description.name}.json"

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from sda.audio.mel import LogMel
 from sda.errors import ConfigError
 from sda.models.spectral_vae import SpectralVAE
+from sda.shell import name_installation
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 """Packages that write, translate and run a graph: the extra `export`."""
@@ -71,7 +72,7 @@ def refuse_without_packages(given_format: str) -> None:
     if missing:
         raise ConfigError(
             f"format={given_format} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
-            "installed: make setup, or uv pip install -e '.[export]'"
+            f"installed: {name_installation('export', ' '.join(missing))}"
         )
 
 

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sda.config.verbs import GenerateConfig, GenerateMode
 from sda.config_field import Range, Traits
 from sda.errors import ConfigError
+from sda.shell import name_verb
 
 LONGEST_S = 600.0
 """Of a sound that is made by the page."""
@@ -76,14 +77,11 @@ def read_settings(given: Any, run: str, source: str, **ours: Any) -> GenerateCon
 
 
 def _refuse_much(config: GenerateConfig) -> None:
+    more = f"{name_verb('generate')} makes more"
     if config.n > MOST_SOUNDS:
-        raise ConfigError(
-            f"n={config.n} is too many at once for the page: up to {MOST_SOUNDS}; generate.py makes more."
-        )
+        raise ConfigError(f"n={config.n} is too many at once for the page: up to {MOST_SOUNDS}; {more}.")
     if not isinstance(config.duration_s, str) and config.duration_s > LONGEST_S:
-        raise ConfigError(
-            f"duration_s={config.duration_s:g} is too long for the page: up to {LONGEST_S:g} s; generate.py makes more."
-        )
+        raise ConfigError(f"duration_s={config.duration_s:g} is too long for the page: up to {LONGEST_S:g} s; {more}.")
 
 
 def _list_asked() -> frozenset[str]:

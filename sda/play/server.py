@@ -25,6 +25,7 @@ from sda.play.picture import cut_wav, draw_picture, read_in_pieces
 from sda.play.security import OwnPageOnly
 from sda.play.session import Ask, Session
 from sda.report.explanation import find_cause
+from sda.shell import name_command
 
 PAGE = {
     "/": ("page.html", "text/html"),
@@ -133,7 +134,7 @@ def _list_runs(_: Request, session: Session) -> dict[str, Any]:
     named = [
         {"id": key, "name": f"{path.parent.name}/{path.name}", "is_chosen": key == chosen} for key, path in runs.items()
     ]
-    return {"runs": named}
+    return {"runs": named, "command": name_command("play")}
 
 
 def _open(request: Request, session: Session) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from sda.config.arguments import quote_value
 from sda.config.model import PriorName
 from sda.config.schema import TrainRunConfig
+from sda.shell import name_command
 from sda.training.presets import OverfittingPreset
 
 N_FOLDS = 4
@@ -91,12 +92,12 @@ def _halve_length(standing: Standing) -> str:
 
 def name_generation(run_dir: Path) -> str:
     """The command that makes new sounds of a run."""
-    return f"python generate.py {_spell('run', run_dir)} n=8 duration_s=10"
+    return f"{name_command('generate')} {_spell('run', run_dir)} n=8 duration_s=10"
 
 
 def name_evaluation(run_dir: Path) -> str:
     """The command that judges a run in full."""
-    return f"python evaluate.py {_spell('run', run_dir)}"
+    return f"{name_command('evaluate')} {_spell('run', run_dir)}"
 
 
 def name_continuation(run_dir: Path, more: str = "") -> str:
@@ -105,7 +106,7 @@ def name_continuation(run_dir: Path, more: str = "") -> str:
     Args:
         more: epochs or time that it is given, such as `training.minutes=20`; what it has left if not given.
     """
-    return f"python train.py {_spell('resume', run_dir)}{' ' if more else ''}{more}"
+    return f"{name_command('train')} {_spell('resume', run_dir)}{' ' if more else ''}{more}"
 
 
 def name_another(standing: Standing, *changes: str, many: bool = False) -> str:
@@ -118,7 +119,7 @@ def name_another(standing: Standing, *changes: str, many: bool = False) -> str:
     kept = [one for one in standing.overrides if not _is_replaced(one, replaced)]
     words = [shlex.quote(one) for one in (*kept, *changes)]
     return " ".join(
-        ["python train.py", *(["-m"] if many else []), _spell("data.root", standing.config.data.root), *words]
+        [name_command("train"), *(["-m"] if many else []), _spell("data.root", standing.config.data.root), *words]
     )
 
 

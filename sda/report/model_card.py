@@ -22,6 +22,7 @@ from sda.report.control_words import list_control_rows
 from sda.report.evaluation_values import flatten_figures
 from sda.report.page import render_page
 from sda.report.verdict_lines import format_figures
+from sda.shell import name_command
 from sda.stored import read_stored
 from sda.wording import format_duration
 
@@ -117,7 +118,8 @@ def write_card(
 
 def list_sections(description: Description, synthesizer: Synthesizer, form: Format, file_name: str) -> list[Section]:
     """The parts of the card, in their order; see `write_card`."""
-    usage = [line.format(file=file_name) for line in form.usage]
+    verbs = {verb: name_command(verb) for verb in ("generate", "play")}
+    usage = [line.format(file=file_name, **verbs) for line in form.usage]
     return [
         Section("Verdict", description.label, [description.verdict or _NOT_EVALUATED]),
         Section("What it is good for, and what not", points=_list_limits(description, synthesizer)),

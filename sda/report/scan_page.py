@@ -17,6 +17,7 @@ from sda.report.file_table import LIMITS, SIDES, Entry, format_cells
 from sda.report.page import render_page
 from sda.report.scan_report import FolderReport
 from sda.report.training_estimate import describe_split, describe_steps
+from sda.shell import name_verb
 
 WIDTH, HEIGHT = 160, 56
 """Size of either picture of a sound, in pixels."""
@@ -67,6 +68,7 @@ def draw_page(report: FolderReport, cache: SoundCache) -> str:
     return render_page(
         "scan.html.j2",
         report=report,
+        train=name_verb("train"),
         folder=make_printable(Path(report.root).name or report.root),
         estimate=estimate,
         split_lines=describe_split(estimate) if estimate is not None else [],

@@ -8,6 +8,7 @@ from rich.text import Text
 from sda.report.file_table import SIDES, Entry, format_cells
 from sda.report.scan_report import FolderReport
 from sda.report.training_estimate import describe_split, describe_steps
+from sda.shell import name_verb
 from sda.terminal import print_lines
 
 MOST_ROWS = 40
@@ -70,7 +71,7 @@ def print_estimate(console: Console, report: FolderReport) -> None:
     estimate = report.estimate
     if estimate is None:
         return
-    lines = ["train.py would", f"  take the preset {estimate.preset}, {estimate.preset_reason}"]
+    lines = [f"{name_verb('train')} would", f"  take the preset {estimate.preset}, {estimate.preset_reason}"]
     for reason, values in estimate.chosen.items():
         lines.append(f"    {', '.join(f'{name} {value}' for name, value in values.items())} ({reason})")
     lines += [f"  {line}" for line in describe_split(estimate)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sda.errors import ConfigError
 from sda.report.unknown_key import list_keys_of, point_to_keys
+from sda.shell import name_verb
 
 _LAST = "last"
 _TAKES = {
@@ -31,7 +32,7 @@ def refuse_stray_words(verb: str, words: Sequence[str], flags: Sequence[str]) ->
         ConfigError: with what it should have been.
     """
     for flag in flags:
-        raise ConfigError(f"{flag} is no flag of {verb}.py. {_explain_flag(verb, flag)}{point_to_keys(verb)}")
+        raise ConfigError(f"{flag} is no flag of {name_verb(verb)}. {_explain_flag(verb, flag)}{point_to_keys(verb)}")
     for word in words:
         if "=" not in word and not word.startswith("~"):
             raise ConfigError(f"{word} is not key=value. {_explain_word(verb, word)}{point_to_keys(verb)}")

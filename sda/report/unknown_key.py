@@ -9,6 +9,7 @@ from sda.config.store import SCHEMAS
 from sda.config_field import list_traits
 from sda.errors import ConfigError
 from sda.runs.folder import flatten
+from sda.shell import name_command, name_verb
 
 _GROUPS = dict.fromkeys(("scan", "train"), ("experiment",))
 """Groups of files that are chosen by name and are no section of the configuration."""
@@ -27,12 +28,12 @@ def explain_unknown_key(verb: str, key: str) -> str:
     >>> explain_unknown_key("generate", "runs")
     'generate.py has no key runs; compare.py has. Did you mean run? Every key with its range: python generate.py --help'
     """
-    others = [f"{other}.py" for other in SCHEMAS if other != verb and key in list_keys_of(other)]
+    others = [name_verb(other) for other in SCHEMAS if other != verb and key in list_keys_of(other)]
     named = " and ".join(filter(None, (", ".join(others[:-1]), *others[-1:])))
     elsewhere = f"; {named} {'has' if len(others) == 1 else 'have'}" if others else ""
     near = find_near_keys(verb, key)
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
-    return f"{verb}.py has no key {key}{elsewhere}.{meant} {point_to_keys(verb)}"
+    return f"{name_verb(verb)} has no key {key}{elsewhere}.{meant} {point_to_keys(verb)}"
 
 
 def refuse_added_keys(verb: str, composed: DictConfig) -> None:
@@ -50,7 +51,7 @@ def refuse_added_keys(verb: str, composed: DictConfig) -> None:
 
 def point_to_keys(verb: str) -> str:
     """Where all keys of a verb are listed."""
-    return f"Every key with its range: python {verb}.py --help"
+    return f"Every key with its range: {name_command(verb)} --help"
 
 
 def list_keys_of(verb: str) -> list[str]:

@@ -14,6 +14,7 @@ from sda.errors import CheckpointError, DamagedError
 from sda.plain_files import read_plain
 from sda.runs.folder import CHECKPOINTS, CONFIG_FILE, read_overrides, read_summary
 from sda.seal import name_purpose, read_origin, read_sealed, write_sealed
+from sda.shell import name_command
 from sda.stored import read_stored, take_shape
 from sda.tracking.journal import JOURNAL, read_journal
 from sda.training.checkpoint import Checkpoint, has_checkpoints, open_newest
@@ -105,4 +106,4 @@ def _advise(run_dir: Path) -> str:
         given = read_overrides(run_dir)
     except DamagedError:
         given = []
-    return f"To train it anew, in another folder: python train.py {shlex.join(given) or '…'}"
+    return f"To train it anew, in another folder: {name_command('train')} {shlex.join(given) or '…'}"

@@ -15,6 +15,7 @@ from sda.errors import CheckpointError, DamagedError, SdaError
 from sda.plain_files import find_strange
 from sda.runs.folder_lock import hold_folder
 from sda.seal import is_own
+from sda.shell import name_verb
 from sda.stored import RunSummary, pass_over, read_stored
 from sda.tracking.delivery_state import read_state
 from sda.tracking.journal import JOURNAL
@@ -67,8 +68,8 @@ def find_run(name: str) -> Path:
             return see_that_it_is_plain(run_dir)
     if name and Path(name).expanduser().is_file():
         raise CheckpointError(
-            f"{name} is a file, and no run's folder. Models in one file are for generate.py, play.py, export.py, and "
-            "with data.root=FOLDER for evaluate.py."
+            f"{name} is a file, and no run's folder. Models in one file are for {name_verb('generate')}, "
+            f"{name_verb('play')}, {name_verb('export')}, and with data.root=FOLDER for {name_verb('evaluate')}."
         )
     raise CheckpointError(
         f"{name} is no run: neither a run's folder nor the MLflow id of a run below {Path(RUNS_ROOT).absolute()}. "

@@ -15,6 +15,7 @@ from sda.durable import write_json
 from sda.errors import DamagedError, DataError
 from sda.plain_files import open_plain
 from sda.runs.outputs import claim_next, is_empty_folder
+from sda.shell import name_command
 from sda.stored import pass_over, read_stored
 
 SOUND_NAME = re.compile(r"sound_[0-9]{3,}\.(wav|flac)")
@@ -89,7 +90,9 @@ def list_settings(record: Mapping[str, Any]) -> dict[str, Any]:
 def write_command(record: Mapping[str, Any], number: int) -> str:
     """The command that makes a sound again, and those before it in its call."""
     given = {**list_settings(record), "n": number}
-    return " ".join(["python generate.py", *(shlex.quote(f"{key}={_spell(value)}") for key, value in given.items())])
+    return " ".join(
+        [name_command("generate"), *(shlex.quote(f"{key}={_spell(value)}") for key, value in given.items())]
+    )
 
 
 def tell_origin(record: Mapping[str, Any], number: int) -> str:

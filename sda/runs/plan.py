@@ -24,6 +24,7 @@ from sda.places import lies_in
 from sda.runs.folder import find_model, find_other_content, is_begun
 from sda.runs.prepare_data import find_notices, prepare_data
 from sda.runs.sweep_folder import identify
+from sda.shell import name_command
 from sda.tracking.delivery_state import resolve_uri
 from sda.training.checkpoint import Checkpoint
 from sda.training.config import SHORTEST_CHUNK_S
@@ -94,7 +95,9 @@ def foresee_run(
     """
     given_keys = frozenset(list_keys(overrides))
     if OmegaConf.is_missing(composed.data, "root"):
-        raise ConfigError("data.root is not set. Give the folder with your sounds: python train.py data.root=~/sounds")
+        raise ConfigError(
+            f"data.root is not set. Give the folder with your sounds: {name_command('train')} data.root=~/sounds"
+        )
     if preset_choice != "auto" and OmegaConf.is_interpolation(composed.preset, "name"):
         OmegaConf.update(composed, "preset.name", preset_choice)  # a preset of the user's that gives itself no name
     # From here on, paths mean the same wherever the run is continued from.

@@ -23,6 +23,7 @@ from sda.runs.prepare_data import prepare_data
 from sda.runs.sweep_folder import identify
 from sda.seal import SWEEP as SEALED_AS
 from sda.seal import is_own
+from sda.shell import name_command
 from sda.tracking.delivery_state import resolve_uri
 from sda.training.checkpoint import Checkpoint
 
@@ -155,7 +156,7 @@ def _take_places(
     if "data.root" not in overrides:
         raise ConfigError(
             f"{theirs} was not begun by this installation (another user's or machine's, or older than seals are), and "
-            f"where its sounds lie here is for you to say: python train.py resume={theirs} data.root=~/sounds"
+            f"where its sounds lie here is for you to say: {name_command('train')} resume={theirs} data.root=~/sounds"
         )
     refuse_taken(here)
     root = str(find_root(str(overrides["data.root"])))

@@ -38,6 +38,7 @@ from sda.runs.folder import (
 from sda.runs.sweep_command import sort_command
 from sda.seal import SWEEP as SEALED_AS
 from sda.seal import mark_own, read_origin
+from sda.shell import name_verb
 from sda.stored import parse_stored, pass_over, read_stored
 from sda.tracking.sweep_parent import read_parent
 
@@ -143,7 +144,7 @@ def find_sweep(name: str) -> Path:
         )
     raise CheckpointError(
         f"{name} is no sweep: neither a folder with runs in it nor the MLflow id of a sweep below "
-        f"{Path(RUNS_ROOT).absolute()}. Use `last`, or the folder that train.py -m named when it ended."
+        f"{Path(RUNS_ROOT).absolute()}. Use `last`, or the folder that {name_verb('train')} -m named when it ended."
     )
 
 

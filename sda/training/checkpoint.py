@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sda.errors import CheckpointError
 from sda.plain_files import open_plain, read_json
 from sda.seal import SEAL, holds, name_purpose
+from sda.shell import name_command
 from sda.training.metrics import MetricsHistory
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def open_newest(folder: Path) -> tuple[Checkpoint, list[str]]:
         raise CheckpointError(f"{folder} holds no usable checkpoint. {' '.join(damaged)}")
     raise CheckpointError(
         f"{folder} holds no checkpoint: the run was stopped before its first. "
-        f"To begin it again: python train.py resume={folder.parent}"
+        f"To begin it again: {name_command('train')} resume={folder.parent}"
     )
 
 

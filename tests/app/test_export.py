@@ -111,6 +111,7 @@ def test_a_model_for_nn_plays_in_a_host(command_line, sounds):
     host = Host(folder / "tones.ts")
     assert set(facts["attributes"]) == set(host.attributes) - {"seed", "path", "novelty", "delay"}
     assert host.get("seed") == [4]
+    assert [path["path"] for path in facts["paths"]] == [1, 1, 1], "one at each novelty"
     assert facts["delay"]["decode"]["samples"] == 3 * facts["samples_per_latent"]
     played = host.play("sample", np.zeros((1, 8 * facts["samples_per_latent"]), np.float32), host.least_buffer)
     assert np.isfinite(played).all()

@@ -18,7 +18,6 @@ from sda.errors import ConfigError
 from sda.evaluation.controls import ControlProof, CorpusRange, ProvenControls
 from sda.export.description import Description
 from sda.export.nn import build_nn, check_streamable, draw_bank, list_knobs, write_nn
-from sda.export.nn_module import Knob
 from sda.export.scripting import script
 from sda.export.streams import find_rest, see_latents
 from sda.generation.controls import Controls
@@ -38,6 +37,7 @@ N_DIMS, N_PATHS, N_POINTS, SEED, GAIN_DB = 8, 2, 20, 3, -6.0
 GAIN = to_amplitude(GAIN_DB)
 NOVELTIES = (0.0, 0.6)
 BUFFERS = (512, 2048, 4096)
+CERTAIN = Estimate(1.0, 0.95, 1.0)
 SAID = Description(name="tiny", epoch=3, config={"data": {"gain_db": GAIN_DB}}, license="CC0")
 
 
@@ -47,11 +47,16 @@ def synthesizer():
 
 
 @pytest.fixture(scope="module")
-def knobs():
+def controls():
     """Level, and brightness in some direction."""
     generator = torch.Generator().manual_seed(5)
     timbre = torch.cat([torch.zeros(4), torch.randn(4, generator=generator)])
-    return [Knob("level", 6.0), Knob("brightness", 1.5, Direction(timbre, more_noise=0.7))]
+    proofs = [
+        ControlProof(key, reach, CorpusRange(0.0, 4.0), CERTAIN, CERTAIN, {}, 5)
+        for key, reach in (("level", 6.0), ("brightness", 1.5))
+    ]
+    directions = {"brightness": Direction(timbre, more_noise=0.7)}
+    return ProvenControls(Controls(LoudnessScale(4, 8.0, 0.03), directions), proofs, {})
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +66,13 @@ def drawn(synthesizer):
 
 
 @pytest.fixture(scope="module")
-def files(synthesizer, knobs, tmp_path_factory):
+def files(synthesizer, controls, tmp_path_factory):
     folder = tmp_path_factory.mktemp("nn")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sda.export.nn.NOVELTIES", NOVELTIES)
         return write_nn(
-            synthesizer, SAID, folder,
-            knobs=knobs, lookahead=None, n_paths=N_PATHS, path_s=N_POINTS * HOP / RATE_HZ, seed=SEED,
+            synthesizer, replace(SAID, controls=controls), folder,
+            lookahead=None, n_paths=N_PATHS, path_s=N_POINTS * HOP / RATE_HZ, seed=SEED,
         )  # fmt: skip
 
 
@@ -220,13 +225,13 @@ def test_two_instances_do_not_hear_each_other(files, synthesizer, preview):
     assert np.array_equal(np.concatenate(parts, axis=1)[0], preview(path))
 
 
-def test_knobs_turned_while_it_plays_do_what_steering_does(host, synthesizer, knobs, preview):
+def test_knobs_turned_while_it_plays_do_what_steering_does(host, synthesizer, controls, preview):
     path, hop_s = synthesizer.sample(24, 1), synthesizer.loudness.hop_s
     parts = [host.play("decode", hold(path[:, :8]), 2048)]
     host.set("brightness", "-1.25")
     parts.append(host.play("decode", hold(path[:, 8:]), 2048))
     turned_s = 7.5 * hop_s
-    steps = [(knobs[1].direction, Curve((0.0, turned_s, turned_s), (0.0, 0.0, -1.25)))]
+    steps = [(controls.controls.directions["brightness"], Curve((0.0, turned_s, turned_s), (0.0, 0.0, -1.25)))]
     played = np.concatenate(parts, axis=1)[0]
     assert np.array_equal(played, preview(path, ControlSteering(synthesizer.loudness, steps)))
     assert not np.array_equal(played, preview(path))
@@ -377,12 +382,12 @@ def test_models_that_cannot_be_streamed_are_refused():
 
 def test_knobs_are_the_controls_that_keep_their_word():
     directions = {key: Direction(torch.ones(N_DIMS)) for key in ("brightness", "noisiness", "roughness")}
-    certain, doubtful = Estimate(1.0, 0.95, 1.0), Estimate(0.7, 0.2, 1.0)
+    doubtful = Estimate(0.7, 0.2, 1.0)
     proofs = [
-        ControlProof(key, 1.5, CorpusRange(0.0, 4.0), correlation, certain, {}, 5)
+        ControlProof(key, 1.5, CorpusRange(0.0, 4.0), correlation, CERTAIN, {}, 5)
         for key, correlation in (
-            ("level", certain), ("brightness", certain), ("noisiness", doubtful), ("decay", certain),
-            ("roughness", certain),
+            ("level", CERTAIN), ("brightness", CERTAIN), ("noisiness", doubtful), ("decay", CERTAIN),
+            ("roughness", CERTAIN),
         )
     ]  # fmt: skip
     controls = Controls(LoudnessScale(4, 8.0, 0.03), directions)

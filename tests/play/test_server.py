@@ -18,7 +18,8 @@ TRAVERSALS = (
 
 
 def test_runs_are_listed_with_the_one_that_was_named(client):
-    assert client.ask("GET", "/api/runs").json == {"runs": [{"id": client.run, "name": "today/one", "is_chosen": True}]}
+    runs = [{"id": client.run, "name": "today/one", "is_chosen": True}]
+    assert client.ask("GET", "/api/runs").json == {"runs": runs, "command": "python play.py"}
 
 
 def test_a_run_says_what_a_form_needs(client):

@@ -1,6 +1,7 @@
 """The package works without the checkout around it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from sda.config.store import SCHEMAS
 from sda.play.server import PAGE
 from tests.verbs import PROJECT, TINY
+
+SCRIPT = re.compile(rf"\b(?:{'|'.join(SCHEMAS)})\.py\b".encode())
+"""A script of the checkout, which whoever installed the wheel has not."""
 
 _UV = shutil.which("uv", path=os.pathsep.join((os.environ.get("PATH", ""), str(PROJECT / ".uv" / "bin"))))
 
@@ -70,17 +75,33 @@ def test_an_installed_wheel_trains_generates_and_exports(installed, make_sounds,
     folder.mkdir()
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
 
-    def run(program: str, *arguments: str) -> str:
+    def run(program: str, *arguments: str, code: int = 0) -> str:
         done = subprocess.run(
             [str(installed / program), *arguments],
             cwd=folder, env=environment | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        told = done.stdout + done.stderr
+        assert done.returncode == code, told
+        assert not SCRIPT.search(told.encode()), told
+        return told
 
     assert run("python", "-c", "import sda; print(sda.__file__)").startswith(str(installed.parent))
-    run("sda", "train", f"data.root={make_sounds(6)}", "training.max_epochs=1", "tracking=none", *TINY)
-    run("sda", "generate", "run=last", "n=1", "duration_s=0.5")
-    run("sda", "export", "run=last", "format=sda")
-    assert len(list(folder.glob("runs/*/*/generated/**/*.wav"))) == 1
-    assert len(list(folder.glob("**/*.sda"))) == 1
+    told = run("sda", "train", f"data.root={make_sounds(6)}", "training.max_epochs=1", "tracking=none", *TINY)
+    (run_dir,) = folder.glob("runs/*/*")
+    assert f"  sda generate run={run_dir} n=8 duration_s=10\n" in told
+    run("sda", "generate", "run=last", "n=1", "duration_s=0.5", "output=new")
+    run("sda-export", "run=last", "format=sda", "name=tones", "output=model")
+    assert b"sda generate run=" in (folder / "new" / "sound_001.wav").read_bytes()
+    assert "sda generate run=tones.sda n=8" in (folder / "model" / "model_card.md").read_text()
+    for path in filter(Path.is_file, folder.rglob("*")):
+        assert not SCRIPT.search(path.read_bytes()), path
+
+    assert "\n  train " in run("sda", "--help")
+    assert "\n  sda train resume=last " in run("sda", "train", "--help")
+    assert run("sda", "train", code=1).endswith("Give the folder with your sounds: sda train data.root=~/sounds\n")
+    words = "error: sda generate has no key runs; sda compare has. Did you mean run? "
+    assert run("sda", "generate", "runs=last", code=1) == f"{words}Every key with its range: sda generate --help\n"
+    code = "import sda; sda.train(keys={'hydra.mode': 'MULTIRUN'})"
+    assert "sweeps are the command line's: sda train -m\n" in run("python", "-c", code, code=1)
+    for verb in ("scan", "generate", "evaluate", "compare", "play", "export"):
+        assert f"\n  sda {verb} " in run("sda", verb, "--help")

@@ -15,6 +15,7 @@ const tab = crypto.randomUUID();
 const $ = (id) => document.getElementById(id);
 
 const page = {
+  command: "", // that starts the server
   run: "", // id of the run that is shown
   info: null,
   sounds: [],
@@ -33,7 +34,8 @@ async function ask(path, { method = "GET", body, raw } = {}) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Error(raw === undefined ? "The server does not answer: start it again with python play.py." : "The sound was not taken: it is too large, or the server has ended.");
+    const again = page.command ? `start it again with ${page.command}` : "start it again";
+    throw new Error(raw === undefined ? `The server does not answer: ${again}.` : "The sound was not taken: it is too large, or the server has ended.");
   }
   if (response.ok) return response;
   const told = await response.json().catch(() => ({}));
@@ -60,7 +62,8 @@ function safely(action) {
 // --- runs -----------------------------------------------------------------------------------------------------------
 
 async function listRuns() {
-  const { runs } = await askJson("/api/runs");
+  const { runs, command } = await askJson("/api/runs");
+  page.command = command;
   $("run").replaceChildren(...runs.map((run) => new Option(run.name, run.id, false, run.is_chosen)));
   await openRun($("run").value);
 }
