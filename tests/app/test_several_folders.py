@@ -8,6 +8,8 @@ import pytest
 import soundfile
 import yaml
 
+import sda
+from sda.errors import DataError
 from tests.conftest import RATE_HZ, tone
 from tests.verbs import TINY
 
@@ -43,7 +45,7 @@ def test_scan_shows_both_and_train_would_take_both(command_line, folders):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("store")
-def test_a_run_on_several_folders_is_used_and_goes_on_as_any_other(command_line, folders):
+def test_a_run_on_several_folders_is_used_and_goes_on_as_any_other(command_line, folders, monkeypatch):
     piano, rain = folders
     kept = f'["{piano}","{rain}"]'
     text = command_line.run("train", 'data.root=[../rain,"../piano, old"]', "training.max_epochs=1", *TINY)
@@ -69,7 +71,17 @@ def test_a_run_on_several_folders_is_used_and_goes_on_as_any_other(command_line,
     for place in ("../rain/new", "../piano, old/new"):
         told = command_line.run("generate", "run=last", "n=1", f"output={place}", code=1)
         assert "which is never written to" in told
+    monkeypatch.chdir(command_line.folder)
+    keys = {"training.max_epochs": 1, "tracking": "none", **dict(setting.split("=") for setting in TINY)}
+    again = sda.train([piano, "../rain"], keys={key: _read(value) for key, value in keys.items()}, quiet=True)
+    assert _read_root(again.folder) == kept
+    assert json.loads((again.folder / "manifest.json").read_text())["fingerprint"] == manifest["fingerprint"]
+
     _the_folders_may_move(command_line, run_dir, folders)
+
+
+def _read(value):
+    return yaml.safe_load(value) if isinstance(value, str) else value
 
 
 def _the_folders_may_move(command_line, run_dir, folders):
@@ -83,6 +95,10 @@ def _the_folders_may_move(command_line, run_dir, folders):
     moved = "data.root=[../wet,../there]"
     few = ("max_clips=2", "n_generated=2", "generated_s=1", "output=judged")
     assert "verdict" in command_line.run("evaluate", f"run={run_dir}", moved, *few)
+    with pytest.raises(DataError, match=r"lacks .* of the 6 files"):
+        sda.load(run_dir, root=there[0])
+    for root in (["../there", "../wet"], "[../wet,../there]"):
+        assert sda.load(run_dir, root=root).epoch == 1
     command_line.run("train", f"resume={run_dir}", "training.max_epochs=2", moved)
     assert _read_root(run_dir) == f'["{there[0]}","{there[1]}"]'
     assert json.loads((run_dir / "summary.json").read_text())["epochs"] == 2
