@@ -58,6 +58,8 @@ class Traits:
     """Whether its value is always a path, a pattern or a plain name, never a Hydra expression."""
     is_folder: bool = False
     """Whether its value is a folder, which is kept as the same from wherever one stands."""
+    takes_several: bool = False
+    """Whether its value may be several folders, written as `sda.roots` says."""
     is_control: bool = False
     """Whether it turns a control of sound."""
     is_curve: bool = False

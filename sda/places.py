@@ -1,6 +1,19 @@
-"""Path containment: whether one place lies in another, through links and however a file system spells names."""
+"""Paths: `~` expanded, and whether one place lies in another, through links and however a file system spells names."""
 
+import os
 from pathlib import Path
+
+
+def expand(path: str | os.PathLike[str]) -> Path:
+    """A path with the home that its `~` stands for; as it is where nobody has that name.
+
+    >>> expand("~no such user/sounds").as_posix(), expand("a/~").as_posix()
+    ('~no such user/sounds', 'a/~')
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def lies_in(place: Path, folder: Path) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sda.api.settings import settle
+from sda.api.settings import settle, spell_roots
 from sda.api.training import Run, choose_console
 from sda.errors import ConfigError
 from sda.plain_files import read_json
@@ -69,7 +69,7 @@ def evaluate(
     root = settings.pop("root", None)
     if "data" in settings:
         raise ConfigError("data is no setting here: give root, where the sounds of the run lie now.")
-    config = settle("evaluate", {**settings, "run": name, **({"data": {"root": str(root)}} if root else {})})
+    config = settle("evaluate", {**settings, "run": name, **({"data": {"root": spell_roots(root)}} if root else {})})
     folders = [config.reference, config.generated]
     if bool(name) == any(folders) or (not name and not all(folders)):
         raise ConfigError("give either a run, or two folders: reference= (real sound) and generated=.")

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sda.api.asking import Asker
 from sda.api.given import AnySound, GivenPath, give
+from sda.api.settings import spell_roots
 from sda.api.sound import Sound
 from sda.app.loading import TrainedRun, open_run
 from sda.app.played_run import list_controls
@@ -22,13 +23,18 @@ from sda.config.verbs import LONGEST_S, WhichCheckpoint
 from sda.errors import ConfigError, DataError
 from sda.generation.synthesizer import take_seed
 from sda.play.opened import Control
+from sda.roots import Folder
 
 Places = str | Sequence[tuple[str, float]]
 """Moments of recordings, each a name and seconds; or written as for `sda generate`."""
 
 
 def load(
-    name: GivenPath = "last", *, device: str = "auto", checkpoint: str = "best", root: GivenPath | None = None
+    name: GivenPath = "last",
+    *,
+    device: str = "auto",
+    checkpoint: str = "best",
+    root: Folder | Sequence[Folder] | None = None,
 ) -> "Model":
     """A trained model, to be played with.
 
@@ -36,7 +42,7 @@ def load(
         name: a run's folder, its MLflow run id, `last`, or a model in one file, as `run=` of `sda generate`.
         device: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.
         checkpoint: best or last.
-        root: where the sounds of the run lie now, if they have moved; as `data.root=`.
+        root: where the sounds of the run lie now, if they have moved: a folder, or a list of several.
 
     Raises:
         CheckpointError: there is no such run, or it cannot be read.
@@ -45,7 +51,7 @@ def load(
     """
     if checkpoint not in WhichCheckpoint.__members__:
         raise ConfigError(f"checkpoint={checkpoint} is unknown: use {' or '.join(WhichCheckpoint.__members__)}.")
-    return Model(_open(os.fspath(name), device, WhichCheckpoint[checkpoint], os.fspath(root or "")))
+    return Model(_open(os.fspath(name), device, WhichCheckpoint[checkpoint], spell_roots(root or "")))
 
 
 def _open(name: str, device: str, which: WhichCheckpoint, root: str) -> TrainedRun:

@@ -1,7 +1,7 @@
 """Settings from Python: the keys of a verb by their names, checked and told of as on the command line."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -13,6 +13,7 @@ from sda.config.plain import escape
 from sda.config.store import SCHEMAS
 from sda.errors import ConfigError, SdaError
 from sda.report.explanation import explain_composition, find_origin
+from sda.roots import Folder, join_roots
 
 
 def settle(verb: str, values: Mapping[str, Any]) -> Any:
@@ -55,6 +56,15 @@ def as_plain(value: Any) -> Any:
             return ",".join(f"{time_s}:{height}" for time_s, height in value)
         return [as_plain(item) for item in value]
     return value
+
+
+def spell_roots(given: Folder | Sequence[Folder]) -> str:
+    """Where sounds lie, as `data.root` is written: a folder, or several.
+
+    >>> spell_roots("~/rain"), spell_roots(["/piano", "/rain"])
+    ('~/rain', '["/piano","/rain"]')
+    """
+    return os.fspath(given) if isinstance(given, str | os.PathLike) else join_roots(given)
 
 
 def _is_point(value: Any) -> bool:

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +14,12 @@ from rich.console import Console
 from sda.api.settings import as_plain
 from sda.config.arguments import write_argument
 from sda.errors import ConfigError, TrainingError
+from sda.roots import Folder
 from sda.runs.folder import read_summary
 from sda.shell import name_command
 
 if TYPE_CHECKING:
     from sda.api.model import Model
-
-Folder = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -59,19 +58,19 @@ class Run:
 
 
 def train(
-    sounds: Folder | None = None,
+    sounds: Folder | Sequence[Folder] | None = None,
     *,
     minutes: float | None = None,
     keys: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> Run:
-    """Train a model on a folder of sounds, as `sda train` does: presets, configuration files and tracking included.
+    """Train a model on folders of sounds, as `sda train` does: presets, configuration files and tracking included.
 
     Ctrl-C, or interrupting a notebook's kernel, finishes the step and saves; in a thread of its own a training hears no
     signals. As on the command line, the random numbers of Python, NumPy and torch are seeded anew.
 
     Args:
-        sounds: the folder; left out where a key says what is trained on, such as `resume`.
+        sounds: the folder, or a list of several; left out where a key says what is trained on, such as `resume`.
         minutes: the time that it may take; without it, the number of files decides the epochs.
         keys: of `sda train`, as they are written there, such as
             `{"preset": "conservative", "regularization.dropout": 0.3}`.
@@ -84,8 +83,8 @@ def train(
         KeyboardInterrupt: it was interrupted twice, and stopped without saving.
     """
     began = time.monotonic()
-    if sounds is not None and not isinstance(sounds, str | os.PathLike):
-        raise ConfigError(f"sounds={sounds}: give one folder. Links to others in it are followed.")
+    if sounds is not None and not isinstance(sounds, str | os.PathLike | list | tuple):
+        raise ConfigError(f"sounds={sounds}: give a folder, or a list of folders.")
     given = dict(keys or {})
     for key, value in {"data.root": sounds, "training.minutes": minutes}.items():
         if value is not None and key in given:

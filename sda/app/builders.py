@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +31,7 @@ from sda.models.priors.density import Density
 from sda.models.priors.mosaic import Mosaic
 from sda.models.priors.prior import Manner, Prior
 from sda.models.spectral_vae import SpectralVAE
+from sda.roots import find_base, split_roots
 from sda.runs.plan import Plan
 from sda.runs.prepare_data import build_cache
 from sda.training.checkpoint import Checkpoint
@@ -174,15 +174,19 @@ def choose_manner(
 
 
 def list_training_sounds(split: Split, corpus: Corpus, root: str) -> list[TrainingSound]:
-    """What a prior is fitted to: the sound of every segment that was trained on, by its path below `root`."""
-    rate_hz, sounds = corpus.sample_rate_hz, []
+    """What a prior is fitted to: the sound of every segment that was trained on, by its path below `root`.
+
+    Args:
+        root: the folder, or several, see `sda.roots`: names then begin below the one that holds them all.
+    """
+    base, rate_hz, sounds = find_base(split_roots(root)), corpus.sample_rate_hz, []
     for segment in split.train:
         waveform = corpus.get(segment.path)
         first = round(segment.start_s * rate_hz)
         stretch = waveform[first : None if segment.end_s is None else round(segment.end_s * rate_hz)]
         begin, end = find_sound(stretch[None])[0].tolist()
         if end > 0:
-            name = os.path.relpath(segment.path, Path(root).expanduser())
+            name = os.path.relpath(segment.path, base)
             sounds.append(TrainingSound(name, stretch[begin:end], (first + begin) / rate_hz))
     return sounds or [TrainingSound("silence", torch.zeros(round(rate_hz)))]
 

@@ -12,7 +12,7 @@ from sda.report.comparison_lines import format_comparison
 from sda.report.comparison_report import PAGE, write_comparison
 from sda.runs.comparison import Comparison, compare_runs, list_sweep_runs
 from sda.runs.folder import find_run, read_config
-from sda.runs.outputs import absolute, check_folder, claim_given, claim_next, refuse_among_sounds
+from sda.runs.outputs import absolute, check_folder, claim_given, claim_next, list_sound_folders, refuse_among_sounds
 from sda.runs.sweep_folder import find_sweep
 from sda.seal import SWEEP, is_own
 from sda.terminal import print_lines
@@ -34,7 +34,8 @@ def compare_given(names: Sequence[str], config: CompareConfig, console: Console)
     run_dirs = list_sweep_runs(sweep_dir) if sweep_dir else list(dict.fromkeys(find_run(name) for name in names))
     in_place = sweep_dir if sweep_dir is not None and is_own(sweep_dir, SWEEP) else None
     default = in_place or Path(COMPARISONS_ROOT).absolute() / time.strftime("%Y-%m-%d-%H-%M-%S")
-    sounds = {"the sounds that the runs were trained on": [Path(root) for root in map(_find_root, run_dirs) if root]}
+    folders = [folder for run_dir in run_dirs for folder in list_sound_folders(_find_root(run_dir), [])]
+    sounds = {"the sounds that the runs were trained on": folders}
     if config.output:
         check_folder(absolute(config.output), f"output={config.output}", sounds)
     else:
@@ -50,7 +51,7 @@ def compare_given(names: Sequence[str], config: CompareConfig, console: Console)
 
 
 def _find_root(run_dir: Path) -> str:
-    """The folder of sounds that a run was given; empty where its configuration is gone."""
+    """The folder of sounds that a run was given, or several; empty where its configuration is gone."""
     return str(read_config(run_dir).get("data", {}).get("root", ""))
 
 

@@ -233,7 +233,7 @@ def keep_out_of_sounds(composed: DictConfig, key: str, place: Path) -> None:
     except OmegaConfBaseException:  # planning says what is wrong with it
         roots = []
     swept = [one for one in _parse_swept(composed) if one.key_or_group == "data.root" and one.is_choice_sweep()]
-    roots += [value.strip("'\"") for override in swept for value in override.sweep_string_iterator()]
+    roots += [getattr(value, "text", value) for override in swept for value in override.sweep_iterator()]
     for root in roots:
         if root:
             keep_out_of(str(root), {key: place})

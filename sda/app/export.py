@@ -18,6 +18,7 @@ from sda.evaluation.controls import ProvenControls
 from sda.export.description import NAME, Description, hide_places, show_recordings
 from sda.export.formats import FORMATS
 from sda.report.model_card import Evaluated, read_verdict, write_card
+from sda.roots import find_base, split_roots
 from sda.runs.folder import read_durations
 from sda.runs.outputs import (
     choose_place,
@@ -89,8 +90,8 @@ def describe_model(
             "the first is a letter or a digit."
         )
     files = run.checkpoint.facts["files"] if former is None else former.files
-    root = run.checkpoint.config["data"]["root"]
-    own = {path: os.path.relpath(path, root) if former is None else path for path in files}
+    base = find_base(split_roots(run.checkpoint.config["data"]["root"]))
+    own = {path: os.path.relpath(path, base) if former is None else path for path in files}
     every = list(dict.fromkeys([*prior.names, *own.values()]))
     called = dict(zip(every, show_recordings(every, with_names=with_names), strict=True))
     prior.names = [called[one] for one in prior.names]

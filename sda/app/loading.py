@@ -13,7 +13,6 @@ from sda.config.model import ModelName, PriorName
 from sda.config.plain import compose_plain
 from sda.config.schema import TrainRunConfig
 from sda.config.verbs import WhichCheckpoint
-from sda.data.scan import find_root
 from sda.data.split import Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError
 from sda.export.description import Description
@@ -21,6 +20,7 @@ from sda.export.model_reading import open_model_file
 from sda.generation.synthesizer import Synthesizer
 from sda.models.autoencoder import Autoencoder
 from sda.models.priors.prior import Prior
+from sda.roots import settle_roots
 from sda.runs.folder import CHECKPOINTS, find_model, read_groups
 from sda.runs.moved_sounds import find_moved
 from sda.runs.outputs import list_sound_folders
@@ -92,7 +92,8 @@ def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoi
 
     Args:
         name: as `find_model` takes it.
-        root: where its sounds lie now, if they have moved; they are known by content.
+        root: where its sounds lie now, if they have moved: a folder, or several, see `sda.roots`. They are known by
+            content.
 
     Raises:
         CheckpointError: it is neither, or has no usable checkpoint, or is damaged.
@@ -109,7 +110,7 @@ def open_run(name: str, device_name: str, which: WhichCheckpoint = WhichCheckpoi
     known: dict[str, str] = checkpoint.facts["files"]
     places = {path: path for path in known} if file is None else {}
     if root:
-        config.data.root = str(find_root(root))
+        config.data.root = settle_roots(root)
         places = find_moved(known, config.data.root, build_cache(config))
     features = build_features(config, device)
     check_fit(config, features, checkpoint)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sda.config.verbs import GenerateConfig, GenerateMode, WhichCheckpoint
 from sda.errors import ConfigError
 from sda.play.opened import Control, MapPlace, Mode, OpenedRun, Path2D
+from sda.roots import find_base, split_roots
 from sda.runs.outputs import find_places
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def open_for_page(run_dir: Path, device: str, which: WhichCheckpoint, root: str 
     places = find_places(run.run_dir, run.is_own)
     recordings: dict[str, Path] = {}
     if run.is_own or root:  # what a stranger's run names may be any file of this machine
-        base = Path(run.config.data.root).expanduser()
+        base = find_base(split_roots(run.config.data.root))
         recordings = {os.path.relpath(now, base): Path(now) for now in run.places.values() if Path(now).is_file()}
     held_out = {os.path.relpath(one.path, base): Path(one.path) for one in run.split.val} if recordings else {}
 

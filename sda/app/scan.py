@@ -1,4 +1,4 @@
-"""`scan.py`: what is in a folder, and what training on it would be, before anything is trained."""
+"""`scan.py`: what is in a folder, or in several, and what training on it would be, before anything is trained."""
 
 import time
 from dataclasses import replace
@@ -8,10 +8,10 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from sda.config.plain import escape
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups, group_files
-from sda.data.scan import find_root
 from sda.data.scanned import Scan, count_passed_over
 from sda.durable import write_text
 from sda.errors import ConfigError, SdaError
@@ -20,6 +20,7 @@ from sda.report.scan_page import draw_page
 from sda.report.scan_report import FolderReport
 from sda.report.scan_table import print_estimate, print_files
 from sda.report.training_estimate import describe_time, estimate_training
+from sda.roots import find_roots, join_roots, name_roots, split_roots
 from sda.runs.folder import RUNS_ROOT
 from sda.runs.outputs import absolute, name_free, refuse_among_sounds
 from sda.runs.plan import Plan, foresee_run, to_schema
@@ -30,14 +31,14 @@ from sda.terminal import print_lines
 SCANS = "scans"
 """Folder below which pages lie unless `output` says otherwise."""
 LONGEST_STEM_BYTES = 180
-"""Bytes of the folder's name that the page's name takes over, so that file systems allow it."""
+"""Bytes of the folders' names that the page's name takes over, so that file systems allow it."""
 PAGE_SUFFIXES = frozenset({".html", ".htm"})
 
 
 def scan_for_training(composed: DictConfig, overrides: list[str], preset_choice: str, console: Console) -> None:
-    """Look at a folder, print what is in it, and write a page with pictures of every sound.
+    """Look at folders, print what is in them, and write a page with pictures of every sound.
 
-    A folder that `train.py` would refuse is shown all the same; the refusal comes last.
+    What `train.py` would refuse is shown all the same; the refusal comes last.
 
     Args:
         composed: the composed configuration, its interpolations unresolved.
@@ -78,14 +79,14 @@ def _settle_paths(composed: DictConfig) -> None:
     if composed.resume is not None:
         train, scan = name_verb("train"), name_verb("scan")
         raise ConfigError(f"resume={composed.resume} goes with {train}: {scan} looks at sounds before a run.")
-    root = find_root(composed.data.root)
-    OmegaConf.update(composed, "data.root", str(root))
+    folders = find_roots(split_roots(composed.data.root))
+    OmegaConf.update(composed, "data.root", escape(join_roots(folders)))
     if composed.data.cache_dir:
         OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
     output = absolute(composed.output or f"{SCANS}/page.html")
     if composed.output and (output.suffix.lower() not in PAGE_SUFFIXES or output.is_dir()):
         raise ConfigError(f"output={composed.output} is no page: give a file name that ends in .html.")
-    refuse_among_sounds(output, f"output={composed.output or output}", {"data.root": [root]})
+    refuse_among_sounds(output, f"output={composed.output or output}", {"data.root": folders})
     if composed.output and output.exists():
         raise ConfigError(
             f"output={composed.output} is there already, and nothing is ever written over. "
@@ -111,7 +112,7 @@ def _describe(
     config: TrainRunConfig, scan: Scan, groups: Groups, plan: Plan | None, preset_choice: str
 ) -> FolderReport:
     return FolderReport(
-        root=scan.root,
+        folders=scan.folders,
         scanned_at=datetime.now().astimezone(),
         fingerprint=scan.fingerprint,
         entries=list_files(scan, groups, plan.split if plan is not None else None),
@@ -137,5 +138,5 @@ def _estimate(plan: Plan, preset_choice: str) -> tuple[Plan, str]:
 
 def _name_page(scan: Scan) -> str:
     """By the content of the sounds: a page of the same sounds is drawn again."""
-    stem = Path(scan.root).name.encode()[:LONGEST_STEM_BYTES].decode(errors="ignore")
+    stem = name_roots(scan.folders).encode()[:LONGEST_STEM_BYTES].decode(errors="ignore")
     return f"{SCANS}/{stem}-{scan.fingerprint[:8]}.html"

@@ -10,6 +10,8 @@ from sda.config.play import PlayConfig
 from sda.config.schema import ScanConfig
 from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
 from sda.config_field import list_traits
+from sda.places import expand
+from sda.roots import join_roots, split_roots
 
 _TRAITS = [
     item
@@ -22,6 +24,9 @@ PATH_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_path)
 _FOLDER_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_folder)
 """Keys of any verb whose value is a folder."""
 
+_SEVERAL_KEYS = frozenset(key for key, traits in _TRAITS if traits.takes_several)
+"""Keys of any verb whose value may be several folders."""
+
 _COLON_KEYS = frozenset(key for key, traits in _TRAITS if traits.is_curve or traits.is_wanted)
 """Keys of any verb whose value may be written with colons, such as `0:0,4:1` or `brightness:0.9,pitch:0.2`."""
 
@@ -33,15 +38,21 @@ _UNCHOSEN = frozenset({"data=null", "experiment=null"})
 
 _ASSIGNMENT = re.compile(r"(\+{0,2}[\w.@/]+)=(.*)", re.DOTALL)
 
+_OUTSIDE_COMMA = re.compile(r",(?![^\[]*\])")
+"""A comma that does not stand in brackets."""
+
 
 def prepare_arguments(arguments: Sequence[str]) -> list[str]:
     """Quote what names a path or is a curve, so that Hydra's grammar does not trip over it, and spell out `-v`.
 
-    A value with commas whose parts all exist, while the whole does not, stays a list to sweep over. `auto` for the
-    batch size is what it is anyway: a number that follows the chunks, in as many parts as memory turns out to need.
+    A value with commas whose parts all exist, while the whole does not, stays a list to sweep over; several folders in
+    brackets are one value. `auto` for the batch size is what it is anyway: a number that follows the chunks, in as many
+    parts as memory turns out to need.
 
     >>> prepare_arguments(["data.root=/tmp/it's (old)", "-v", "training.max_epochs=3"])
     ["data.root='/tmp/it\\\\'s (old)'", 'verbose=true', 'training.max_epochs=3']
+    >>> prepare_arguments(["data.root=[/piano,/rain]"])
+    ['data.root=\\'["/piano","/rain"]\\'']
     """
     given = [argument for argument in arguments if argument != AUTOMATIC_BATCH and argument not in _UNCHOSEN]
     return ["verbose=true" if argument == "-v" else _quote_text(argument) for argument in given]
@@ -91,14 +102,13 @@ def _quote_text(argument: str) -> str:
     plain = key.lstrip("+")
     if plain in _COLON_KEYS and ":" in value:
         return f"{key}={quote_value(value)}"  # its commas stand between points, not between values to sweep over
-    expand = _make_absolute if plain in _FOLDER_KEYS else _expand
     if _exists(value):
-        return f"{key}={quote_value(expand(value))}"
-    parts = value.split(",")
-    are_there = all(Path(expand(part)).is_dir() if plain in _FOLDER_KEYS else _exists(part) for part in parts)
-    if len(parts) > 1 and are_there and key not in ("run", "runs"):
-        return f"{key}={','.join(quote_value(expand(part)) for part in parts)}"
-    return f"{key}={quote_value(expand(value))}" if plain in PATH_KEYS else argument
+        return f"{key}={quote_value(_expand(plain, value))}"
+    if key not in ("run", "runs"):
+        for parts in (value.split(","), _OUTSIDE_COMMA.split(value)):
+            if len(parts) > 1 and all(_may_be_swept(plain, part) for part in parts):
+                return f"{key}={','.join(quote_value(_expand(plain, part)) for part in parts)}"
+    return f"{key}={quote_value(_expand(plain, value))}" if plain in PATH_KEYS else argument
 
 
 def quote_value(value: str) -> str:
@@ -118,6 +128,8 @@ def write_argument(key: str, value: Any) -> str:
     ('training.max_epochs=3', "preset='conservative'", 'seed=null')
     >>> write_argument("sweep.resume", False), write_argument("data.root", "/a,b")
     ('sweep.resume=false', "data.root='/a,b'")
+    >>> write_argument("data.root", ["/a,b", "/c"])
+    'data.root=\\'["/a,b","/c"]\\''
     """
     return f"{key}={_write_value(key.lstrip('+'), value)}"
 
@@ -125,25 +137,53 @@ def write_argument(key: str, value: Any) -> str:
 def _write_value(key: str, value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
+    if isinstance(value, list | tuple) and key in _SEVERAL_KEYS:
+        return quote_value(_join_absolute([str(one) for one in value]))
     if isinstance(value, list | tuple):
         return f"[{','.join(_write_value(key, item) for item in value)}]"
     if isinstance(value, int | float):
         return repr(value)
-    return quote_value(_make_absolute(value) if value and key in _FOLDER_KEYS else _expand(value))
+    return quote_value(_expand(key, value))
+
+
+def _may_be_swept(key: str, part: str) -> bool:
+    """Whether what stands between two commas is there: a path, or the folders that a key is given."""
+    if key not in _FOLDER_KEYS:
+        return _exists(part)
+    folders = split_roots(part) if key in _SEVERAL_KEYS else [part]
+    return bool(folders) and all(folder and _is_folder(folder) for folder in folders)
 
 
 def _exists(value: str) -> bool:
     if "/" not in value and "\\" not in value:
         return False  # a bare word is a value, even where a file happens to share its name
     try:
-        return Path(_expand(value)).exists()
+        return expand(value).exists()
     except (OSError, ValueError):
         return False
 
 
+def _is_folder(value: str) -> bool:
+    try:
+        return expand(value).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _expand(key: str, value: str) -> str:
+    """A path as a key is given it: folders are the same from wherever one stands."""
+    if key in _SEVERAL_KEYS:
+        return _join_absolute(split_roots(value))
+    if key in _FOLDER_KEYS:
+        return _make_absolute(value)
+    return str(expand(value)) if value.startswith("~") else value
+
+
+def _join_absolute(folders: Sequence[str]) -> str:
+    """Folders in one order whatever the given one was, unless one has no name, which is told where it stands."""
+    absolute = [_make_absolute(folder) for folder in folders]
+    return join_roots(sorted(absolute) if all(absolute) else absolute)
+
+
 def _make_absolute(value: str) -> str:
-    return str(Path(value).expanduser().absolute())
-
-
-def _expand(value: str) -> str:
-    return str(Path(value).expanduser()) if value.startswith("~") else value
+    return str(expand(value).absolute()) if value else ""

@@ -14,11 +14,12 @@ class DataConfig:
 
     root: str = setting(
         MISSING,
-        "Folder with your sounds; folders inside it are searched too. Never written to.",
+        "Folder with your sounds, or several as '[~/piano,~/rain]'; folders inside are searched too. Never written to.",
         resumable=True,
         decides=False,
         is_path=True,
         is_folder=True,
+        takes_several=True,
     )
     min_duration_s: float = setting(0.02, "Files shorter than this are left out.", unit="s", at_least=0, is_detail=True)
     silence_dbfs: float = setting(

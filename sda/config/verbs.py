@@ -52,9 +52,11 @@ class MovedSounds:
 
     root: str = setting(
         "",
-        "Where the sounds of the run lie now, if they have moved since it was trained; they are known by content.",
+        "Where the sounds of the run lie now, if they have moved since it was trained: a folder, or several as "
+        "'[~/piano,~/rain]'. They are known by content.",
         is_path=True,
         is_folder=True,
+        takes_several=True,
     )
 
 

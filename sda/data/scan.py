@@ -1,13 +1,12 @@
-"""What is in a folder, and what of it is usable: every file is decoded, and bad ones are left out by name."""
+"""What is in a folder, or in several, and what is usable: every file is decoded, and bad ones are left out by name."""
 
 import hashlib
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from sda.audio.io import SUPPORTED_SUFFIXES, AudioMetadata, FloatArray, explain_failure, get_metadata, read_blocks
 from sda.audio.length import find_loss
@@ -23,6 +22,7 @@ from sda.data.walk import walk
 from sda.errors import CacheError, DataError
 from sda.places import lies_in
 from sda.printable import show_name
+from sda.roots import Folder, find_roots, join_roots
 
 MOST_NAMED = 5
 
@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 
 
 def scan_folder(
-    root: str | os.PathLike[str],
+    root: Folder | Sequence[Folder],
     min_duration_s: float = 0.02,
     silence_dbfs: float = -80.0,
     cache: SoundCache | None = None,
@@ -42,7 +42,7 @@ def scan_folder(
     """Look at every file below `root`; each sound that is new is decoded from end to end, and cached.
 
     Args:
-        root: the folder; `~` is expanded. Nothing is written into it.
+        root: the folder, or a list of several; `~` is expanded. Nothing is written into them.
         min_duration_s: files shorter than this are quarantined.
         silence_dbfs: files of which no sample that is kept exceeds this are quarantined as silent.
         cache: keeps waveforms and measurements; the default folder at 48 kHz if not given.
@@ -50,13 +50,14 @@ def scan_folder(
         with_generated: look into folders of generated sound too.
 
     Raises:
-        DataError: the folder is missing, is no folder, or holds no usable sound; or the cache cannot be written.
+        DataError: a folder is missing or is none, or there is no usable sound; or the cache cannot be written.
     """
-    folder = find_root(root)
+    given = [root] if isinstance(root, str | os.PathLike) else root
+    folders = find_roots(given)
     store = SoundCache() if cache is None else cache
-    if any(lies_in(place, folder) for place in store.folders):
+    if any(lies_in(place, folder) for place in store.folders for folder in folders):
         raise DataError(f"data.cache_dir={store.folder} lies inside data.root, which is never written to.")
-    entries = list(walk(folder, with_generated))
+    entries = list(walk(folders, with_generated))
     files: list[ScannedFile] = []
     acoustic: dict[str, Fingerprint] = {}
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -67,33 +68,17 @@ def scan_folder(
                 acoustic[file.path] = fingerprint
             if progress is not None:
                 progress(number, len(entries))
-    scan = Scan(str(folder), tuple(files), acoustic)
+    scan = Scan(tuple(map(str, folders)), tuple(files), acoustic)
     if not scan.usable:
         raise DataError(
-            f"data.root={root}: no usable sound file: {_describe_useless(scan)}. "
+            f"data.root={join_roots(given)}: no usable sound file: {_describe_useless(scan)}. "
             f"Supported: {', '.join(sorted(SUPPORTED_SUFFIXES))}."
         )
     return scan
 
 
-def find_root(root: str | os.PathLike[str]) -> Path:
-    """The folder of sounds as an absolute path.
-
-    Raises:
-        DataError: none is given, it is missing, or it is no folder.
-    """
-    if not os.fspath(root):
-        raise DataError("data.root= is empty. Give the folder that holds your sounds.")
-    folder = Path(root).expanduser().absolute()
-    if not folder.exists():
-        raise DataError(f"data.root={root}: there is no such folder. Give the folder that holds your sounds.")
-    if not folder.is_dir():
-        raise DataError(f"data.root={root}: is a file. Give the folder that holds your sounds.")
-    return folder
-
-
 def _describe_useless(scan: Scan) -> str:
-    """What a folder holds in which nothing can be used."""
+    """What there is where nothing can be used."""
     named = [f"{show_name(file.path, scan.root)}: {file.reason}" for file in scan.quarantined[:MOST_NAMED]]
     n_more = len(scan.quarantined) - len(named)
     if n_more:
@@ -101,7 +86,7 @@ def _describe_useless(scan: Scan) -> str:
     if scan.passed_over:
         first = show_name(scan.passed_over[0].path, scan.root)
         named.append(f"{count_passed_over(scan)}, such as {first}")
-    return "; ".join(named) or "the folder is empty"
+    return "; ".join(named) or ("the folder is empty" if len(scan.folders) == 1 else "the folders are empty")
 
 
 def scan_file(

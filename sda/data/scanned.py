@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sda.data.beside import BESIDE
 from sda.data.fingerprint import Fingerprint
 from sda.data.measure import Measured
+from sda.roots import find_base
 
 LEARNED_DBFS = -20.0
 """Level of a corpus where it sounds, as it is learned and judged: every floor below which nothing counts lies as far
@@ -43,12 +44,18 @@ class ScannedFile:
 
 @dataclass(frozen=True)
 class Scan:
-    """A folder's files in the order of their paths."""
+    """The files of a folder, or of several, in the order of their paths."""
 
-    root: str
+    folders: tuple[str, ...]
+    """Absolute paths of the folders that were looked into; none where files were given one by one."""
     files: tuple[ScannedFile, ...]
     acoustic: dict[str, Fingerprint] = field(default_factory=dict, repr=False, compare=False)
     """Acoustic fingerprint of every usable file, by path."""
+
+    @property
+    def root(self) -> str:
+        """The folder below which files are named: the one, or the deepest that holds them all."""
+        return str(find_base(self.folders))
 
     @property
     def usable(self) -> list[ScannedFile]:

@@ -1,8 +1,8 @@
-"""Every file below a folder, but for what sda made itself; bad ones are named without being decoded."""
+"""Every file below some folders, but for what sda made itself; bad ones are named without being decoded."""
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sda.audio.io import SUPPORTED_SUFFIXES, explain_failure
@@ -26,11 +26,17 @@ OWN_OUTPUT = ((GENERATED_RECORD,), (EVALUATION_RECORD, EVALUATION_PAGE))
 """Files by which a folder says that a call of sda made it, and that nothing in it is data."""
 
 
-def walk(folder: Path, with_generated: bool) -> Iterator[ScannedFile]:
-    """Every file below a folder in a fixed order; those that need not be decoded already have a reason."""
-    seen = {os.path.realpath(folder)}
+def walk(roots: Sequence[Path], with_generated: bool) -> Iterator[ScannedFile]:
+    """Every file below folders in a fixed order, each once; those that need not be decoded already have a reason."""
+    seen = {os.path.realpath(root) for root in roots}
+    for root in roots:
+        yield from _walk_one(root, with_generated, seen)
+
+
+def _walk_one(root: Path, with_generated: bool, seen: set[str]) -> Iterator[ScannedFile]:
+    """Every file below a folder but for those in folders that were seen before, and whatever links lead there."""
     unlisted: list[OSError] = []
-    for current, folders, names in os.walk(folder, onerror=unlisted.append, followlinks=True):
+    for current, folders, names in os.walk(root, onerror=unlisted.append, followlinks=True):
         here = Path(current)
         kept = []
         for name in sorted(folders):

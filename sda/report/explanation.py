@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from omegaconf.errors import OmegaConfBaseException
 
 from sda.config.store import SCHEMAS
-from sda.config_field import describe_settings
+from sda.config_field import describe_settings, list_traits
 from sda.errors import SdaError
 from sda.report.unknown_key import explain_unknown_key, list_keys_of, point_to_keys
 
@@ -75,7 +75,10 @@ def explain_composition(verb: str, error: Exception) -> str:
         return explain_unknown_key(verb, no_key[1] or no_key[2])
     several = _SEVERAL.match(lines[0]) if lines else None
     if several:
-        return f"{several[1]} gives several values. {_SEVERAL_ADVICE[verb == 'train']}"
+        key = several[1].partition("=")[0]
+        takes_several = key in list_keys_of(verb) and list_traits(SCHEMAS[verb])[key].takes_several
+        together = f" To have all of them together, put them in brackets: '{key}=[A,B]'" if takes_several else ""
+        return f"{several[1]} gives several values. {_SEVERAL_ADVICE[verb == 'train']}{together}"
     named = [line for line in lines if line.startswith(_NAMES_KEY)]
     key = named[0].removeprefix(_NAMES_KEY) if named else ""
     if key and key not in list_keys_of(verb):

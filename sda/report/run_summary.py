@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
 from sda.callbacks.console import describe_gap
 from sda.data.scanned import count_passed_over
 from sda.measures import AT_END, RECONSTRUCTION
+from sda.printable import show_name
 from sda.report.advice import (
     Standing,
     name_continuation,
@@ -17,6 +17,7 @@ from sda.report.advice import (
     suggest_command,
 )
 from sda.report.verdict_lines import format_figures, say_verdict
+from sda.roots import describe_roots
 from sda.runs.folder import PREVIEWS
 from sda.runs.plan import Plan
 from sda.shell import name_command
@@ -72,18 +73,18 @@ def print_plan(console: Console, plan: Plan, started: RunStarted, change: str = 
     scan, training = plan.scan, plan.config.training
     total_s = sum(file.duration_s for file in scan.usable)
     chunks = f"{started.n_train_chunks} chunks of {training.chunk_duration_s:g} s"
-    lines = [f"{scan.file_count} usable files, {format_duration(total_s)}, in {scan.root}"]
+    lines = [f"{scan.file_count} usable files, {format_duration(total_s)}, in {describe_roots(scan.folders)}"]
     lines.append(f"  {started.n_train_files} to train on ({chunks}), {started.n_val_files} held out to judge by")
     n_groups = len(plan.groups.members)
     if n_groups < scan.file_count:
         lines.append(f"  {n_groups} groups: files that share a recording or a name pattern stay on one side")
     if plan.split.weakness:
         lines.append(f"! weak validation: {plan.split.weakness}")
-    lines += [f"  set aside, a copy of another: {Path(path).name}" for path in plan.split.set_aside]
+    lines += [f"  set aside, a copy of another: {show_name(path, scan.root)}" for path in plan.split.set_aside]
     if plan.config.data.folds:
         lines.append(f"  fold {plan.config.data.fold} of {plan.config.data.folds} is held out")
     shown = scan.quarantined[:SHOWN_QUARANTINED]
-    lines += [f"  left out: {Path(file.path).relative_to(scan.root)}: {file.reason}" for file in shown]
+    lines += [f"  left out: {show_name(file.path, scan.root)}: {file.reason}" for file in shown]
     if len(scan.quarantined) > len(shown):
         lines.append(f"  left out: {len(scan.quarantined) - len(shown)} more, named in manifest.json")
     if scan.passed_over:

@@ -3,7 +3,6 @@
 import base64
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
@@ -69,7 +68,7 @@ def draw_page(report: FolderReport, cache: SoundCache) -> str:
         "scan.html.j2",
         report=report,
         train=name_verb("train"),
-        folder=make_printable(Path(report.root).name or report.root),
+        folder=make_printable(report.name),
         estimate=estimate,
         split_lines=describe_split(estimate) if estimate is not None else [],
         steps_line=describe_steps(estimate) if estimate is not None else "",

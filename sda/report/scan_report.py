@@ -1,19 +1,21 @@
-"""What `scan.py` has to say of a folder, as data that terminal and page show alike."""
+"""What `scan.py` has to say of folders, as data that terminal and page show alike."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sda.report.file_table import Entry, LeftOut, NearPair
 from sda.report.training_estimate import TrainingEstimate
+from sda.roots import describe_roots, name_roots
 from sda.wording import format_duration
 
 
 @dataclass(frozen=True)
 class FolderReport:
-    """A folder before training."""
+    """A folder, or several, before training."""
 
-    root: str
+    folders: Sequence[str]
     scanned_at: datetime
     fingerprint: str
     entries: list[Entry]
@@ -30,6 +32,16 @@ class FolderReport:
     refusal: str = ""
     time: str = ""
     """How long training would take, in words; empty where it was not asked for."""
+
+    @property
+    def place(self) -> str:
+        """Where the files lie, in words."""
+        return describe_roots(self.folders)
+
+    @property
+    def name(self) -> str:
+        """What the folders are called."""
+        return name_roots(self.folders)
 
     @property
     def usable(self) -> list[Entry]:

@@ -45,7 +45,7 @@ def print_files(console: Console, report: FolderReport) -> None:
         lines.append(f"{len(shown)} of {len(report.entries)} files are shown, with something to say; the page has all")
     formats = "; ".join(report.formats)
     files = "1 usable file" if len(report.usable) == 1 else f"{len(report.usable)} usable files"
-    lines.append(f"{files}, {report.duration}, in {report.root} ({formats})")
+    lines.append(f"{files}, {report.duration}, in {report.place} ({formats})")
     if report.n_groups < len(report.usable):
         lines.append(f"  {report.n_groups} groups: files that share a recording or a name pattern stay on one side")
     if report.n_odd:

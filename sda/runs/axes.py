@@ -7,9 +7,11 @@ from typing import Any
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_traits
 from sda.printable import make_printable
+from sda.roots import name_roots, split_roots
 
 REPEATED = ("seed", "data.fold")
 """Axes along which a setting is repeated: they decide what is held out, not how it is trained."""
+_FOLDERS = {key for key, traits in list_traits(TrainRunConfig).items() if traits.takes_several}
 _NOT_COMPARED = {key for key, traits in list_traits(TrainRunConfig).items() if not traits.compared}
 """Keys that tell no two runs apart in what they learned."""
 
@@ -31,15 +33,17 @@ def find_axes(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, s
     return axes
 
 
-def shorten(values: Sequence[str]) -> dict[str, str]:
+def shorten(values: Sequence[str], key: str = "") -> dict[str, str]:
     """Values as they are shown: long numbers rounded, folders by their last part, where that leaves them apart.
 
     >>> shorten(["0.00964026132896019", "0.1"]), shorten(["0.123456", "0.123457"])
     ({'0.00964026132896019': '0.00964', '0.1': '0.1'}, {'0.123456': '0.123456', '0.123457': '0.123457'})
     >>> shorten(["/home/ada/rain", "/home/ada/wind"])
     {'/home/ada/rain': 'rain', '/home/ada/wind': 'wind'}
+    >>> shorten(["/home/ada/rain", '["/home/ada/rain","/home/ada/wind"]'], "data.root")
+    {'/home/ada/rain': 'rain', '["/home/ada/rain","/home/ada/wind"]': 'rain+wind'}
     """
-    short = {value: f"{float(value):.3g}" if _is_long_number(value) else Path(value).name or value for value in values}
+    short = {value: _shorten_one(value, key) for value in values}
     return short if len(set(short.values())) == len(values) else {value: value for value in values}
 
 
@@ -51,6 +55,12 @@ def value_of(key: str, config: dict[str, Any], given: dict[str, str]) -> str:
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return make_printable(str(value.get("name", "?") if isinstance(value, dict) else value))
+
+
+def _shorten_one(value: str, key: str) -> str:
+    if _is_long_number(value):
+        return f"{float(value):.3g}"
+    return (name_roots(split_roots(value)) if key in _FOLDERS else Path(value).name) or value
 
 
 def _is_long_number(text: str) -> bool:

@@ -123,7 +123,7 @@ def compare_runs(run_dirs: Sequence[Path], objective: str, title: str) -> Compar
     configs = [read_config(run_dir) for run_dir in run_dirs]
     overrides = [_read_overrides(run_dir) for run_dir in run_dirs]
     axes = find_axes(configs, overrides)
-    shortened = {key: shorten(values) for key, values in axes.items() if key not in REPEATED}
+    shortened = {key: shorten(values, key) for key, values in axes.items() if key not in REPEATED}
     told = {key: list(short.values()) for key, short in shortened.items()}
     runs = []
     for run_dir, config, given in zip(run_dirs, configs, overrides, strict=True):

@@ -7,6 +7,7 @@ from sda.data.cache import SoundCache
 from sda.data.measure import LOWEST_DBFS
 from sda.data.scan import scan_file, scan_folder
 from sda.errors import DataError
+from sda.roots import split_roots
 
 MOST_NAMED = 3
 
@@ -26,21 +27,23 @@ def match_by_content(known: Mapping[str, str], hash_of: Mapping[str, str]) -> di
 
 
 def find_moved(known: Mapping[str, str], root: str, cache: SoundCache) -> dict[str, str]:
-    """Where each of a run's files lies below a folder, which may hold others too.
+    """Where each of a run's files lies below a folder, or in one of several, which may hold others too.
 
     Args:
         known: hash by path, as it was then.
+        root: the folder, or several, see `sda.roots`.
 
     Raises:
-        DataError: there is no such folder, or one of the files is not in it.
+        DataError: there is no such folder, or one of the files is in none of them.
     """
-    scan = scan_folder(root, min_duration_s=0.0, silence_dbfs=LOWEST_DBFS, cache=cache)
+    scan = scan_folder(split_roots(root), min_duration_s=0.0, silence_dbfs=LOWEST_DBFS, cache=cache)
     places = match_by_content(known, {file.path: file.sha256 for file in scan.usable})
     missing = [Path(path).name for path in known if path not in places]
     if missing:
         raise DataError(
             f"data.root={root} lacks {_name_first(missing)} of the {len(known)} files that the run was trained on, by "
-            "content: what was cut, resampled or encoded anew is another sound. Give the folder that holds them all."
+            "content: what was cut, resampled or encoded anew is another sound. Give the folder that holds them all; "
+            "several as 'data.root=[A,B]'."
         )
     return places
 

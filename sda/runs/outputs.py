@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sda.data.walk import EVALUATION_RECORD
 from sda.errors import ConfigError
 from sda.places import lies_in
+from sda.roots import split_roots
 
 GENERATED = "generated"
 EVALUATION = "evaluation"
@@ -135,8 +136,13 @@ def find_evaluation(run_dir: Path) -> Path | None:
 
 
 def list_sound_folders(root: str, paths: Iterable[str]) -> list[Path]:
-    """Folders that a run's sounds lie in: the one it was given, and wherever else links led."""
-    return list(dict.fromkeys(chain([Path(root)], (Path(path).parent for path in paths))))
+    """Folders that a run's sounds lie in: those it was given, and wherever else links led.
+
+    Args:
+        root: the folder, or several, see `sda.roots`.
+    """
+    given = map(Path, filter(None, split_roots(root)))
+    return list(dict.fromkeys(chain(given, (Path(path).parent for path in paths))))
 
 
 def _take(folder: Path, mark: str) -> bool:

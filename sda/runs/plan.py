@@ -11,16 +11,17 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sda.config.environment import describe_environment
 from sda.config.model import refuse_keys_of_others
+from sda.config.plain import escape
 from sda.config.provenance import Choice, explain_choices
 from sda.config.running import TrackingBackend
 from sda.config.schema import TrainRunConfig
 from sda.data.cache import SoundCache
 from sda.data.groups import Groups
-from sda.data.scan import find_root
 from sda.data.scanned import Scan, count_between
 from sda.data.split import Segment, Split
 from sda.errors import ConfigError, DataError
-from sda.places import lies_in
+from sda.places import expand, lies_in
+from sda.roots import settle_roots, split_roots
 from sda.runs.folder import find_model, find_other_content, is_begun
 from sda.runs.prepare_data import find_notices, prepare_data
 from sda.runs.sweep_folder import identify
@@ -101,7 +102,7 @@ def foresee_run(
     if preset_choice != "auto" and OmegaConf.is_interpolation(composed.preset, "name"):
         OmegaConf.update(composed, "preset.name", preset_choice)  # a preset of the user's that gives itself no name
     # From here on, paths mean the same wherever the run is continued from.
-    OmegaConf.update(composed, "data.root", str(find_root(composed.data.root)))
+    OmegaConf.update(composed, "data.root", escape(settle_roots(composed.data.root)))
     if composed.data.cache_dir:
         OmegaConf.update(composed, "data.cache_dir", str(SoundCache(composed.data.cache_dir).folder))
     OmegaConf.update(composed, "tracking.uri", resolve_uri(composed.tracking.uri))
@@ -212,17 +213,19 @@ def keep_out_of(root: str, places: dict[str, Path]) -> None:
     """Refuse to write below the user's sounds, whatever links lead there.
 
     Args:
+        root: the folder, or several, see `sda.roots`.
         places: by the key that they were given as.
 
     Raises:
         ConfigError: one lies there.
     """
     for key, place in places.items():
-        if lies_in(place, Path(root).expanduser()):
-            raise ConfigError(
-                f"{key}={place} lies inside data.root={root}, which is never written to. "
-                f"Start from another folder, or give {key}."
-            )
+        for folder in filter(None, split_roots(root)):
+            if lies_in(place, expand(folder)):
+                raise ConfigError(
+                    f"{key}={place} lies inside data.root={folder}, which is never written to. "
+                    f"Start from another folder, or give {key}."
+                )
 
 
 def list_places(run_dir: Path, tracking_uri: str) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Data preparation: a folder of sounds scanned, grouped and split as a run would; nothing here imports torch."""
+"""Data preparation: folders of sounds scanned, grouped and split as a run would; nothing here imports torch."""
 
 from dataclasses import asdict
 from functools import cache
@@ -16,6 +16,8 @@ from sda.data.scan import scan_folder
 from sda.data.scanned import Scan
 from sda.data.split import Split, split_scan
 from sda.errors import DataError
+from sda.printable import show_name
+from sda.roots import split_roots
 from sda.runs.sound_notices import describe_sounds
 from sda.wording import format_share
 
@@ -25,15 +27,15 @@ MOSTLY_SILENT = 0.5
 
 @cache
 def scan_once(root: str, min_duration_s: float, silence_dbfs: float, cache_dir: str, sample_rate_hz: int) -> Scan:
-    """Scan a folder, once in the life of the process, with a progress bar in a terminal."""
-    store = SoundCache(cache_dir, sample_rate_hz)
+    """Scan what `data.root` names, once in the life of the process, with a progress bar in a terminal."""
+    folders, store = split_roots(root), SoundCache(cache_dir, sample_rate_hz)
     console = Console(stderr=True)
     if not console.is_terminal:
-        return scan_folder(root, min_duration_s, silence_dbfs, store)
+        return scan_folder(folders, min_duration_s, silence_dbfs, store)
     with ProgressBar(console=console, transient=True) as bar:
         task = bar.add_task("looking at every file")
         return scan_folder(
-            root,
+            folders,
             min_duration_s,
             silence_dbfs,
             store,
@@ -63,7 +65,7 @@ def build_cache(config: TrainRunConfig) -> SoundCache:
 
 
 def prepare_data(config: TrainRunConfig) -> tuple[Scan, Groups, Split]:
-    """What the folder holds, what belongs together in it, and what is held out.
+    """What the folders hold, what belongs together in it, and what is held out.
 
     Raises:
         ConfigError, DataError: the sounds cannot be used as asked.
@@ -85,9 +87,10 @@ def prepare_data(config: TrainRunConfig) -> tuple[Scan, Groups, Split]:
 
 
 def find_notices(config: TrainRunConfig, scan: Scan, groups: Groups) -> list[str]:
-    """What the user should know of the folder before anything is trained on it."""
+    """What the user should know of the sounds before anything is trained on them."""
     audio = config.audio
-    notices = describe_sounds(scan, audio.sample_rate_hz, audio.n_fft, audio.hop_length)
+    notices = [f"nothing in {folder} can be used" for folder in _list_unused(scan)]
+    notices += describe_sounds(scan, audio.sample_rate_hz, audio.n_fft, audio.hop_length)
     total_s = sum(file.duration_s for file in scan.usable)
     silent = sum(file.measured.quiet_fraction * file.duration_s for file in scan.usable) / total_s
     if silent >= MOSTLY_SILENT:
@@ -100,7 +103,7 @@ def find_notices(config: TrainRunConfig, scan: Scan, groups: Groups) -> list[str
         n_pairs = len(groups.near_duplicates)
         notices.append(
             f"{n_pairs} pair{'s'[: n_pairs - 1]} of files share a recording and stay on one side of the split, "
-            f"such as {Path(pair.path).name} and {Path(pair.other).name}"
+            f"such as {show_name(pair.path, scan.root)} and {show_name(pair.other, scan.root)}"
         )
     if groups.n_joined_by_name and config.data.group_by == AUTO:
         notices.append(
@@ -109,6 +112,12 @@ def find_notices(config: TrainRunConfig, scan: Scan, groups: Groups) -> list[str
             "If they are not takes: data.group_by=''"
         )
     return notices
+
+
+def _list_unused(scan: Scan) -> list[str]:
+    """Folders that no usable file lies in."""
+    paths = [Path(file.path) for file in scan.usable]
+    return [folder for folder in scan.folders if not any(path.is_relative_to(folder) for path in paths)]
 
 
 def describe_data(scan: Scan, groups: Groups, split: Split) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from sda.config.provenance import Choice
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_traits
 from sda.data.cache import SoundCache
-from sda.data.scan import find_root
 from sda.data.scanned import Scan
 from sda.data.split import Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
+from sda.roots import describe_roots, settle_roots, split_roots
 from sda.runs.continuation import open_continuation
 from sda.runs.folder import IDENTITY, SWEEP, find_run, read_overrides, read_summary
 from sda.runs.moved_sounds import match_by_content
@@ -61,6 +61,8 @@ def plan_resume(
     checkpoint, damaged = open_continuation(run_dir)
     is_takeover = not is_own(run_dir)
     _refuse_what_cannot_change(checkpoint, overrides, is_takeover=is_takeover)
+    if "data.root" in overrides:
+        overrides["data.root"] = settle_roots(str(overrides["data.root"]))
     composed = compose_plain(checkpoint.config, checkpoint.folder)
     if is_takeover:
         run_dir = _take_places(composed, run_dir, overrides, yours, here)
@@ -71,10 +73,13 @@ def plan_resume(
     refuse_two_lengths(config, overrides)
     if not is_takeover:
         _refuse_nothing_to_do(run_dir, checkpoint, config, minutes_before)
-    if "data.root" not in overrides and not Path(config.data.root).is_dir():
+    folders = split_roots(config.data.root)
+    gone = [folder for folder in folders if not Path(folder).is_dir()]
+    if gone and "data.root" not in overrides:
+        where = "where to: data.root=FOLDER" if len(folders) == 1 else "where all of them lie now: 'data.root=[A,B]'"
         raise DataError(
-            f"the sounds of {run_dir} are not where they were, in {config.data.root}. If they have moved, say "
-            "where to: data.root=FOLDER."
+            f"the sounds of {run_dir} are not where they were, in {describe_roots(gone)}. If they have moved, say "
+            f"{where}."
         )
     scan, groups, _ = prepare_data(config)
     try:
@@ -159,9 +164,7 @@ def _take_places(
             f"where its sounds lie here is for you to say: {name_command('train')} resume={theirs} data.root=~/sounds"
         )
     refuse_taken(here)
-    root = str(find_root(str(overrides["data.root"])))
     uri = resolve_uri(str(yours.tracking.uri))
-    overrides["data.root"] = root
     OmegaConf.update(composed, "data.cache_dir", escape(str(SoundCache(yours.data.cache_dir).folder)))
     OmegaConf.update(composed, "data.cache_max_gb", yours.data.cache_max_gb)
     for key in ("backend", "experiment", "close_timeout_s"):
@@ -169,7 +172,7 @@ def _take_places(
     OmegaConf.update(composed, "tracking.uri", escape(uri))
     for key in _KEYS_OF_TRACKING:
         overrides.pop(key, None)  # composed with all the rest of them
-    keep_out_of(root, list_places(here, uri))
+    keep_out_of(overrides["data.root"], list_places(here, uri))
     return here
 
 

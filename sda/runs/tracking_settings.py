@@ -1,7 +1,8 @@
 """What MLflow is told once about a run: its name, its parameters, its tags and its sounds."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from sda.config.model import ModelConfig
 from sda.config.schema import TrainRunConfig
 from sda.config_field import list_defaults, list_traits
 from sda.printable import make_printable
+from sda.roots import Folder, find_base, name_roots
 from sda.runs.folder import CONFIG_FILE, MANIFEST, flatten
 from sda.runs.plan import Plan
 from sda.runs.sweep_command import list_swept, name_setting
@@ -16,9 +18,9 @@ from sda.runs.sweep_folder import read_command
 from sda.tracking.delivery_state import TrackingSettings
 
 LONGEST_FOLDER = 24
-"""Characters that a run's name has of its folder's."""
+"""Characters that a run's name has of its folders'."""
 LONGEST_DATASET = 400
-"""Characters of a folder's name that MLflow is told; it takes 500."""
+"""Characters of the folders' names that MLflow is told; it takes 500."""
 _TRAITS = list_traits(TrainRunConfig)
 _DEFAULTS = list_defaults(TrainRunConfig)
 _SUITS_MLFLOW = re.compile(r"[\w./ -]+", re.ASCII)
@@ -35,13 +37,13 @@ def describe_run(plan: Plan, begun: datetime) -> TrackingSettings:
     return TrackingSettings(
         uri=tracking.uri,
         experiment=tracking.experiment,
-        run_name=name_run(scan.root, plan.config.model, begun) if plan.sweep_dir is None else name_setting(swept),
+        run_name=name_run(scan.folders, plan.config.model, begun) if plan.sweep_dir is None else name_setting(swept),
         tags=_list_tags(plan, swept),
         params=choose_params(flatten(plan.resolved), swept),
         dataset={
-            "name": _show_folder(scan.root)[:LONGEST_DATASET],
+            "name": make_printable(name_roots(scan.folders))[:LONGEST_DATASET],
             "digest": scan.fingerprint[:32],
-            "source": f'{{"uri": "{Path(scan.root).as_uri()}"}}',
+            "source": describe_source(scan.folders),
             "profile": f'{{"num_files": {scan.file_count}, "num_chunks": {plan.config.data.n_chunks}}}',
         },
         artifacts=[CONFIG_FILE, MANIFEST],
@@ -50,19 +52,29 @@ def describe_run(plan: Plan, begun: datetime) -> TrackingSettings:
     )
 
 
-def name_run(root: str, model: ModelConfig, begun: datetime) -> str:
-    r"""A run by what a person knows it by: folder of sounds, local time, model.
+def name_run(folders: Sequence[Folder], model: ModelConfig, begun: datetime) -> str:
+    r"""A run by what a person knows it by: folders of sounds, local time, model.
 
     Lists and legends show some twenty signs of it, in which runs must differ.
 
-    >>> name_run("/home/a/rain\n", ModelConfig(), datetime(2026, 11, 29, 13, 28))
+    >>> name_run(["/home/a/rain\n"], ModelConfig(), datetime(2026, 11, 29, 13, 28))
     'rain\\n · 11-29 13:28 · spectral_vae tiny'
     """
     has_sizes = _TRAITS["model.size"].only_for in ("", model.name.value)
     network = f"{model.name.value} {model.size.value}" if has_sizes else model.name.value
-    folder = _show_folder(root)
-    shown = folder if len(folder) <= LONGEST_FOLDER else f"{folder[: LONGEST_FOLDER - 1]}…"
+    sounds = make_printable(name_roots(folders))
+    shown = sounds if len(sounds) <= LONGEST_FOLDER else f"{sounds[: LONGEST_FOLDER - 1]}…"
     return f"{shown} · {begun:%m-%d %H:%M} · {network}"
+
+
+def describe_source(folders: Sequence[Folder]) -> str:
+    """Where the sounds lie, as JSON: MLflow reads one place, of several folders the one that holds them all.
+
+    >>> describe_source(["/a/piano", "/a/rain"])
+    '{"uri": "file:///a", "folders": ["file:///a/piano", "file:///a/rain"]}'
+    """
+    several = {"folders": [Path(folder).as_uri() for folder in folders]} if len(folders) > 1 else {}
+    return json.dumps({"uri": find_base(folders).as_uri(), **several})
 
 
 def choose_params(values: Mapping[str, str], swept: Mapping[str, str]) -> dict[str, str]:
@@ -98,8 +110,3 @@ def _list_tags(plan: Plan, swept: Mapping[str, str]) -> dict[str, str]:
     return tags | {
         f"quarantined.{n}": f"{file.path}: {file.reason}" for n, file in enumerate(plan.scan.quarantined[:50])
     }
-
-
-def _show_folder(root: str) -> str:
-    """A folder's name, fit to be shown."""
-    return make_printable(Path(root).name or root)

@@ -53,7 +53,7 @@ def create_data_loaders(
         for file, _ in looked_at:
             if not file.usable:
                 raise DataError(f"{file.path}: {file.reason}. Mend the file, or leave it out.")
-        scan = Scan("", tuple(file for file, _ in looked_at), {file.path: acoustic for file, acoustic in looked_at})
+        scan = Scan((), tuple(file for file, _ in looked_at), {file.path: acoustic for file, acoustic in looked_at})
         groups = group_files(scan, corpus.cache)
         split = split_scan(scan, groups, config.val_fraction, seed, chunk_duration_s=config.chunk_duration_s)
     chunk_samples = round(config.chunk_duration_s * sample_rate)

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sda.api.training import Run
 from sda.errors import ConfigError, DataError
 from tests.verbs import TINY
 
+HERE = Path(__file__).parent
 KEYS = {
     **{key: yaml.safe_load(value) for key, value in (setting.split("=") for setting in TINY)},
     "training.max_epochs": 1,
@@ -67,7 +69,10 @@ def test_a_run_is_that_of_the_command_line(trained_once, elsewhere, capsys):
         ({}, ConfigError, "data.root is not set"),
         ({"sounds": "nowhere"}, DataError, "nowhere: there is no such folder"),
         ({"sounds": "", "minutes": -1}, ConfigError, "training.minutes=-1"),
-        ({"sounds": ["a", "b"]}, ConfigError, "give one folder. Links to others in it are followed"),
+        ({"sounds": {"a", "b"}}, ConfigError, "give a folder, or a list of folders"),
+        ({"sounds": []}, DataError, "data.root= is empty"),
+        ({"sounds": [HERE, ""]}, DataError, "folder 2 of 2 has no name"),
+        ({"sounds": [HERE, "nowhere"]}, DataError, "nowhere: there is no such folder"),
         ({"keys": {"hydra.mode": "MULTIRUN"}}, ConfigError, "sweeps are the command line's: python train.py -m"),
         ({"keys": {"preset": "nope"}}, ConfigError, "preset=nope is unknown: there are"),
         ({"keys": {"dropout": 0.3}}, ConfigError, "train.py has no key dropout. Did you mean regularization.dropout"),

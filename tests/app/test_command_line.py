@@ -27,6 +27,11 @@ CASES = {
     "unknown experiment": (["data.root={good}", "experiment=dem"], "there is demo. Did you mean demo?"),
     "unknown data": (["data=nope"], "data=nope is unknown: there is demo."),
     "no preset": (["data.root={good}", "preset=null"], "preset=null is none: leave preset out, or name one"),
+    "nobody's home": (["data.root=~no such user/sounds"], "/~no such user/sounds: there is no such folder"),
+    "a missing folder among several": (["data.root=[{good},/nowhere]"], "error: data.root=/nowhere: there is no such"),
+    "a file among several": (["data.root=[{one}/a.wav,{good}]"], "one/a.wav: is a file"),
+    "no name among several": (["data.root=[{good},]"], "folder 2 of 2 has no name"),
+    "no folders": (["data.root=[]"], "data.root= is empty"),
     "unknown in a sweep by its mode": (
         ["data.root={good}", "experiment=demo,nope", "hydra.mode=MULTIRUN"],
         "experiment=nope is unknown: there is demo",
@@ -174,7 +179,7 @@ def test_one_bad_file_among_good_ones_is_named_and_left_out(command_line, make_s
 
 @pytest.mark.slow
 def test_a_folder_with_any_name_trains(command_line, make_sounds, tmp_path):
-    root = tmp_path / "Ångström (old) [x], v=2" / "it's"
+    root = tmp_path / "Ångström (old) [x], v=2 ${x}" / "it's"
     root.parent.mkdir()
     shutil.move(make_sounds(4), root)
     text = command_line.run("train", f"data.root={root}", "training.max_epochs=1", "tracking=none", *TINY)

@@ -3,6 +3,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from sda.config.arguments import find_value, prepare_arguments, quote_value
+from sda.roots import join_roots, split_roots
 
 NAMES = [
     "Ångström (old) [x], v=2/it's",
@@ -81,6 +82,54 @@ def test_folders_to_sweep_over_stay_a_sweep(tmp_path):
     override = OverridesParser.create().parse_override(argument)
     assert override.is_sweep_override()
     assert [value.text for value in override.sweep_iterator()] == [f"{tmp_path}/a (1)", f"{tmp_path}/b"]
+
+
+@pytest.fixture
+def rain_and_wind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("rain", "wind, old", "a [x]"):
+        (tmp_path / name).mkdir()
+    return f'["{tmp_path}/rain","{tmp_path}/wind, old"]'
+
+
+@pytest.mark.parametrize(
+    "given",
+    ['[rain,"wind, old"]', '["wind, old", ~/rain]', '["~/wind, old","./rain"]'],
+)
+def test_several_folders_are_one_value_whatever_their_order(rain_and_wind, given):
+    (argument,) = prepare_arguments([f"data.root={given}"])
+    assert _parse(argument) == rain_and_wind
+    assert prepare_arguments([f"data.root={rain_and_wind}"]) == [argument], "as it is when a command is pasted"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_several_folders_of_any_name_reach_the_configuration(name):
+    names = sorted([f"/nowhere/{name}", "/there"])
+    (argument,) = prepare_arguments([f"data.root={join_roots(names)}"])
+    assert split_roots(_parse(argument)) == names
+
+
+def test_several_folders_are_one_of_those_to_sweep_over(rain_and_wind, tmp_path):
+    for given in ('data.root=a [x],[rain,"wind, old"]', 'data.root=~/a [x],["wind, old",rain]'):
+        override = OverridesParser.create().parse_override(prepare_arguments([given])[0])
+        assert [value.text for value in override.sweep_iterator()] == [f"{tmp_path}/a [x]", rain_and_wind]
+
+
+def test_a_folder_named_like_several_is_one(rain_and_wind, tmp_path):
+    (tmp_path / "[rain,wind]").mkdir()
+    for given in ("[rain,wind]", "./[rain,wind]", "~/[rain,wind]"):
+        assert _parse(prepare_arguments([f"data.root={given}"])[0]) == f"{tmp_path}/[rain,wind]"
+    assert _parse(prepare_arguments(["data.root=[rain]"])[0]) == f"{tmp_path}/rain"
+
+
+def test_where_one_folder_is_asked_for_brackets_are_part_of_its_name(rain_and_wind, tmp_path):
+    assert _parse(prepare_arguments(["data.cache_dir=[rain,wind]"])[0]) == f"{tmp_path}/[rain,wind]"
+
+
+def test_a_home_that_nobody_has_is_a_name(rain_and_wind, tmp_path):
+    for key in ("data.root", "data.cache_dir"):
+        assert _parse(prepare_arguments([f"{key}=~no such user/a"])[0]) == f"{tmp_path}/~no such user/a"
 
 
 @pytest.mark.parametrize(

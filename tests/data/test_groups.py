@@ -53,6 +53,20 @@ def test_names_that_look_like_takes_count_unless_nothing_would_be_left_to_split(
     assert (len(groups.members), groups.n_joined_by_name) == (3, 0)
 
 
+@pytest.mark.parametrize("pattern", ["takes", "auto"])
+def test_files_of_one_name_in_two_folders_are_no_takes_of_each_other(tmp_path, pattern):
+    folders = tmp_path / "piano", tmp_path / "rain"
+    for seed, (folder, name) in enumerate(itertools.product(folders, ("01", "02", "02 take 2"))):
+        folder.mkdir(exist_ok=True)
+        write(folder / f"{name}.wav", make_texture(seed, 1.0))
+    _, groups = group(folders, pattern)
+    names = sorted(sorted(str(Path(path).relative_to(tmp_path)) for path in paths) for paths in groups.members.values())
+    takes = [[f"{folder}/02 take 2.wav", f"{folder}/02.wav"] for folder in ("piano", "rain")]
+    assert names == [["piano/01.wav"], takes[0], ["rain/01.wav"], takes[1]]
+    by_folder = group(folders, r"^(\w+)/")[1].members.values()
+    assert sorted(len(paths) for paths in by_folder) == [3, 3], "a pattern sees the folders"
+
+
 @pytest.mark.parametrize(("pattern", "message"), [("(", "is no regular expression"), ("thunder", "finds nothing")])
 def test_a_pattern_that_cannot_be_meant_is_refused(takes, pattern, message):
     with pytest.raises(ConfigError, match=message):

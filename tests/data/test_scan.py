@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from sda.data.cache import SoundCache
 from sda.data.scan import scan_folder
 from sda.errors import DataError
+from sda.printable import show_name
+from sda.report.file_table import list_copies
 from tests.conftest import RATE_HZ, tone
 from tests.data.conftest import list_reasons
 
@@ -60,6 +63,52 @@ def test_each_bad_file_is_left_out_with_its_reason(make_sounds):
         reason = reasons.pop(name)
         assert any(word in reason for word in words), name
     assert reasons == {"tone_000.wav": "", "tone_001.wav": ""}
+
+
+def test_several_folders_are_one_corpus_whose_files_are_named_below_what_holds_them(make_sounds, tmp_path):
+    piano, rain = make_sounds(2, folder="piano"), make_sounds(2, duration_s=0.7, folder="rain")
+    samples, rate = soundfile.read(piano / "tone_000.wav")
+    soundfile.write(rain / "copy.flac", samples, rate, subtype="PCM_16")
+    (rain / "broken.wav").write_bytes(b"no sound")
+    scan = scan_folder([rain, piano, piano / ".." / "rain"])
+    assert scan == scan_folder([piano, rain])
+    assert (scan.folders, scan.root) == ((str(piano), str(rain)), str(tmp_path))
+    assert {show_name(file.path, scan.root) for file in scan.usable} == {
+        *("piano/tone_000.wav", "piano/tone_001.wav", "rain/copy.flac", "rain/tone_000.wav", "rain/tone_001.wav"),
+    }
+    assert list_copies(scan) == [["piano/tone_000.wav", "rain/copy.flac"]]
+    assert [show_name(file.path, scan.root) for file in scan.quarantined] == ["rain/broken.wav"]
+
+
+def test_a_folder_that_is_given_beside_what_holds_it_or_links_to_it_is_looked_at_once(make_sounds, tmp_path):
+    rain = make_sounds(2, folder="rain")
+    inner = make_sounds(1, duration_s=0.7, folder="rain/inner")
+    assert scan_folder([inner, rain]) == scan_folder(rain)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "to rain").symlink_to(rain)
+    soundfile.write(tmp_path / "links" / "own.wav", tone(900, 1), RATE_HZ)
+    scan = scan_folder([tmp_path / "links", rain])
+    names = [show_name(file.path, scan.root) for file in scan.usable]
+    assert names == ["links/own.wav", "rain/tone_000.wav", "rain/tone_001.wav", "rain/inner/tone_000.wav"]
+
+
+def test_none_of_several_folders_is_the_cache(make_sounds):
+    folders = [make_sounds(2), make_sounds(1, folder="others")]
+    for folder in folders:
+        with pytest.raises(DataError, match=r"lies inside data\.root"):
+            scan_folder(folders, cache=SoundCache(folder / "cache", RATE_HZ))
+
+
+def test_of_several_folders_one_may_hold_nothing_and_not_all(make_sounds, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.m4a").write_bytes(b"....ftypM4A ")
+    assert scan_folder([tmp_path / "empty", make_sounds(2)]).file_count == 2
+    with pytest.raises(DataError, match=r"empty\".*: no usable sound file: notes/a\.m4a: unsupported format"):
+        scan_folder([tmp_path / "empty", tmp_path / "notes"])
+    (tmp_path / "notes" / "a.m4a").unlink()
+    with pytest.raises(DataError, match="no usable sound file: the folders are empty"):
+        scan_folder([tmp_path / "empty", tmp_path / "notes"])
 
 
 def test_nothing_is_written_into_the_folder(make_sounds):

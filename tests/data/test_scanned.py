@@ -32,23 +32,23 @@ def _file(name, level_dbfs, duration_s=2.0, quiet_fraction=0.0, reason=""):
 
 
 def test_sounds_are_turned_up_together_to_the_level_that_they_are_learned_at():
-    assert Scan("", (_file("a", -40.0), _file("b", -40.0))).gain_db == LEARNED_DBFS + 40.0
-    unlike = Scan("", (_file("a", -20.0), _file("b", -300.0)))
+    assert Scan((), (_file("a", -40.0), _file("b", -40.0))).gain_db == LEARNED_DBFS + 40.0
+    unlike = Scan((), (_file("a", -20.0), _file("b", -300.0)))
     assert unlike.gain_db == pytest.approx(LEARNED_DBFS + 20.0 + 3.01, abs=0.01), "half of the time is silent"
-    told = Scan("", (_file("a", -20.0), _file("b", -300.0, quiet_fraction=1.0)))
+    told = Scan((), (_file("a", -20.0), _file("b", -300.0, quiet_fraction=1.0)))
     assert told.gain_db == LEARNED_DBFS + 20.0, "what is quiet does not count"
 
 
 def test_files_that_are_left_out_count_for_nothing():
     used, left_out = _file("a", -40.0), _file("b", 0.0, reason="silent")
-    both, alone = Scan("", (used, left_out)), Scan("", (used,))
+    both, alone = Scan((), (used, left_out)), Scan((), (used,))
     assert (both.usable, both.quarantined, both.file_count) == ([used], [left_out], 1)
     assert (both.gain_db, both.fingerprint) == (alone.gain_db, alone.fingerprint)
 
 
 def test_without_any_sound_nothing_is_turned_up():
-    assert Scan("", ()).gain_db == 0.0
-    assert Scan("", (_file("a", -40.0, quiet_fraction=1.0),)).gain_db == 0.0
+    assert Scan((), ()).gain_db == 0.0
+    assert Scan((), (_file("a", -40.0, quiet_fraction=1.0),)).gain_db == 0.0
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from sda.config.schema import TrainRunConfig
 from sda.evaluation.verdict import WITH_MODEL
 from sda.report.advice import Standing, name_evaluation, name_generation, suggest_command
 from sda.report.evaluation_lines import format_advice
+from sda.roots import join_roots, settle_roots
 from sda.training.presets import OverfittingPreset
 from tests.verbs import TINY
 
@@ -102,6 +103,17 @@ def test_another_run_is_told_what_this_one_was_and_what_is_not_its_own():
         "seed": "3",
         "data.cache_dir": "/a b",
     }
+
+
+def test_another_run_is_given_all_of_several_folders(tmp_path):
+    root = settle_roots(join_roots([_make(tmp_path / "it's, [1]"), _make(tmp_path / "rain")]))
+    verb, flags, values = _paste(suggest_command("cannot tell", _stand(root=root)))
+    assert (verb, flags, values["data.root"]) == ("train.py", ["-m"], root)
+
+
+def _make(folder):
+    folder.mkdir()
+    return folder
 
 
 @pytest.mark.parametrize("case", WITH_MODEL)

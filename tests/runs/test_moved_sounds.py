@@ -33,6 +33,22 @@ def test_moved_and_renamed_sounds_are_found_by_content_among_others(known, make_
     ]
 
 
+def test_sounds_that_moved_into_two_folders_are_found_in_both_together(known, tmp_path):
+    for number, path in enumerate(sorted(known)):
+        place = tmp_path / f"part {number % 2}"
+        place.mkdir(exist_ok=True)
+        shutil.move(path, place / "same name.wav" if number < 2 else place)
+    cache = SoundCache(sample_rate_hz=RATE_HZ)
+    places = find_moved(known, f"[{tmp_path}/part 1,{tmp_path}/part 0]", cache)
+    assert [places[path] for path in sorted(known)[:3]] == [
+        f"{tmp_path}/part 0/same name.wav",
+        f"{tmp_path}/part 1/same name.wav",
+        f"{tmp_path}/part 0/tone_002.wav",
+    ]
+    with pytest.raises(DataError, match=r"lacks tone_001\.wav, tone_003\.wav of the 5 .*; several as 'data\.root="):
+        find_moved(known, f"{tmp_path}/part 0", cache)
+
+
 def test_a_copy_is_matched_with_a_copy():
     assert match_by_content({"a": "1", "b": "1", "c": "2"}, {"x": "1", "b": "1", "y": "1"}) == {"b": "b", "a": "x"}
 

@@ -114,6 +114,16 @@ def test_sounds_lie_also_where_links_led(tmp_path):
         refuse_among_sounds(archive / "new", "output=x", {"the sounds": folders})
 
 
+def test_of_several_folders_of_sounds_each_is_left_alone_and_what_holds_them_is_not(tmp_path):
+    for name in ("piano", "rain"):
+        (tmp_path / name).mkdir()
+    folders = list_sound_folders(f'["{tmp_path}/piano","{tmp_path}/rain"]', [])
+    for name in ("piano", "rain"):
+        with pytest.raises(ConfigError, match=f"lies inside the sounds, .*{name}, which"):
+            refuse_among_sounds(tmp_path / name / "new", "output=x", {"the sounds": folders})
+    refuse_among_sounds(tmp_path / "new", "output=x", {"the sounds": folders})
+
+
 def test_the_newest_evaluation_is_the_last_that_was_written_to_its_end(tmp_path):
     assert find_evaluation(tmp_path) is None
     folders = [claim_next(tmp_path / "evaluation", "report.html") for _ in range(11)]

@@ -57,15 +57,21 @@ def test_what_a_sweep_varies_is_always_told():
 
 def test_a_run_is_called_by_its_sounds_its_time_and_its_model():
     model = ModelConfig(name=ModelName.spectral_vae, size=ModelSize.tiny)
-    assert name_run("/home/a/rain", model, NOON) == "rain · 11-29 12:00 · spectral_vae tiny"
-    assert name_run("/home/a/rain", ModelConfig(name=ModelName.mel_vae), NOON) == "rain · 11-29 12:00 · mel_vae"
+    assert name_run(["/home/a/rain"], model, NOON) == "rain · 11-29 12:00 · spectral_vae tiny"
+    assert name_run(["/home/a/rain"], ModelConfig(name=ModelName.mel_vae), NOON) == "rain · 11-29 12:00 · mel_vae"
+
+
+def test_a_run_on_several_folders_is_called_by_two_or_three_of_them():
+    folders = ["/home/a/piano", "/home/a/rain", "/home/b/wind", "/c"]
+    beginnings = [name_run(folders[:n], ModelConfig(), NOON).partition(" · ")[0] for n in (2, 3, 4)]
+    assert beginnings == ["piano+rain", "piano+rain+wind", "piano+rain+2"]
 
 
 @pytest.mark.parametrize(
     "folder", ["wet\n\x1b[2J", "\udcff\udcfe", "a\N{RIGHT-TO-LEFT OVERRIDE}b", "long" * 60, "\N{SNOWMAN} été"]
 )
 def test_a_run_can_be_named_after_any_folder(folder):
-    name = name_run(f"/sounds/{folder}", ModelConfig(), NOON)
+    name = name_run([f"/sounds/{folder}"], ModelConfig(), NOON)
     assert name.isprintable()
     assert name.encode()
     assert len(name) < 60
@@ -73,4 +79,4 @@ def test_a_run_can_be_named_after_any_folder(folder):
 
 
 def test_the_topmost_folder_has_a_name_too():
-    assert name_run("/", ModelConfig(), NOON).startswith("/ · ")
+    assert name_run(["/"], ModelConfig(), NOON).startswith("/ · ")

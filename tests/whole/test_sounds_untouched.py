@@ -21,12 +21,23 @@ def root(make_sounds) -> Path:
         (["data.root=.", "hydra.run.dir=new/inner"], "hydra.run.dir="),
         (["-m", "data.root=.", "seed=0,1"], "hydra.sweep.dir="),
         (["-m", "data.root='.','../other'"], "hydra.sweep.dir="),
+        (["data.root=[../other,.]"], "hydra.run.dir="),
+        (["-m", "data.root=../other,[../other,.]"], "hydra.sweep.dir="),
         (["-m", "data.root='../link'", "hydra.sweep.dir=new"], "hydra.sweep.dir="),
     ],
-    ids=["a run", "a run in a folder of its own", "a sweep", "a sweep over folders", "through a link"],
+    ids=[
+        "a run",
+        "a run in a folder of its own",
+        "a sweep",
+        "a sweep over folders",
+        "a run on several folders",
+        "a sweep over several folders",
+        "through a link",
+    ],
 )
 def test_nothing_is_made_among_the_sounds_before_it_is_refused(root, arguments, key):
     (root.parent / "link").symlink_to(root)
+    (root.parent / "other").mkdir()
     before = sorted(root.rglob("*"))
     text = CommandLine(root).run("train", *arguments, *TINY, "tracking=none", code=1)
     assert key in text
