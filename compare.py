@@ -1,6 +1,6 @@
 """The verb compare: see README.md, or `python compare.py --help`."""
 
-from sda.app.command_line import compare
+from sda.__main__ import run_verb
 
 if __name__ == "__main__":
-    compare()
+    run_verb("compare")

@@ -1,6 +1,6 @@
 """The verb evaluate: see README.md, or `python evaluate.py --help`."""
 
-from sda.app.command_line import evaluate
+from sda.__main__ import run_verb
 
 if __name__ == "__main__":
-    evaluate()
+    run_verb("evaluate")

@@ -1,6 +1,6 @@
 """The verb export: see README.md, or `python export.py --help`."""
 
-from sda.app.command_line import export
+from sda.__main__ import run_verb
 
 if __name__ == "__main__":
-    export()
+    run_verb("export")

@@ -1,6 +1,6 @@
 """The verb generate: see README.md, or `python generate.py --help`."""
 
-from sda.app.command_line import generate
+from sda.__main__ import run_verb
 
 if __name__ == "__main__":
-    generate()
+    run_verb("generate")

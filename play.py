@@ -1,6 +1,6 @@
 """The verb play: see README.md, or `python play.py --help`."""
 
-from sda.app.command_line import play
+from sda.__main__ import run_verb
 
 if __name__ == "__main__":
-    play()
+    run_verb("play")

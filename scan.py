@@ -1,6 +1,6 @@
 """The verb scan: see README.md, or `python scan.py --help`."""
 
-from sda.app.command_line import scan
+from sda.__main__ import run_verb
 
 if __name__ == "__main__":
-    scan()
+    run_verb("scan")

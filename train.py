@@ -1,6 +1,6 @@
 """The verb train: see README.md, or `python train.py --help`."""
 
-from sda.app.command_line import train
+from sda.__main__ import run_verb
 
 if __name__ == "__main__":
-    train()
+    run_verb("train")

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from sda.printable import make_printable
 
 EXIT_UNKNOWN_VERB = 2
+COMMAND_LINE = "sda.app.command_line"
+"""Where the verbs are that Hydra composes keys for."""
 
 
 class Verb(NamedTuple):
@@ -20,13 +22,13 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "scan": Verb("sda.app.command_line:scan", "look at a folder of sounds before training"),
-    "train": Verb("sda.app.command_line:train", "train on your sounds, or go on with a run"),
-    "generate": Verb("sda.app.command_line:generate", "make new sounds with a run"),
-    "play": Verb("sda.app.command_line:play", "open a page to make sounds by ear"),
-    "evaluate": Verb("sda.app.command_line:evaluate", "measure what a run learned, and whether it replays"),
-    "compare": Verb("sda.app.command_line:compare", "compare runs, or the runs of a sweep"),
-    "export": Verb("sda.app.command_line:export", "make one file or a page of a run's model"),
+    "scan": Verb(f"{COMMAND_LINE}:scan", "look at a folder of sounds before training"),
+    "train": Verb(f"{COMMAND_LINE}:train", "train on your sounds, or go on with a run"),
+    "generate": Verb(f"{COMMAND_LINE}:generate", "make new sounds with a run"),
+    "play": Verb(f"{COMMAND_LINE}:play", "open a page to make sounds by ear"),
+    "evaluate": Verb(f"{COMMAND_LINE}:evaluate", "measure what a run learned, and whether it replays"),
+    "compare": Verb(f"{COMMAND_LINE}:compare", "compare runs, or the runs of a sweep"),
+    "export": Verb(f"{COMMAND_LINE}:export", "make one file or a page of a run's model"),
     "ui": Verb("sda.app.ui:ui", "open MLflow's pages over all runs"),
     "sync": Verb("sda.runs.sync:sync", "deliver to MLflow what it lacks, close runs whose process is gone"),
 }
@@ -46,8 +48,28 @@ def main() -> None:
         print(f"error: {explain_unknown_verb(name)}", file=sys.stderr)
         sys.exit(EXIT_UNKNOWN_VERB)
     sys.argv = [f"sda {name}", *given]
+    run_verb(name)
+
+
+def run_verb(name: str) -> None:
+    """Hand over to a verb, which reads `sys.argv`; its help alone is written without what the verb imports."""
     module, _, function = VERBS[name].entry.partition(":")
-    getattr(import_module(module), function)()
+    if sys.argv[1:] in (["--help"], ["-h"]) and module == COMMAND_LINE:
+        _print_help(name)
+    else:
+        getattr(import_module(module), function)()
+
+
+def _print_help(name: str) -> None:
+    from sda.config.help import list_groups, write_help
+
+    try:
+        print(write_help(name, list_groups()), flush=True)
+    except BrokenPipeError:
+        from sda.report.closed_pipe import EXIT_CLOSED_PIPE, drop_output
+
+        drop_output()
+        sys.exit(EXIT_CLOSED_PIPE)
 
 
 def list_verbs() -> str:

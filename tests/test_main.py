@@ -8,7 +8,7 @@ import pytest
 
 from sda import __main__ as command
 from sda.app import command_line
-from sda.config.store import SCHEMAS
+from sda.config.help import SCHEMAS
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sda import shell
-from sda.config.store import SCHEMAS
+from sda.config.help import SCHEMAS
 from sda.shell import CALLED_AS, name_command, name_installation, name_verb, tell_started_processes
 
 PROJECT = Path(__file__).parents[1]

@@ -9,8 +9,8 @@ import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sda.config.help import SCHEMAS
 from sda.config.plain import escape
-from sda.config.store import SCHEMAS
 from sda.errors import ConfigError, SdaError
 from sda.report.explanation import explain_composition, find_origin
 from sda.roots import Folder, join_roots

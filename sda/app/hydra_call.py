@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import hydra
@@ -25,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sda.app.composition import guard_composition
 from sda.config.arguments import find_value
+from sda.config.help import CONFIG_DIR
 from sda.config.machine import wait_politely
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices, register_configs
@@ -38,10 +38,6 @@ from sda.shell import name_command
 
 register_resolvers(scan_once)
 register_configs()
-
-_HERE = Path(__file__).resolve()
-CONFIG_DIR = next(path for path in (_HERE.parents[1] / "conf", _HERE.parents[2] / "conf") if path.is_dir())
-"""Compositions: the copy inside an installed package, or `conf/` of a checkout."""
 
 guard_composition(CONFIG_DIR)
 

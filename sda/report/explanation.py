@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from omegaconf.errors import OmegaConfBaseException
 
-from sda.config.store import SCHEMAS
+from sda.config.help import SCHEMAS
 from sda.config_field import describe_settings, list_traits
 from sda.errors import SdaError
 from sda.report.unknown_key import explain_unknown_key, list_keys_of, point_to_keys

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from sda.config.store import SCHEMAS
+from sda.config.help import SCHEMAS
 from sda.config_field import list_traits
 from sda.errors import ConfigError
 from sda.runs.folder import flatten

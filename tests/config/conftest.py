@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from hydra import compose, initialize_config_dir
 
-from sda.app.hydra_call import CONFIG_DIR
+from sda.config.help import CONFIG_DIR
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices
 from sda.runs.prepare_data import scan_once

@@ -5,7 +5,7 @@ from hydra import compose
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
-from sda.app.hydra_call import CONFIG_DIR
+from sda.config.help import CONFIG_DIR
 from sda.config.plain import compose_plain
 from sda.config.provenance import explain_choices
 from sda.config.running import TrackingConfig

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sda.config.store import SCHEMAS
+from sda.config.help import SCHEMAS
 from sda.play.server import PAGE
 from tests.verbs import PROJECT, TINY
 
