@@ -8,10 +8,10 @@ absolute path, and several are a JSON list of absolute paths in an order of thei
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sda.errors import DataError
+from sda.errors import ConfigError, DataError
 from sda.places import expand, lies_in
 
 Folder = str | os.PathLike[str]
@@ -126,6 +126,25 @@ def name_roots(folders: Sequence[Folder]) -> str:
         n_named = MOST_NAMED - 1
         names = [*names[:n_named], str(len(names) - n_named)]
     return "+".join(names)
+
+
+def keep_out_of(root: str, places: Mapping[str, Path]) -> None:
+    """Refuse to write below the user's sounds, whatever links lead there.
+
+    Args:
+        root: the folder, or several as one text.
+        places: by the key that they were given as.
+
+    Raises:
+        ConfigError: one lies there.
+    """
+    for key, place in places.items():
+        for folder in filter(None, split_roots(root)):
+            if lies_in(place, expand(folder)):
+                raise ConfigError(
+                    f"{key}={place} lies inside data.root={folder}, which is never written to. "
+                    f"Start from another folder, or give {key}."
+                )
 
 
 def _find_root(name: str) -> Path:

@@ -3,7 +3,7 @@
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -12,8 +12,6 @@ from rich.console import Console
 
 from sda.app.composition import check_swept_choices, keep_out_of_sounds
 from sda.app.hydra_call import EXIT_ERROR, RunStart, SweepStart, call_hydra, report_errors
-from sda.app.sweep_end import Sweep
-from sda.app.sweep_job import Job, run_job, share_threads
 from sda.config.arguments import add_overrides, find_value, prepare_arguments, quote_value, split_names
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
@@ -23,11 +21,12 @@ from sda.report.unknown_key import refuse_added_keys
 from sda.runs.claim import Claim, remove_unused
 from sda.runs.folder import find_model, find_run
 from sda.runs.objective import check_objective
-from sda.runs.plan import Plan, list_keys, plan_run
-from sda.runs.resume import plan_resume
 from sda.runs.sweep_folder import find_sweep_to_resume
 from sda.seal import is_own
 from sda.shell import name_verb, tell_started_processes
+
+if TYPE_CHECKING:
+    from sda.runs.plan import Plan
 
 _BEGAN = time.monotonic()
 """When this process began, but for Python itself: a time that was given counts from here."""
@@ -152,6 +151,9 @@ def _train_many(arguments: list[str]) -> None:
         folder = find_sweep_to_resume(given)
         print(f"going on with the sweep in {make_lines_printable(str(folder))}", flush=True)
         add_overrides(arguments, f"hydra.sweep.dir={quote_value(str(folder))}")
+    from sda.app.sweep_end import Sweep
+    from sda.app.sweep_job import share_threads
+
     # A job's folder may hold a run that is found or continued, whose record of what was composed stays as it is.
     add_overrides(arguments, "hydra.output_subdir=null")
     sweep: Sweep | None = None
@@ -191,12 +193,15 @@ def _scan_task(composed: DictConfig) -> None:
 
 def _train_as_job(composed: DictConfig) -> float | None:
     """One training of a sweep, which gives back what a search makes small."""
+    from sda.app.sweep_job import Job, run_job
+    from sda.runs.plan import plan_run
+
     settings = HydraConfig.get()
     run_dir, sweep_dir = Path(settings.runtime.output_dir), Path(settings.sweep.dir).absolute()
     launcher = str(settings.runtime.choices["hydra/launcher"])
     job = Job(int(settings.job.num), run_dir, sweep_dir, _list_given(), launcher)
 
-    def plan(composed: DictConfig, run_dir: Path) -> Plan:
+    def plan(composed: DictConfig, run_dir: Path) -> "Plan":
         try:
             refuse_added_keys("train", composed)
             check_objective(composed.sweep.objective, composed.evaluation.at_end)
@@ -213,7 +218,10 @@ def _train_as_job(composed: DictConfig) -> float | None:
     return objective
 
 
-def _plan(composed: DictConfig, run_dir: Path) -> Plan:
+def _plan(composed: DictConfig, run_dir: Path) -> "Plan":
+    from sda.runs.plan import list_keys, plan_run
+    from sda.runs.resume import plan_resume
+
     given = _list_given()
     if composed.resume is not None:
         overrides = {key: OmegaConf.select(composed, key) for key in list_keys(given) if key != "resume"}

@@ -24,7 +24,7 @@ from sda.config.schema import TrainRunConfig
 from sda.config_field import list_traits
 from sda.errors import ConfigError
 from sda.report.explanation import explain_choice
-from sda.runs.plan import keep_out_of
+from sda.roots import keep_out_of
 
 _OF_THIS_COMPOSITION = ("overrides", "runtime", "job.override_dirname")
 """Keys below `hydra` that say how a configuration was composed; the first is looked at by itself."""

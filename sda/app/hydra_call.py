@@ -26,17 +26,23 @@ from sda.app.composition import guard_composition
 from sda.config.arguments import find_value
 from sda.config.help import CONFIG_DIR
 from sda.config.machine import wait_politely
-from sda.config.resolvers import register_resolvers
+from sda.config.resolvers import FolderSize, register_resolvers
 from sda.config.store import prefer_own_choices, register_configs
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
 from sda.report.closed_pipe import EXIT_CLOSED_PIPE, drop_output
 from sda.report.explanation import explain_choice, explain_composition, find_cause, find_origin
 from sda.report.stray_words import list_repeats, refuse_stray_words
-from sda.runs.prepare_data import scan_once
 from sda.shell import name_command
 
-register_resolvers(scan_once)
+
+def _scan_once(*folder: Any) -> FolderSize:
+    from sda.runs.prepare_data import scan_once
+
+    return scan_once(*folder)
+
+
+register_resolvers(_scan_once)
 register_configs()
 
 guard_composition(CONFIG_DIR)

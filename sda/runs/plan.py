@@ -20,8 +20,7 @@ from sda.data.groups import Groups
 from sda.data.scanned import Scan, count_between
 from sda.data.split import Segment, Split
 from sda.errors import ConfigError, DataError
-from sda.places import expand, lies_in
-from sda.roots import settle_roots, split_roots
+from sda.roots import keep_out_of, settle_roots
 from sda.runs.folder import find_model, find_other_content, is_begun
 from sda.runs.prepare_data import find_notices, prepare_data
 from sda.runs.sweep_folder import identify
@@ -207,25 +206,6 @@ def refuse_taken(run_dir: Path) -> None:
     other = find_other_content(run_dir)
     if other:
         raise ConfigError(f"hydra.run.dir={run_dir} is no empty folder: {other}. Give a new or an empty one.")
-
-
-def keep_out_of(root: str, places: dict[str, Path]) -> None:
-    """Refuse to write below the user's sounds, whatever links lead there.
-
-    Args:
-        root: the folder, or several, see `sda.roots`.
-        places: by the key that they were given as.
-
-    Raises:
-        ConfigError: one lies there.
-    """
-    for key, place in places.items():
-        for folder in filter(None, split_roots(root)):
-            if lies_in(place, expand(folder)):
-                raise ConfigError(
-                    f"{key}={place} lies inside data.root={folder}, which is never written to. "
-                    f"Start from another folder, or give {key}."
-                )
 
 
 def list_places(run_dir: Path, tracking_uri: str) -> dict[str, Path]:

@@ -14,11 +14,11 @@ from sda.data.cache import SoundCache
 from sda.data.scanned import Scan
 from sda.data.split import Split, split_from_facts
 from sda.errors import CheckpointError, ConfigError, DataError
-from sda.roots import describe_roots, settle_roots, split_roots
+from sda.roots import describe_roots, keep_out_of, settle_roots, split_roots
 from sda.runs.continuation import open_continuation
 from sda.runs.folder import IDENTITY, SWEEP, find_run, read_overrides, read_summary
 from sda.runs.moved_sounds import match_by_content
-from sda.runs.plan import Plan, keep_out_of, list_places, refuse_taken, refuse_two_lengths, resolve, to_schema
+from sda.runs.plan import Plan, list_places, refuse_taken, refuse_two_lengths, resolve, to_schema
 from sda.runs.prepare_data import prepare_data
 from sda.runs.sweep_folder import identify
 from sda.seal import SWEEP as SEALED_AS

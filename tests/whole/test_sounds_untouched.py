@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sda.errors import ConfigError
-from sda.runs.plan import keep_out_of
+from sda.roots import keep_out_of
 from tests.verbs import TINY, CommandLine
 
 
