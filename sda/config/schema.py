@@ -38,9 +38,9 @@ class TrainRunConfig:
         is_path=True,
     )
     init_statistics: InitStatistics = setting(
-        InitStatistics.kept,
-        "With init_from: kept, the earlier model's statistics and principal components; refitted, those of these "
-        "sounds, to which the network has to find its way anew.",
+        InitStatistics.refitted,
+        "With init_from: refitted, statistics and principal components of these sounds; kept, those of the earlier "
+        "model, where its sounds were much like these.",
         is_detail=True,
     )
     resume: str | None = setting(
