@@ -13,11 +13,11 @@ from rich.console import Console
 
 from experiments.bench.timing import synchronize
 from experiments.bench.trial import Trial
+from sda.app.hydra_call import CONFIG_DIR
 from sda.app.session import Session, build_session
 from sda.app.train import Emitter
 from sda.callbacks.console import ConsoleCallback
 from sda.config.arguments import quote_value
-from sda.config.help import CONFIG_DIR
 from sda.runs.folder import flatten
 from sda.runs.plan import Plan, plan_run
 from sda.tracking.delivery_state import TrackingSettings, is_delivered

@@ -12,10 +12,10 @@ from hydra import compose, initialize_config_dir
 from rich.console import Console
 
 from sda.app import time_plan
+from sda.app.hydra_call import CONFIG_DIR
 from sda.app.time_plan import plan_time
 from sda.app.train import EXIT_STOPPED, run_training
 from sda.config.arguments import quote_value
-from sda.config.help import CONFIG_DIR
 from sda.config.running import Suite
 from sda.errors import ConfigError
 from sda.runs.folder import read_summary

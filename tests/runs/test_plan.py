@@ -3,7 +3,7 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
-from sda.config.help import CONFIG_DIR
+from sda.app.hydra_call import CONFIG_DIR
 from sda.runs.plan import plan_run
 from tests.verbs import TINY
 

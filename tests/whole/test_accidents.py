@@ -14,9 +14,9 @@ import torch
 from hydra import compose, initialize_config_dir
 from rich.console import Console
 
+from sda.app.hydra_call import CONFIG_DIR
 from sda.app.train import EXIT_STOPPED, EXIT_STOPPED_AT_ONCE, EXIT_UNSAVED, run_training
 from sda.config.arguments import quote_value
-from sda.config.help import CONFIG_DIR
 from sda.errors import TrainingError
 from sda.runs.continuation import open_continuation
 from sda.runs.folder import read_summary

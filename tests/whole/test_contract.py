@@ -15,8 +15,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch.utils.data import Dataset
 
+from sda.app.hydra_call import CONFIG_DIR
 from sda.audio.augmentation import Augmentation
-from sda.config.help import CONFIG_DIR
 from sda.config.resolvers import register_resolvers
 from sda.config.store import prefer_own_choices
 from sda.runs.prepare_data import scan_once

@@ -19,9 +19,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from sda.__main__ import VERBS
+from sda.app.hydra_call import CONFIG_DIR
 from sda.config.arguments import prepare_arguments
 from sda.config.export import ExportConfig
-from sda.config.help import CONFIG_DIR
 from sda.config.play import PlayConfig
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import ScanConfig, TrainRunConfig
