@@ -17,6 +17,7 @@ from sda.errors import ConfigError, DamagedError, DataError
 from sda.evaluation.controls import ProvenControls
 from sda.export.description import NAME, Description, hide_places, show_recordings
 from sda.export.formats import FORMATS
+from sda.export.mlflow_model import list_tags, name_uses
 from sda.report.model_card import Evaluated, read_verdict, write_card
 from sda.roots import find_base, split_roots
 from sda.runs.folder import read_durations
@@ -30,6 +31,7 @@ from sda.runs.outputs import (
 )
 from sda.stored import pass_over
 from sda.terminal import print_lines
+from sda.tracking.registry import ExportedModel, Registered, choose_registry, register_model
 
 MARK = ".export"
 """Empty file by which a call takes its folder while it writes."""
@@ -41,10 +43,13 @@ def export_run(config: ExportConfig, console: Console) -> list[Path]:
     Raises:
         CheckpointError: there is no such run, or it cannot be read.
         ConfigError: the name is none of a file, or the folder is not empty, or lies among sounds.
+        TrackingError: it was not registered; what was written is whole.
     """
     run = open_run(config.run, "cpu", config.checkpoint)
     form = FORMATS[config.format]
     form.check(run.synthesizer)
+    registry = choose_registry(run.run_dir, config.registry_uri) if config.register else None
+    print_lines(console, [f"! {notice}" for notice in registry.notices] if registry else [])
     controls = _try_controls(run, console) if form.turns_controls else find_known_controls(run)
     description = describe_model(run, controls, name=config.name, license=config.license, with_names=config.names)
     description = replace(description, holds_sound=description.holds_sound and form.keeps_prior)
@@ -59,6 +64,10 @@ def export_run(config: ExportConfig, console: Console) -> list[Path]:
         if not is_users and is_empty_folder(folder):
             folder.rmdir()
     print_lines(console, [*_warn(description), *_tell(written)])
+    if registry is not None:
+        tags = list_tags(description, _name_run(run))
+        exported = ExportedModel(folder, written, description.epoch, tags, description.verdict)
+        print_lines(console, _tell_registered(register_model(registry, config.register, exported)))
     return written
 
 
@@ -188,6 +197,21 @@ def _warn(description: Description) -> list[str]:
     if not description.license:
         lines.append('! it says nothing of what others may do with it: license="…" does')
     return lines
+
+
+def _name_run(run: TrainedRun) -> str:
+    """A run by the last parts of its folder, or a model file by its name."""
+    return run.run_dir.name if run.description else f"{run.run_dir.parent.name}/{run.run_dir.name}"
+
+
+def _tell_registered(registered: Registered) -> list[str]:
+    """What was registered, and how it is used."""
+    name, version, uri, notices = registered
+    return [
+        *(f"! {notice}" for notice in notices),
+        f"registered: {name} version {version} in {uri}",
+        *(f"            {line}" for line in name_uses(name, version, uri)),
+    ]
 
 
 def _tell(written: Sequence[Path]) -> list[str]:

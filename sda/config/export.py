@@ -1,5 +1,6 @@
 """Configuration of what a trained model is written as, to be used elsewhere."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -7,6 +8,11 @@ from omegaconf import MISSING
 
 from sda.config.verbs import WhichCheckpoint
 from sda.config_field import check_settings, setting
+from sda.errors import ConfigError
+
+LONGEST_REGISTERED = 250
+_REGISTERED = re.compile(rf"[^/:. ][^/:]{{0,{LONGEST_REGISTERED - 1}}}")
+"""What MLflow takes as the name of a registered model."""
 
 
 class ExportFormat(Enum):
@@ -67,5 +73,29 @@ class ExportConfig:
     path_s: float = setting(20.0, "Of nn: length of each of them.", unit="s", at_least=0.1, at_most=600)
     seed: int = setting(0, "Of nn: decides those paths, and the noise until the host sets another.", at_least=0)
 
+    register: str = setting(
+        "",
+        "Of mlflow: the name in MLflow's registry of models that it becomes the next version of; empty registers "
+        "nothing.",
+        is_path=True,
+    )
+    registry_uri: str = setting(
+        "",
+        "Of mlflow: the store to register it in, sqlite:///FILE or http://… of a server; empty for the run's own, else "
+        "$MLFLOW_TRACKING_URI, else sqlite:///mlflow.db.",
+        is_path=True,
+        is_place=True,
+    )
+
     def __post_init__(self) -> None:
         check_settings(self, "")
+        for key, value in {"register": self.register, "registry_uri": self.registry_uri}.items():
+            if value and self.format is not ExportFormat.mlflow:
+                raise ConfigError(f"{key}={value} goes with format=mlflow: MLflow keeps no format={self.format.value}.")
+        if self.registry_uri and not self.register:
+            raise ConfigError(f"registry_uri={self.registry_uri} registers nothing without a name: give register=NAME.")
+        if self.register and not (_REGISTERED.fullmatch(self.register) and self.register.isprintable()):
+            raise ConfigError(
+                f"register={self.register} is no name for a registered model: give {LONGEST_REGISTERED} characters at "
+                "most, without / and :, of which the first is neither a dot nor a space."
+            )

@@ -6,6 +6,7 @@
 import os
 import platform
 import re
+import shlex
 import shutil
 import tempfile
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -117,6 +118,30 @@ def _write_signature() -> "ModelSignature":
         ]
     )
     return ModelSignature(inputs=asked, outputs=made)
+
+
+def list_tags(description: Description, run: str) -> dict[str, str]:
+    """What a registered version is tagged with; what is not known is left out.
+
+    Args:
+        run: that the model is of, by its name.
+    """
+    facts = {"run": run, "epoch": description.epoch, "verdict": description.label, "license": description.license}
+    tags = {f"sda.{key}": str(value) for key, value in facts.items() if value != ""}
+    return tags | {"sda.holds_sound": str(description.holds_sound).lower()}
+
+
+def name_uses(name: str, version: int, uri: str) -> list[str]:
+    """What loads and serves a registered version, to be pasted.
+
+    >>> name_uses("rain", 3, "sqlite:////tmp/mlflow.db")[0]
+    'mlflow.set_tracking_uri("sqlite:////tmp/mlflow.db"); model = mlflow.pyfunc.load_model("models:/rain/3")'
+    """
+    model, asked = f"models:/{name}/{version}", "--env-manager local -h 127.0.0.1 -p 5001"
+    return [
+        f'mlflow.set_tracking_uri("{uri}"); model = mlflow.pyfunc.load_model("{model}")',
+        f"MLFLOW_TRACKING_URI={shlex.quote(uri)} mlflow models serve -m {shlex.quote(model)} {asked}",
+    ]
 
 
 def _list_facts(description: Description) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def try_to_deliver(run_dir: Path) -> Delivery:
     try:
         return Delivery("", deliver(run_dir))
     except Exception as error:
-        return _describe(error)
+        return describe_failure(error)
 
 
 def deliver_in_time(run_dir: Path, deadline_s: float = DEADLINE_S) -> Delivery:
@@ -71,7 +71,7 @@ def deliver_in_time(run_dir: Path, deadline_s: float = DEADLINE_S) -> Delivery:
     return answer_in_time(lambda: try_to_deliver(run_dir), late, deadline_s)
 
 
-def _describe(error: Exception) -> Delivery:
+def describe_failure(error: Exception) -> Delivery:
     """What went wrong in a line; of what a server refuses, MLflow says only where its manual is."""
     text = (str(error).splitlines() or [""])[0]
     if isinstance(error, TrackingError):
@@ -134,7 +134,7 @@ def try_to_tell_sweep(folder: Path, settings: TrackingSettings, news: SweepNews)
     try:
         tell_sweep(connect(settings.uri), settings.uri, folder, news)
     except Exception as error:
-        return _describe(error).problem
+        return describe_failure(error).problem
     return ""
 
 
@@ -205,7 +205,7 @@ def _introduce(client: "MlflowClient", run_dir: Path, settings: TrackingSettings
 
     notices: list[str] = []
     if not state.run_id:
-        state.experiment_id = find_experiment(client, settings)
+        state.experiment_id = find_experiment(client, settings.uri, settings.experiment)
         notices += recover_experiment(client, state.experiment_id)
         found = _find_run(client, state)
         if found:

@@ -71,14 +71,17 @@ class TrackingSettings:
     """The figure that the sweep is ranked by."""
 
 
-def resolve_uri(uri: str) -> str:
+def resolve_uri(uri: str, key: str = "tracking.uri") -> str:
     """A store address that means the same from every folder.
+
+    Args:
+        key: that gives it.
 
     Raises:
         TrackingError: the scheme is not one that sda delivers to.
     """
     if not uri.startswith(SUPPORTED_STORES):
-        raise TrackingError(f"tracking.uri={uri} is not supported: use sqlite:///FILE or http(s)://SERVER.")
+        raise TrackingError(f"{key}={uri} is not supported: use sqlite:///FILE or http(s)://SERVER.")
     if not uri.startswith("sqlite:///"):
         return uri
     return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).expanduser().absolute()}"

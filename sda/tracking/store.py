@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from filelock import FileLock
 
-from sda.tracking.delivery_state import TrackingSettings
 from sda.tracking.quiet import keep_quiet
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ HTTP_TIMEOUT_S = 10
 
 
 def connect(uri: str) -> "MlflowClient":
-    """A client; an embedded store is created under a lock and made to take readers beside a writer."""
+    """A client of a store and its registry; an embedded one is made under a lock, and takes readers beside a writer."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(HTTP_TIMEOUT_S))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")  # a server may ask for a day
@@ -28,13 +27,13 @@ def connect(uri: str) -> "MlflowClient":
     from mlflow import MlflowClient
 
     if not uri.startswith("sqlite:///"):
-        return MlflowClient(tracking_uri=uri)
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
     database = Path(uri.removeprefix("sqlite:///"))
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{database}.lock"):
         if not database.exists():
             create_store(database)
-        return MlflowClient(tracking_uri=uri)
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def create_store(database: Path) -> None:
@@ -51,14 +50,14 @@ def create_store(database: Path) -> None:
         whole.replace(database)
 
 
-def find_experiment(client: "MlflowClient", settings: TrackingSettings) -> str:
-    """The experiment's id; created under a lock, with its artifacts beside an embedded store."""
-    if not settings.uri.startswith("sqlite:///"):
-        return _get_or_create_experiment(client, settings.experiment, None)
-    database = Path(settings.uri.removeprefix("sqlite:///"))
-    location = (database.parent / "mlartifacts" / quote(settings.experiment, safe="")).as_uri()
+def find_experiment(client: "MlflowClient", uri: str, name: str) -> str:
+    """An experiment's id in a store; created under a lock, with its artifacts beside an embedded store."""
+    if not uri.startswith("sqlite:///"):
+        return _get_or_create_experiment(client, name, None)
+    database = Path(uri.removeprefix("sqlite:///"))
+    location = (database.parent / "mlartifacts" / quote(name, safe="")).as_uri()
     with FileLock(f"{database}.lock"):
-        return _get_or_create_experiment(client, settings.experiment, location)
+        return _get_or_create_experiment(client, name, location)
 
 
 def _get_or_create_experiment(client: "MlflowClient", name: str, artifact_location: str | None) -> str:

@@ -1,11 +1,15 @@
 """`export.py`: a model as files of their own, in a new folder, with no more of its sounds than was asked for."""
 
+import base64
+import io
 import json
 
 import numpy as np
 import pytest
 import soundfile
 
+import sda
+from experiments.torture.servers import find_free_port
 from sda.config.export import ExportFormat
 from sda.export.formats import FORMATS
 from tests.export.nn_host import Host
@@ -116,3 +120,61 @@ def test_a_model_for_nn_plays_in_a_host(command_line, sounds):
     played = host.play("sample", np.zeros((1, 8 * facts["samples_per_latent"]), np.float32), host.least_buffer)
     assert np.isfinite(played).all()
     assert np.abs(played).max() > 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # MLflow's own imports warn of themselves
+@pytest.mark.usefixtures("store")
+def test_a_registered_model_is_loaded_by_its_name_and_sounds(command_line, sounds, monkeypatch):
+    from mlflow import MlflowClient
+    from mlflow.pyfunc import load_model
+
+    command_line.run("train", sounds, "training.max_epochs=1", *TINY)
+    (run_dir,) = command_line.runs()
+    uri = f"sqlite:///{command_line.folder / 'mlflow.db'}"
+    asked = ("run=last", "format=mlflow", "name=tones", "register=small tones", "license=CC0")
+    for number in (1, 2):
+        text = command_line.run("export", *asked)
+        assert f"registered: small tones version {number} in {uri}\n" in text
+        assert f'mlflow.pyfunc.load_model("models:/small tones/{number}")\n' in text
+        assert f"MLFLOW_TRACKING_URI={uri} mlflow models serve -m 'models:/small tones/{number}' --env-" in text
+    version = MlflowClient(uri, uri).get_model_version("small tones", "1")
+    assert version.run_id == json.loads((run_dir / "summary.json").read_text())["mlflow_run_id"]
+    run = f"{run_dir.parent.name}/{run_dir.name}"
+    told = {"sda.run": run, "sda.epoch": "1", "sda.license": "CC0", "sda.holds_sound": "false"}
+    assert version.tags == told, "it was not evaluated"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    (row,) = load_model("models:/small tones/1").predict([{"seed": 7, "seconds": 0.5}])
+    samples = soundfile.read(io.BytesIO(base64.b64decode(row["wav"])), dtype="int16")[0]
+    sound = sda.load(run_dir / "exports" / "mlflow" / "data" / "tones.sda").sample(seed=7, seconds=0.5)
+    path = sound.save(command_line.folder / "sound.wav", file_format="wav16")
+    assert np.abs(samples).max() > 0
+    assert np.array_equal(samples, soundfile.read(path, dtype="int16")[0])
+
+
+def test_what_cannot_be_registered_is_exported_all_the_same(trained):
+    uri = f"http://127.0.0.1:{find_free_port()}"
+    asked = ("run=last", "format=mlflow", "name=tones", "register=tones", f"registry_uri={uri}", "output=out")
+    text = trained.run("export", *asked, code=1)
+    *_, line = text.splitlines()
+    assert line.startswith(f"error: tones was not registered in {uri}: ")
+    assert line.endswith("and give the command again with another output.")
+    written = {path.relative_to(trained.folder / "out").as_posix() for path in (trained.folder / "out").rglob("*")}
+    assert {"MLmodel", "data/tones.sda", "model_card.md"} <= written
+    assert all(str(trained.folder / "out" / name) in text for name in ("MLmodel", "data/tones.sda", "model_card.md"))
+    assert not any(name.startswith(".") for name in written)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["register=tones"], "error: register=tones goes with format=mlflow: MLflow keeps no format=sda.\n"),
+        (["format=mlflow", "register=a/b"], "error: register=a/b is no name for a registered model: "),
+        (["format=mlflow", "register=tones", "registry_uri=mlruns"], "error: registry_uri=mlruns is not supported: "),
+    ],
+)
+def test_what_can_never_be_registered_is_refused_before_anything_is_written(trained, asked, message):
+    text = trained.run("export", "run=last", *asked, code=1)
+    assert text.startswith(message)
+    assert text.count("\n") == 1
+    assert not list(trained.folder.glob("runs/*/*/exports"))

@@ -58,7 +58,11 @@ FILE_ENDINGS = {"json", "jsonl", "html", "yaml", "db", "md", "py"}
 """After the dot of what is a file's name, such as `evaluation.json`, and no key's."""
 NOT_THERE = {"preset=conservativ", "experiment=nope", "experiment=NAME", "preset=mine", "tracking=NAME"}
 """Given as examples of names that there are not, or that the reader gives."""
-NEEDED = {"hydra.launcher.ray": "hydra/launcher=ray", "hydra/sweeper/sampler": "hydra/sweeper=optuna"}
+NEEDED = {
+    "hydra.launcher.ray": "hydra/launcher=ray",
+    "hydra/sweeper/sampler": "hydra/sweeper=optuna",
+    "register=": "format=mlflow",
+}
 """By how settings begin, what they are given together with."""
 NO_COMMANDS = {"python -m"}
 """Nothing to run: a thing that is named."""

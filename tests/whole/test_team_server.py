@@ -12,9 +12,11 @@ import requests
 from sqlalchemy import create_engine, text
 
 from experiments.torture.servers import MlflowServer, find_postgres, run_postgres
+from sda.errors import TrackingError
 from sda.tracking.delivery import UNKNOWN_USER, deliver, try_to_deliver
 from sda.tracking.delivery_state import TrackingSettings, is_delivered, read_state, write_settings
 from sda.tracking.journal import Journal
+from sda.tracking.registry import ExportedModel, choose_registry, register_model
 from sda.training.events import RunEnded
 from tests.events import epoch, started, step
 
@@ -171,6 +173,30 @@ def test_a_run_is_delivered_by_a_user_who_has_no_keys_of_the_bucket(team, run_di
     sign_in(ADA)
     deliver(run_dir)
     _expect_the_run(team, run_dir)
+
+
+def test_a_model_is_registered_by_a_user_who_has_no_keys_of_the_bucket(team, run_dir, sign_in, tmp_path):
+    from mlflow import MlflowClient
+
+    sign_in(ADA)
+    deliver(run_dir)
+    (tmp_path / "out" / "data").mkdir(parents=True)
+    files = [tmp_path / "out" / "MLmodel", tmp_path / "out" / "data" / "rain.sda"]
+    for path in files:
+        path.write_text(path.name)
+    exported = ExportedModel(tmp_path / "out", files, 1, {"sda.epoch": "1"}, "It has learned.")
+    linked, foreign = choose_registry(run_dir, ""), choose_registry(tmp_path, team.uri)
+    assert [register_model(place, "rain", exported).version for place in (linked, foreign)] == [1, 2]
+    client = MlflowClient(team.uri, team.uri)
+    first, second = (client.get_model_version("rain", str(number)) for number in (1, 2))
+    assert (first.run_id, first.tags) == (read_state(run_dir).run_id, {"sda.epoch": "1"})
+    assert not second.run_id
+    for version in (first, second):
+        key = version.source.removeprefix("mlflow-artifacts:/")
+        assert team.bucket.Object(f"mlflow/{key}/data/rain.sda").get()["Body"].read() == b"rain.sda"
+    sign_in((ADA[0], "not-her-password"))
+    with pytest.raises(TrackingError, match=f"^rain was not registered in {team.uri}: {UNKNOWN_USER}"):
+        register_model(linked, "rain", exported)
 
 
 @pytest.mark.parametrize("user", [(ADA[0], "not-her-password"), (ADMIN[0], FIRST_PASSWORD)], ids=["wrong", "changed"])
