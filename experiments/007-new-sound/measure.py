@@ -68,7 +68,8 @@ def open_trained(name: str) -> tuple[TrainedModel, str]:
 
 def rebuild_training_sound(trained: TrainedModel, n: int) -> list[Sound]:
     """Training sound through the model, whole sounds where they are no longer than new ones may be."""
-    train, rate_hz = collect_segments(trained.split.train, trained.corpus), trained.features.sample_rate_hz
+    train = collect_segments(trained.split.train, trained.corpus, trained.split.names)
+    rate_hz = trained.features.sample_rate_hz
     stretches = choose_stretches(train, n, round(USUAL_S * rate_hz), round(LONGEST_S * rate_hz))
     return [one._replace(waveform=rebuild(trained, one.waveform, place)) for place, one in enumerate(stretches)]
 
@@ -77,8 +78,8 @@ def measure(trained: TrainedModel, way: Way, n: int, floor: Sequence[Sound]) -> 
     """Likeness, form, silence, replays and harmonic events of new sound."""
     rate_hz = trained.features.sample_rate_hz
     sides = {"train": trained.split.train, "held_out": trained.split.val}
-    train, held_out = (collect_segments(segments, trained.corpus) for segments in sides.values())
-    whole = {side: collect_whole(segments, trained.corpus) for side, segments in sides.items()}
+    train, held_out = (collect_segments(segments, trained.corpus, trained.split.names) for segments in sides.values())
+    whole = {side: collect_whole(segments, trained.corpus, trained.split.names) for side, segments in sides.items()}
     generated, _, n_silent = way(trained, whole["train"], n)
     groups = [trained.group_of.get(segment.path, segment.path) for segment in trained.split.train]
     audio = EvaluationAudio(rate_hz, train, held_out, generated, groups, {}, floor, whole, are_whole=True)

@@ -33,7 +33,7 @@ def main() -> None:
     rows = []
     for run in arguments.runs:
         trained, root = open_trained(run)
-        whole = {kind: collect_whole(of, trained.corpus) for kind, of in (
+        whole = {kind: collect_whole(of, trained.corpus, trained.split.names) for kind, of in (
             ("train", trained.split.train), ("held out", trained.split.val)
         )}  # fmt: skip
         made = choose_way(arguments.way, root)(trained, whole["train"], N_SHOWN).sounds

@@ -144,7 +144,7 @@ def _compare(run: TrainedRun, pooled: Mapping[str, Sequence[Made]]) -> dict[str,
     sides = {
         name: [
             sound._replace(waveform=sound.waveform[: round(DURATION_S * rate_hz)])
-            for sound in subsample_evenly(collect_segments(segments, corpus), MOST_REAL)
+            for sound in subsample_evenly(collect_segments(segments, corpus, run.split.names), MOST_REAL)
         ]
         for name, segments in (("held out", run.split.val), ("training", run.split.train))
     }

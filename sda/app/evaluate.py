@@ -23,7 +23,8 @@ from sda.errors import DamagedError, DataError
 from sda.evaluation.assessment import Effort, Stage, assess_folders, assess_model
 from sda.evaluation.sounds import Sound, trim
 from sda.evaluation.suite import EvaluationAudio
-from sda.evaluation.trained_model import collect_segments, collect_whole
+from sda.evaluation.trained_model import collect_whole
+from sda.printable import name_apart
 from sda.report.advice import Standing
 from sda.report.evaluation import FoldersSubject, RunSubject
 from sda.report.evaluation_lines import format_assessment
@@ -189,10 +190,13 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> Path:
                 )
             split = split_scan(reference, groups, HELD_OUT_FRACTION, config.seed)
             weakness = split.weakness
+            train, held_out = (collect_whole(side, corpus, split.names) for side in (split.train, split.val))
             halves = replace(
-                audio, train=collect_segments(split.train, corpus), held_out=collect_segments(split.val, corpus)
+                audio,
+                train=_trim(train, config.sample_rate_hz),
+                held_out=_trim(held_out, config.sample_rate_hz),
             )
-            whole |= {"reference": collect_whole(split.train, corpus), "held_out": collect_whole(split.val, corpus)}
+            whole |= {"reference": train, "held_out": held_out}
         kinds = {"train": "reference", "held_out": "held_out", "generated": "generated"}
         halves = replace(halves, whole={kind: whole[key] for kind, key in kinds.items()})
         assessment = assess_folders(audio, halves, config.seed, stage)
@@ -211,7 +215,8 @@ def evaluate_folders(config: EvaluateConfig, console: Console) -> Path:
 
 
 def _open(scan: Scan | None, corpus: Corpus) -> list[Sound]:
-    return [] if scan is None else [Sound(Path(file.path).name, corpus.get(file.path)) for file in scan.usable]
+    names = {} if scan is None else name_apart(file.path for file in scan.usable)
+    return [Sound(name, corpus.get(path)) for path, name in names.items()]
 
 
 def _trim(sounds: Sequence[Sound], sample_rate_hz: int) -> list[Sound]:

@@ -64,7 +64,7 @@ def _measure_controls(run: TrainedRun, sha256: str, advance: Callable[[float], N
     split, cache = run.split, build_cache(run.config)
     refuse_changed([*split.train_paths, *split.val_paths], run.known, cache)
     corpus = Corpus(cache, run.known, run.config.data.gain_db)
-    train, held_out = (collect_segments(segments, corpus) for segments in (split.train, split.val))
+    train, held_out = (collect_segments(segments, corpus, split.names) for segments in (split.train, split.val))
     rate_hz = run.features.sample_rate_hz
     controls = fit_controls(run.synthesizer, advance=lambda share: advance(FIT_SHARE * share))
     proven = prove_controls(

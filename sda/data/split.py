@@ -16,6 +16,7 @@ from sda.data.fingerprint import Fingerprint, bits_of, count_frames, is_audible
 from sda.data.groups import FEWEST_GROUPS, Groups
 from sda.data.scanned import Scan, ScannedFile
 from sda.errors import ConfigError, DataError
+from sda.printable import name_apart
 
 N_DRAWS = 256
 """Splits drawn, of which the one whose sides are most alike is taken."""
@@ -66,6 +67,11 @@ class Split:
     def val_paths(self) -> list[str]:
         """Files held out, in part or whole, each once."""
         return list(dict.fromkeys(segment.path for segment in self.val))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the files of either side are called, by path: no two are called the same."""
+        return name_apart([*self.train_paths, *self.val_paths])
 
 
 def split_files(

@@ -89,7 +89,8 @@ def assess_model(trained: TrainedModel, effort: Effort, seed: int, stage: Stage 
     """
     rate_hz = trained.features.sample_rate_hz
     sides = {"train": trained.split.train, "held_out": trained.split.val}
-    train, held_out = (collect_segments(segments, trained.corpus) for segments in sides.values())
+    names = trained.split.names
+    train, held_out = (collect_segments(segments, trained.corpus, names) for segments in sides.values())
     reconstruction, rebuilt = reconstruct(
         trained, effort.max_clips, advance=lambda share: stage("reconstructing", 0.4 * share)
     )
@@ -108,7 +109,7 @@ def assess_model(trained: TrainedModel, effort: Effort, seed: int, stage: Stage 
     window_s = choose_window_s(train, generated, rate_hz)
     controls = {"augmented": vary(train, trained.augmentation, rate_hz, seed, window_s), "reconstructed": rebuilt}
     groups = [trained.group_of.get(segment.path, segment.path) for segment in trained.split.train]
-    whole = {side: collect_whole(segments, trained.corpus) for side, segments in sides.items()}
+    whole = {side: collect_whole(segments, trained.corpus, names) for side, segments in sides.items()}
     audio = EvaluationAudio(
         rate_hz, train, held_out, generated, groups, controls, floor, whole, are_whole(synthesizer, length_s)
     )

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -77,19 +76,23 @@ class Reconstruction:
     """Where the corpus ends: above, its spectrum is empty, and nothing is judged."""
 
 
-def collect_segments(segments: Sequence[Segment], corpus: Corpus) -> list[Sound]:
-    """The sound of one side of a split, each segment under its file's name; silence at its ends is left out."""
-    return [trim(sound, corpus.sample_rate_hz) for sound in collect_whole(segments, corpus)]
+def collect_segments(segments: Sequence[Segment], corpus: Corpus, names: Mapping[str, str]) -> list[Sound]:
+    """The sound of one side of a split, each segment under its file's name; silence at its ends is left out.
+
+    Args:
+        names: of files by path, see `Split.names`: what has one name is one recording.
+    """
+    return [trim(sound, corpus.sample_rate_hz) for sound in collect_whole(segments, corpus, names)]
 
 
-def collect_whole(segments: Sequence[Segment], corpus: Corpus) -> list[Sound]:
+def collect_whole(segments: Sequence[Segment], corpus: Corpus, names: Mapping[str, str]) -> list[Sound]:
     """The same with the silence at its ends."""
     rate_hz, sounds = corpus.sample_rate_hz, []
     for segment in segments:
         waveform = corpus.get(segment.path)
         end = len(waveform) if segment.end_s is None else round(segment.end_s * rate_hz)
         stretch = waveform[round(segment.start_s * rate_hz) : end]
-        sounds.append(Sound(Path(segment.path).name, stretch, segment.start_s))
+        sounds.append(Sound(names[segment.path], stretch, segment.start_s))
     return sounds
 
 
@@ -178,7 +181,8 @@ def _rebuild(trained: TrainedModel, side: str, max_clips: int, edge_hz: float, a
     segments = trained.split.val if side == "held_out" else trained.split.train
     dataset = AudioTrainingDataset(segments, n_samples, features.sample_rate_hz, corpus=trained.corpus)
     chosen = subsample_evenly(dataset.judged, max_clips)
-    names = [Path(dataset.chunks[index].path).name for index in chosen]
+    name_of = trained.split.names
+    names = [name_of[dataset.chunks[index].path] for index in chosen]
     clips = torch.cat([dataset.grid_chunk(index) for index in chosen])
     sound = find_sound(clips)
     sound[:, 1] += n_samples * (sound[:, 1] == 0)  # of a clip that is silent throughout, all is looked at

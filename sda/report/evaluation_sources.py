@@ -1,13 +1,12 @@
 """What new sound is made of, as it is drawn: a strip of stretches along time, and the recordings that make up most."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sda.generation.provenance import list_main
-from sda.printable import make_printable
+from sda.printable import make_printable, name_apart
 from sda.report.evaluation_figures import SHARE, to_percent
 
 PALETTE = ("#3f7fd0", "#df7d1c", "#2f9c5d", "#c4458f", "#8b70d8", "#b39700", "#17a3b3", "#b4553d")
@@ -58,20 +57,9 @@ def draw_sources(made_of: Sequence[dict[str, Any]], lengths_s: Sequence[float]) 
         lengths_s: of what is drawn of each.
     """
     paths = dict.fromkeys(path for one in made_of for path in _list_paths(one))
-    names, colours = name_apart(paths), _choose_colours(made_of)
+    names = {path: make_printable(name) for path, name in name_apart(paths).items()}
+    colours = _choose_colours(made_of)
     return [_draw(one, length_s, names, colours) for one, length_s in zip(made_of, lengths_s, strict=True)]
-
-
-def name_apart(paths: Iterable[str]) -> dict[str, str]:
-    """Names of files, with their folder where two have one name.
-
-    >>> name_apart(["/sounds/a/1.wav", "/sounds/b/1.wav", "/sounds/b/2.wav"])
-    {'/sounds/a/1.wav': 'a/1.wav', '/sounds/b/1.wav': 'b/1.wav', '/sounds/b/2.wav': '2.wav'}
-    """
-    listed = list(paths)
-    n_of_name = Counter(Path(path).name for path in listed)
-    n_parts = {path: 1 if n_of_name[Path(path).name] == 1 else 2 for path in listed}
-    return {path: make_printable("/".join(Path(path).parts[-n:])) for path, n in n_parts.items()}
 
 
 def _list_paths(made_of: dict[str, Any]) -> list[str]:

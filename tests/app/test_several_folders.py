@@ -13,16 +13,18 @@ from sda.errors import DataError
 from tests.conftest import RATE_HZ, tone
 from tests.verbs import TINY
 
+NAMES = ("00.wav", "in/00.wav", "01.wav")
+
 
 @pytest.fixture
 def folders(command_line) -> tuple[Path, Path]:
     """Two folders beside the project whose files have the same names and hold different sound."""
     folders = command_line.folder.parent / "piano, old", command_line.folder.parent / "rain"
     for number, folder in enumerate(folders):
-        folder.mkdir()
-        for index in range(3):
+        (folder / "in").mkdir(parents=True)
+        for index, name in enumerate(NAMES):
             frequency_hz, duration_s = 200 + 150 * index + 70 * number, 1.2 + 0.05 * index
-            soundfile.write(folder / f"0{index}.wav", tone(frequency_hz, duration_s), RATE_HZ)
+            soundfile.write(folder / name, tone(frequency_hz, duration_s), RATE_HZ)
     return folders
 
 
@@ -53,7 +55,7 @@ def test_a_run_on_several_folders_is_used_and_goes_on_as_any_other(command_line,
     assert f"6 usable files, 8 s, in {piano} and {rain}\n" in text
     assert _read_root(run_dir) == kept
     manifest = json.loads((run_dir / "manifest.json").read_text())
-    assert {file["path"] for file in manifest["files"]} == {f"{one}/0{n}.wav" for one in folders for n in range(3)}
+    assert {file["path"] for file in manifest["files"]} == {f"{one}/{name}" for one in folders for name in NAMES}
     assert manifest["n_groups"] == 6
     assert command_line.query("SELECT name, dataset_source FROM datasets") == [
         (
@@ -95,6 +97,8 @@ def _the_folders_may_move(command_line, run_dir, folders):
     moved = "data.root=[../wet,../there]"
     few = ("max_clips=2", "n_generated=2", "generated_s=1", "output=judged")
     assert "verdict" in command_line.run("evaluate", f"run={run_dir}", moved, *few)
+    n_files = json.loads((command_line.folder / "judged" / "evaluation.json").read_text())["n_files"]
+    assert n_files["train"] + n_files["held_out"] == 6, "those of one name are recordings of their own"
     with pytest.raises(DataError, match=r"lacks .* of the 6 files"):
         sda.load(run_dir, root=there[0])
     for root in (["../there", "../wet"], "[../wet,../there]"):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sda.data.split import Segment, SplitFile, split_files
+from sda.data.split import Segment, Split, SplitFile, split_files
 from sda.errors import ConfigError, DataError
 
 
@@ -133,3 +133,9 @@ def test_two_short_recordings_are_one_on_each_side():
 def test_too_little_is_refused(files, message):
     with pytest.raises(DataError, match=message):
         split_files(files, 0.5)
+
+
+def test_files_of_one_name_are_told_apart_by_as_many_folders_as_it_takes():
+    paths = ["/a/x/01.wav", "/b/x/01.wav", "/b/y/01.wav", "/b/02.wav"]
+    split = Split(tuple(map(Segment, paths[:2])), tuple(map(Segment, paths[2:])))
+    assert list(split.names.values()) == ["a/x/01.wav", "b/x/01.wav", "y/01.wav", "02.wav"]

@@ -11,6 +11,7 @@ from sda.evaluation.sounds import Sound
 from sda.evaluation.trained_model import MOST_CONTROL_WINDOWS, collect_segments, collect_whole, vary
 
 RATE_HZ = 1000
+NAMES = {"/s/rain.wav": "rain.wav"}
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def corpus():
 
 
 def test_a_segment_is_the_part_of_its_file_that_it_says(corpus):
-    whole, part = collect_whole([Segment("/s/rain.wav"), Segment("/s/rain.wav", 0.5, 1.5)], corpus)
+    whole, part = collect_whole([Segment("/s/rain.wav"), Segment("/s/rain.wav", 0.5, 1.5)], corpus, NAMES)
     assert [(one.name, one.start_s, len(one.waveform)) for one in (whole, part)] == [
         ("rain.wav", 0.0, 4000),
         ("rain.wav", 0.5, 1000),
@@ -31,7 +32,7 @@ def test_a_segment_is_the_part_of_its_file_that_it_says(corpus):
 
 
 def test_silence_at_the_ends_of_a_segment_is_left_out_and_its_place_stays_true(corpus):
-    (found,) = collect_segments([Segment("/s/rain.wav", 0.5)], corpus)
+    (found,) = collect_segments([Segment("/s/rain.wav", 0.5)], corpus, NAMES)
     assert found.start_s == 1.0
     assert found.waveform.tolist() == [pytest.approx(0.1)] * 2000
 
