@@ -1,4 +1,4 @@
-r"""Folders of sounds: one, or several that are written as one text, such as `[~/piano,~/rain]`.
+"""Folders of sounds: one, or several that are written as one text, such as `[~/piano,~/rain]`.
 
 Commas separate them. A name that holds a comma, or begins or ends with a space, is written as a string of JSON:
 `["/sounds/wind, old",/sounds/rain]`. A folder whose own name is `[a,b]` is one folder. Settled, one folder is its
@@ -24,7 +24,7 @@ _ENTRY = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*,|([^,]*),', re.DOTALL)
 
 
 def split_roots(text: str) -> list[str]:
-    r"""The folders that a text names, as they stand there; one of no name between two commas too.
+    """The folders that a text names, as they stand there; one of no name between two commas too.
 
     >>> split_roots("~/piano"), split_roots("[~/piano, ~/rain]"), split_roots('["/a,b","/c"]'), split_roots("")
     (['~/piano'], ['~/piano', '~/rain'], ['/a,b', '/c'], [])
@@ -39,7 +39,7 @@ def split_roots(text: str) -> list[str]:
 
 
 def join_roots(folders: Sequence[Folder]) -> str:
-    r"""Folders as one text, which `split_roots` takes apart again.
+    """Folders as one text, which `split_roots` takes apart again.
 
     >>> join_roots(["/a, b"]), join_roots(["/é, b", "/c"])
     ('/a, b', '["/é, b","/c"]')
