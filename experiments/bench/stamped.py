@@ -49,11 +49,11 @@ def main() -> None:
     """Train as `train.py` does."""
     stamp("python")
     from sda.app import command_line
-    from sda.runs import prepare_data
+    from sda.runs import plan, prepare_data
 
     stamp("imports")
     stamp_around(prepare_data, "scan_folder", before="compose", after="scan")
-    stamp_around(command_line, "plan_run", before="", after="groups and split", then=import_training)
+    stamp_around(plan, "plan_run", before="", after="groups and split", then=import_training)
     command_line.train()
 
 
