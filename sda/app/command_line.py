@@ -142,6 +142,9 @@ def train_one(arguments: list[str], console: Console, began: float) -> Trained |
 
 def _train_many(arguments: list[str]) -> None:
     """A sweep: its jobs, and at the end, whatever it is, what they came to."""
+    from sda.app.sweep_end import Sweep
+    from sda.app.sweep_job import share_threads
+
     given = list(arguments)
     if find_value(arguments, "resume") not in (None, "null"):
         raise ConfigError(
@@ -151,9 +154,6 @@ def _train_many(arguments: list[str]) -> None:
         folder = find_sweep_to_resume(given)
         print(f"going on with the sweep in {make_lines_printable(str(folder))}", flush=True)
         add_overrides(arguments, f"hydra.sweep.dir={quote_value(str(folder))}")
-    from sda.app.sweep_end import Sweep
-    from sda.app.sweep_job import share_threads
-
     # A job's folder may hold a run that is found or continued, whose record of what was composed stays as it is.
     add_overrides(arguments, "hydra.output_subdir=null")
     sweep: Sweep | None = None
