@@ -92,7 +92,7 @@ def _watch(process: "subprocess.Popen[bytes]", journal: Path, n_steps: int) -> M
     largest = None
     deadline = time.monotonic() + MOST_WAIT_S
     while process.poll() is None and time.monotonic() < deadline:
-        memory = _read_memory(process.pid)
+        memory = read_memory(process.pid)
         if memory is not None and (largest is None or memory.total > largest.total):
             largest = memory
         if len(_read_steps(journal)) >= n_steps:
@@ -108,7 +108,7 @@ def _read_steps(journal: Path) -> list[float]:
     return [event["time"] for event in read_journal(journal) if event["event"] == "StepMetrics"]
 
 
-def _read_memory(pid: int) -> Memory | None:
+def read_memory(pid: int) -> Memory | None:
     """What Linux tells of a living process."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():

@@ -131,7 +131,7 @@ def start_run(trial: Trial, name: str) -> Iterator[LiveRun]:
     """A run on the trial's sounds with journal, MLflow and console listening, about to take its first step."""
     run_dir = trial.folder / "runs" / name
     run_dir.mkdir(parents=True)
-    session = build_session(_plan(trial, run_dir))
+    session = build_session(plan_training(trial, run_dir))
     with ExitStack() as stack:
         journal = Journal(run_dir)
         stack.callback(journal.close)
@@ -146,7 +146,8 @@ def start_run(trial: Trial, name: str) -> Iterator[LiveRun]:
         emit(RunEnded("stopped", session.state.progress.epoch, session.state.progress.step))
 
 
-def _plan(trial: Trial, run_dir: Path) -> Plan:
+def plan_training(trial: Trial, run_dir: Path, *more: str) -> Plan:
+    """A run on the trial's sounds, as the command line would plan it with `more` overrides."""
     given = {
         "data.root": quote_value(str(trial.data)),
         "data.cache_dir": quote_value(str(trial.folder / "cache")),
@@ -156,7 +157,7 @@ def _plan(trial: Trial, run_dir: Path) -> Plan:
     }
     overrides = [f"{key}={value}" for key, value in given.items()]
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        composed = compose("train", overrides=[*overrides, *trial.overrides])
+        composed = compose("train", overrides=[*overrides, *trial.overrides, *more])
     return plan_run(composed, run_dir, overrides, "auto", None)
 
 

@@ -63,6 +63,8 @@ class Trial:
     """Folder with sounds for the sections that train; empty for the one that comes with the project."""
     quick: bool
     device: torch.device
+    file_s: float = 0.0
+    """Length of the files whose number grows, seconds; 0 for what the section takes."""
 
     def pick(self, full: Value, quick: Value) -> Value:
         """One of two extents."""

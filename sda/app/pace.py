@@ -8,9 +8,9 @@ import torch
 
 from sda.app.builders import build_features, build_model, build_objective
 from sda.config.schema import TrainRunConfig
-from sda.training.device import fork_generators
+from sda.training.device import compile_network, fork_generators
 from sda.training.optimizer import build_optimizer
-from sda.training.step import read_back, take_step
+from sda.training.step import StepFigures, read_back, take_step
 
 N_STEPS = 3
 LONGEST_S = 20.0
@@ -24,25 +24,34 @@ def measure_step(config: TrainRunConfig, device: torch.device, autocast: torch.d
     as they were.
     """
     with fork_generators(device):
-        step = _build_step(config, device, autocast)
-        step()
+        step = build_step(config, device, autocast)
+        read_back([step()])
         taken_s: list[float] = []
         while len(taken_s) < N_STEPS and sum(taken_s) < LONGEST_S:
             started = time.perf_counter()
-            step()
+            read_back([step()])  # waits for the device
             taken_s.append(time.perf_counter() - started)
     return median(taken_s)
 
 
-def _build_step(config: TrainRunConfig, device: torch.device, autocast: torch.dtype | None) -> Callable[[], object]:
+def build_step(
+    config: TrainRunConfig, device: torch.device, autocast: torch.dtype | None, *, compiled: bool = False
+) -> Callable[[], StepFigures]:
+    """A training step on noise, spectrogram included, to be taken any number of times.
+
+    Args:
+        compiled: compile the network, on CUDA as a graph; that takes tens of seconds here.
+    """
     features = build_features(config, device)
     model = build_model(config, features, device)
     objective = build_objective(config, model)
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
     waveforms = 0.1 * torch.randn(config.training.batch_size, 1, config.chunk_samples, device=device)
+    if compiled:
+        compile_network(model, device, features.extract(waveforms))
 
-    def step() -> object:
-        figures = take_step(
+    def step() -> StepFigures:
+        return take_step(
             model,
             optimizer,
             objective,
@@ -52,6 +61,5 @@ def _build_step(config: TrainRunConfig, device: torch.device, autocast: torch.dt
             gradient_clip_norm=config.regularization.gradient_clip_norm,
             autocast=autocast,
         )
-        return read_back([figures])  # waits for the device
 
     return step

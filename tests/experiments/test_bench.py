@@ -10,7 +10,7 @@ import pytest
 from experiments.bench import __main__ as bench
 
 PROJECT = Path(__file__).parents[2]
-SECTIONS = ("read", "step", "plain", "events", "start", "scale", "length", "draw", "search", "sweep")
+SECTIONS = ("read", "step", "plain", "events", "start", "scale", "growth", "length", "draw", "search", "sweep")
 
 
 @pytest.mark.slow
