@@ -6,6 +6,9 @@ DATA ?= experiments/demo/sounds
 PORT ?= 5000
 N ?= 200
 
+# Python may keep what it has compiled: where it may not, every start compiles torch anew and takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo scan train ui play sync test check lint format lock bench torture eval-selftest presets clean clean-cache
 
