@@ -21,7 +21,7 @@ def measure(trial: Trial) -> list[Figure]:
     short_s, long_s = trial.pick(SHORT_S, 2.0), trial.pick(LONG_S, 4.0)
     write_folder(trial.folder / "long_sources", 2, long_s)
     figures = []
-    for model, mode in trial.pick(MODES, MODES[-2:]):
+    for model, mode in trial.pick(MODES, MODES[-1:]):
         run_dir = trial.folder / "runs" / f"length_{model}"
         if not run_dir.exists():
             train_whole(trial, model, run_dir, trial.data)

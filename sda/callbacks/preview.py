@@ -39,8 +39,8 @@ class PreviewCallback:
 
     Args:
         render: renders the model's previews.
-        render_once: each renders something that no epoch changes, when a run starts: what becomes of sound
-            without a model, what augmentation makes of a chunk.
+        render_once: each renders something that no step changes, after the first one, so that nobody waits longer
+            for it: what becomes of sound without a model, what augmentation makes of a chunk.
         interval: epochs between previews.
         sample_rate_hz: of the sounds.
         emit: told `PreviewEvent` and `Warned`.
@@ -59,15 +59,20 @@ class PreviewCallback:
         self._interval = interval
         self._sample_rate_hz = sample_rate_hz
         self._emit = emit
+        self._owes_what_stays = False
+        """Whether what no step changes is still to be rendered."""
         self._has_learned = True
         """Whether a step was taken since the last preview, as far as is known."""
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted) and event.start_step == 0:
-            for render in self._render_once:
-                self._tell(0, render)
+        if isinstance(event, RunStarted):
+            self._owes_what_stays = event.start_step == 0
         elif isinstance(event, StepMetrics):
             self._has_learned = True
+            if self._owes_what_stays:
+                self._owes_what_stays = False
+                for render in self._render_once:
+                    self._tell(0, render)
         elif isinstance(event, EpochMetrics):
             self._has_learned = True
             if event.epoch % self._interval == 0:

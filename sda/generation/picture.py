@@ -1,17 +1,19 @@
-"""Spectrograms to look at."""
+"""Spectrograms to look at. Matplotlib, which takes a second to import, is imported for the first one."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from sda.audio.io import FloatArray
 from sda.audio.mel import LogMel, log_to_db
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 RANGE_DB = 80.0
 """Levels this far below the loudest are drawn black."""
@@ -57,14 +59,17 @@ def draw_spectrograms(path: str | os.PathLike[str], panels: Sequence[tuple[str, 
     figure.savefig(path, dpi=100)
 
 
-def _lay_out(n_panels: int) -> tuple[Figure, list[Axes], Axes]:
+def _lay_out(n_panels: int) -> "tuple[Figure, list[Axes], Axes]":
     """A figure with so many panels, and the place of the scale of levels beside them."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     width = _PANEL_WIDTH * n_panels + _EXTRA_WIDTH
     panel_width = (width - _LEFT - _RIGHT - _GAP * (n_panels - 1)) / n_panels
     figure = Figure(figsize=(width, _HEIGHT))
     FigureCanvasAgg(figure)
 
-    def place(left: float, of_width: float) -> Axes:
+    def place(left: float, of_width: float) -> "Axes":
         height = (_HEIGHT - _BOTTOM - _TOP) / _HEIGHT
         return figure.add_axes((left / width, _BOTTOM / _HEIGHT, of_width / width, height))
 

@@ -29,7 +29,9 @@ def _preview_callback(told, render=None, interval=2):
 def test_previews_come_at_the_interval_and_at_the_end_and_the_ceiling_once():
     told = Recorder()
     callback = _preview_callback(told)
-    for event in (started(), *(epoch(number) for number in (1, 2, 3)), complete(3)):
+    callback(started())
+    assert told == []  # nobody waits for them before the first step
+    for event in (step(1), step(2), *(epoch(number) for number in (1, 2, 3)), complete(3)):
         callback(event)
     assert [(event.kind, event.epoch) for event in told] == [("ceiling", 0), ("sample", 2), ("sample", 3)]
     assert isinstance(told[1], PreviewEvent)
@@ -54,7 +56,9 @@ def test_a_run_that_was_killed_before_the_preview_of_its_last_epoch_has_it_when_
 
 def test_a_continued_run_does_not_render_the_ceiling_again():
     told = Recorder()
-    _preview_callback(told)(started(start_step=5))
+    callback = _preview_callback(told)
+    for event in (started(start_step=5), step(6)):
+        callback(event)
     assert told == []
 
 
