@@ -59,7 +59,7 @@ def train_and_judge(
     found = []
     for name, n_epochs in (("early", EARLY_EPOCHS), ("late", LATE_EPOCHS)):
         run_dir = folder / name
-        _run(
+        run_verb(
             "train",
             f"data.root={sounds}",
             f"hydra.run.dir={run_dir}",
@@ -67,7 +67,7 @@ def train_and_judge(
             *MEMORISE,
             *extra,
         )
-        _run("evaluate", f"run={run_dir}", "checkpoint=last", *evaluate)
+        run_verb("evaluate", f"run={run_dir}", "checkpoint=last", *evaluate)
         values = json.loads((run_dir / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
         found.append(Memoriser(name, values["epoch"], values))
     return found
@@ -120,7 +120,7 @@ def print_rows(memorisers: Sequence[Memoriser]) -> list[str]:
     return lines
 
 
-def _run(verb: str, *arguments: str) -> None:
+def run_verb(verb: str, *arguments: str) -> None:
     process = subprocess.run(
         [sys.executable, str(PROJECT / f"{verb}.py"), *arguments], capture_output=True, text=True, check=False
     )

@@ -26,7 +26,7 @@ def _differ(first, second):
 
 
 def test_weights_are_those_of_the_earlier_model(command_line, sounds, make_textures):
-    others = make_textures("others", 4)
+    others = make_textures("others", 4, duration_s=1.5)
     small = ("training.max_epochs=1", "tracking=none", "evaluation.at_end=none", *TINY)
 
     def train(root, *arguments):

@@ -14,6 +14,7 @@ from tests.verbs import NEEDS_BROWSER, TINY
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("store")]
 
+AXIS = "preset=conservative,balanced,aggressive"
 AXES = ("preset=conservative,balanced", "seed=0,1")
 MOST_S = 400.0
 QUICK = (*TINY, "training.max_epochs=1")
@@ -39,9 +40,9 @@ def test_jobs_beside_each_other_come_to_the_same_as_one_after_the_other(command_
     assert "sweep: 4 jobs; 4 trained" in text
     assert "sweep over preset: 4 runs" in text
     assert len(_table(alone)) == 4
-    text = command_line.run("train", "-m", sounds, *QUICK, *AXES, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4")
+    text = command_line.run("train", "-m", sounds, *QUICK, *AXES, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     together = _sweep_dir(command_line)
-    assert "4 jobs at once, 1 thread each" in text
+    assert "2 jobs at once, 1 thread each" in text
     assert together != alone
     assert _table(together) == _table(alone)
     assert "run finished" in (together / "0" / "console.txt").read_text()
@@ -74,14 +75,14 @@ def _expect_all_in_mlflow(command_line, sweep_dirs):
 
 
 def test_a_sweep_that_was_killed_is_resumed_to_the_same_table(command_line, sounds):
-    told = (sounds, *TINY, "training.max_epochs=5", "training.checkpoint_interval=1", *AXES)
+    told = (sounds, *TINY, "training.max_epochs=5", "training.checkpoint_interval=1", AXIS)
     told = (*told, "tracking=none")
     command_line.run("train", "-m", *told)
     whole = _table(_sweep_dir(command_line))
     began = time.monotonic()
     process = command_line.start("train", "-m", *told)
     while True:  # into the second job, past its first checkpoint
-        broken = _sweep_dir(command_line)
+        broken = _sweep_dir(command_line)  # that of before has dropped its checkpoint of the second epoch
         if (broken / "1" / "checkpoints" / "epoch_0002").exists():
             break
         assert process.poll() is None, process.communicate()
@@ -91,12 +92,12 @@ def test_a_sweep_that_was_killed_is_resumed_to_the_same_table(command_line, soun
     process.communicate(timeout=300)
     text = command_line.run("train", "-m", *told, "sweep.resume=true")
     assert f"going on with the sweep in {broken}" in text
-    assert "1 had finished before, 1 went on from a checkpoint, 2 trained" in text
+    assert "1 had finished before, 1 went on from a checkpoint, 1 trained" in text
     assert _sweep_dir(command_line) == broken
     assert _table(broken) == whole
     text = command_line.run("train", "-m", *told, "sweep.resume=true")
-    assert "4 had finished before" in text
-    assert _outcomes(broken) == ["found"] * 4
+    assert "3 had finished before" in text
+    assert _outcomes(broken) == ["found"] * 3
     text = command_line.run("train", "-m", *told, "preset=balanced", "sweep.resume=true", code=1)
     assert "no sweep of this command" in text
 

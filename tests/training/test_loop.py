@@ -25,7 +25,7 @@ def test_a_run_tells_every_step_and_epoch_and_its_end(make_miniature):
 
 @pytest.mark.slow
 def test_it_learns(make_miniature):
-    run = make_miniature(max_epochs=40)
+    run = make_miniature(max_epochs=20)
     run.run()
     losses = run.state.history.get_loss_curves()["train_losses"]
     assert losses[-1] < losses[0] - 0.5  # the error falls to 60 % or less
