@@ -121,6 +121,11 @@ def print_rows(memorisers: Sequence[Memoriser]) -> list[str]:
 
 
 def run_verb(verb: str, *arguments: str) -> None:
+    """Run one of the project's scripts to its end, in a process of its own.
+
+    Raises:
+        RuntimeError: it failed.
+    """
     process = subprocess.run(
         [sys.executable, str(PROJECT / f"{verb}.py"), *arguments], capture_output=True, text=True, check=False
     )
