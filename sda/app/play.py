@@ -5,6 +5,7 @@ import secrets
 import socket
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -60,8 +61,8 @@ def serve_page(config: PlayConfig, console: Console) -> None:
         if config.browser:
             webbrowser.open(link)
         try:
-            server.run(sockets=[listening])
-        except KeyboardInterrupt:  # uvicorn has ended in order, and passes it on
+            with suppress(KeyboardInterrupt):  # uvicorn has ended in order, and mostly passes it on
+                server.run(sockets=[listening])
             print_lines(console, ["ended"])
         finally:
             session.close()
