@@ -1,4 +1,4 @@
-"""Training steps of batches in parts: the same gradient as of the whole, and the same draws in both passes."""
+"""Training steps: what is not finite changes nothing; batches in parts have the gradient and the draws of the whole."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from sda.losses.spectral import SpectralObjective
 from sda.models.latents import Posterior
 from sda.models.mel_vae import MelVAE
 from sda.models.spectral_vae import SpectralVAE
-from sda.training.optimizer import build_optimizer
+from sda.training.optimizer import build_optimizer, name_moments
 from sda.training.step import read_back, take_step
 from tests.conftest import as_features
 
@@ -23,6 +23,24 @@ def _take(n_parts, mask=None, dropout=0.0):
     settings = {"kl_weight": 0.7, "learning_rate": 1e-3, "gradient_clip_norm": 0.5, "autocast": None}
     (result,) = read_back([take_step(model, optimizer, objective, heard, mask=mask, n_parts=n_parts, **settings)])
     return result, {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+@pytest.mark.parametrize("n_parts", [1, 2])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_step_that_is_not_finite_leaves_the_model_and_the_moments_as_they_were(bad, n_parts):
+    torch.manual_seed(0)
+    model = MelVAE(32, 30, latent_dim=4)
+    optimizer = build_optimizer(model, 1e-3, 0.01)
+    objective = Elbo(model.standardise, 32 * 30, 0.1, 0.2)
+    heard = torch.randn(4, 32, 30)
+    settings = {"kl_weight": 1.0, "learning_rate": 1e-3, "gradient_clip_norm": 0.5, "autocast": None}
+    take_step(model, optimizer, objective, as_features(heard), n_parts=n_parts, **settings)
+    before = {name: tensor.clone() for name, tensor in [*model.state_dict().items(), *name_moments(optimizer).items()]}
+    heard[1, 2, 3] = bad
+    (result,) = read_back([take_step(model, optimizer, objective, as_features(heard), n_parts=n_parts, **settings)])
+    assert not result.finite
+    after = {**model.state_dict(), **name_moments(optimizer)}
+    assert all(torch.equal(tensor, before[name]) for name, tensor in after.items())
 
 
 @pytest.mark.parametrize("n_parts", [2, 3, 7])
