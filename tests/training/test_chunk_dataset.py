@@ -43,6 +43,14 @@ def test_extra_visits_start_elsewhere_but_inside_the_file(ramps):
     assert 1500 - 1000 // 16 <= max(starts) <= 1500  # about the last start that leaves a whole chunk
 
 
+def test_a_few_samples_behind_a_sound_move_no_extra_visit(ramps, tmp_path):
+    """A resampler may ring on for some; without a rule, they would be the latest place where a chunk starts."""
+    longer = tmp_path / "longer.wav"
+    soundfile.write(longer, 0.3 + np.arange(2505) / 1e5, RATE_HZ, subtype="FLOAT")
+    first, again = (make_dataset([path], extra_visits=50) for path in (ramps[2], longer))
+    assert all(torch.equal(first[index], again[index]) for index in range(first.n_chunks, len(first)))
+
+
 def test_items_depend_on_seed_epoch_and_index_alone(ramps):
     first, again = (make_dataset(ramps, extra_visits=3, augmentation_pipeline=Augmentation(), seed=5) for _ in range(2))
     backwards = {index: again[index] for index in reversed(range(len(again)))}
