@@ -94,7 +94,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--output", default="bench.json", help="where the JSON goes")
     parser.add_argument("--file-s", type=float, default=0.0, help="length of the files of growth, such as 600")
-    parser.add_argument("--quick", action="store_true", help="a minute to see that it runs; the figures mean nothing")
+    parser.add_argument("--quick", action="store_true", help="to see that it runs; the figures mean nothing")
     options = parser.parse_args()
     options.only = options.only.split(",")
     unknown = [section for section in options.only if section not in SECTIONS]

@@ -36,7 +36,7 @@ class Arrangement:
     def title(self) -> str:
         """As it is printed."""
         way = "compiled" if self.compiled else "eager"
-        return f"{self.size:<6} {self.batch_size:>4} {self.precision:<9} {way:<9}"
+        return f"{self.size:<6} {self.batch_size:>5} {self.precision:<9} {way:<9}"
 
     def build(self, device: torch.device) -> Callable[[], object]:
         """A step on noise of one second an item."""
@@ -86,7 +86,7 @@ class Cost:
 
 
 HEAD = (
-    f"{'size':<6} {'batch':>4} {'precision':<8} {'way':<9} {'ms/step':>10} {'steps/s':>9} {'sound s/s':>12} "
+    f"{'size':<6} {'batch':>5} {'precision':<9} {'way':<9} {'ms/step':>10} {'steps/s':>9} {'sound s/s':>12} "
     f"{'kernels':>8} {'GiB':>8}"
 )
 

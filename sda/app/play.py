@@ -61,7 +61,7 @@ def serve_page(config: PlayConfig, console: Console) -> None:
         if config.browser:
             webbrowser.open(link)
         try:
-            with suppress(KeyboardInterrupt):  # uvicorn has ended in order, and mostly passes it on
+            with suppress(KeyboardInterrupt):  # it has ended in order, whether it passes Ctrl-C on or not
                 server.run(sockets=[listening])
             print_lines(console, ["ended"])
         finally:

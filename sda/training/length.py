@@ -19,7 +19,7 @@ MOST_END = 0.5
 WORTH_GOING_ON = 0.05
 """Steps that a run goes on for, as a share of those taken: fewer are not worth being judged for themselves."""
 LEAST_TIMED_STEPS = 8
-"""Steps of an epoch before their pace counts: the first ones find memory and choose kernels."""
+"""Steps of an epoch before their pace counts: fewer say little."""
 
 
 class RunLength(Protocol):
@@ -120,6 +120,8 @@ class TimeBudget:
 
     def end_step(self, progress: Progress, steps_per_epoch: int) -> None:
         """Time a step, and plan anew where the last plan is old."""
+        if self._last_step_at is None:  # a process's first step is no measure: with it come memory, kernels, previews
+            self._timed_from = (progress.step, progress.elapsed_s)
         first, began = self._timed_from
         self._last_step_at = progress.elapsed_s
         if progress.step - first >= LEAST_TIMED_STEPS:

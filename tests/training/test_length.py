@@ -58,6 +58,16 @@ def test_a_run_that_was_over_stands_where_a_longer_one_would_stand():
     assert progress.learning_rate_factor() == longer.learning_rate_factor()
 
 
+def test_the_first_step_of_a_process_is_no_measure_of_the_others():
+    budget, progress = TimeBudget(seconds=1000.0, step_s=5.0), Progress()
+    budget.begin_epoch(progress, 100)
+    for step_s in (30.0, *[1.0] * 8):
+        progress.step += 1
+        progress.elapsed_s += step_s
+        budget.end_step(progress, 100)
+    assert budget.step_s == pytest.approx(1.0)
+
+
 class _SlowMachine:
     """A clock that only steps and judging move on, in place of the loop's own."""
 
