@@ -3,7 +3,14 @@
 import importlib
 import sys
 
-folder, *names = sys.argv[1:]
-sys.path[:0] = [str(folder)]
-for name in names:
-    importlib.import_module(name)
+
+def main() -> None:
+    """Import every named module, with the folder first on the path."""
+    folder, *names = sys.argv[1:]
+    sys.path[:0] = [folder]
+    for name in names:
+        importlib.import_module(name)
+
+
+if __name__ == "__main__":
+    main()
