@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sda.bootstrap import Estimate, enclose, estimate_mean
-from sda.evaluation.mmd import Sample, _distances, median_distance, replicate_mmd2
+from sda.evaluation.mmd import Labels, Sample, _distances, median_distance, replicate_mmd2
 from sda.subsample import subsample_evenly
 
 NEIGHBOURS = 5
@@ -65,12 +65,17 @@ class RebuiltScores:
     """Generated sound's MMD² less its own."""
 
 
-def find_shortage(generated: Sample, held_out: Sample, train: Sample) -> str:
-    """Why there is too little to compare, in words; empty where there is enough."""
-    for name, sample in (("generated", generated), ("held-out", held_out), ("training", train)):
-        if len(sample.vectors) < FEWEST_WINDOWS or sample.n_files < FEWEST_FILES:
+def find_shortage(generated: Labels, held_out: Labels, train: Labels) -> str:
+    """Why there is too little to compare, in words; empty where there is enough.
+
+    Args:
+        generated: the file of each of its windows, `[N]`; as the other two.
+    """
+    for name, files in (("generated", generated), ("held-out", held_out), ("training", train)):
+        n_files = len(np.unique(files))
+        if len(files) < FEWEST_WINDOWS or n_files < FEWEST_FILES:
             return (
-                f"too few to tell: {len(sample.vectors)} {name} windows of {sample.n_files} sounds, "
+                f"too few to tell: {len(files)} {name} windows of {n_files} sounds, "
                 f"and it takes {FEWEST_WINDOWS} of {FEWEST_FILES}"
             )
     return ""
@@ -84,7 +89,7 @@ def compare(
     Raises:
         ValueError: there is too little to compare, see `find_shortage`.
     """
-    shortage = find_shortage(generated, held_out, train)
+    shortage = find_shortage(generated.files, held_out.files, train.files)
     if shortage:
         raise ValueError(shortage)
     n_windows = min(len(generated.vectors), len(train.vectors))
@@ -111,7 +116,7 @@ def compare(
         n_held_out_windows=len(held_out.vectors),
         n_held_out_files=held_out.n_files,
     )
-    if rebuilt is None or find_shortage(rebuilt, held_out, train):
+    if rebuilt is None or find_shortage(rebuilt.files, held_out.files, train.files):
         return found
     rebuilt = thin_out(rebuilt, n_windows)
     of_rebuilt = replicate_mmd2(rebuilt, held_out, bandwidth, seed)

@@ -164,22 +164,30 @@ def list_embeddings(sample_rate_hz: int) -> dict[str, Embedding]:
 
 
 def assess_distribution(audio: EvaluationAudio, embedding: Embedding, seed: int = 0) -> DistributionComparison:
-    """Compare generated, training and rebuilt sound with held-out sound by an embedding."""
+    """Compare generated, training and rebuilt sound with held-out sound by an embedding.
+
+    Nothing is embedded where there is too little to compare, nor more of what was made than will be compared.
+    """
+    rate_hz = audio.sample_rate_hz
     sides = (audio.generated, audio.held_out, audio.train, audio.rebuilt)
-    vectors, files = [], []
-    for sounds in sides:
-        found, labels = embed(sounds, audio.sample_rate_hz, embedding)
-        vectors.append(found)
-        files.append(labels)
-    samples = [Sample(one.double().numpy(), labels) for one, labels in zip(vectors, files, strict=True)]
-    shortage = find_shortage(*samples[:3])
+    generated, held_out, train, rebuilt = (choose_embedded(sounds, rate_hz) for sounds in sides)
+    most = min(len(generated), len(train))
+    chosen = (subsample_evenly(generated, most), held_out, train, subsample_evenly(rebuilt, most))
+    files = [label(windows) for windows in chosen]
+    shortage = find_shortage(*files[:3])
     if shortage:
         return DistributionComparison(None, shortage)
+    vectors = [
+        embedding(cut(sounds, windows, round(WINDOW_S * rate_hz)))
+        for sounds, windows in zip(sides, chosen, strict=True)
+    ]
     scaled = standardise(torch.cat(vectors[1:3]), *vectors, n_parts=embedding.n_parts)
-    generated, held_out, train, rebuilt = (
+    of_generated, of_held_out, of_train, of_rebuilt = (
         Sample(one.double().numpy(), labels) for one, labels in zip(scaled, files, strict=True)
     )
-    return DistributionComparison(compare(generated, held_out, train, seed, rebuilt if audio.rebuilt else None))
+    return DistributionComparison(
+        compare(of_generated, of_held_out, of_train, seed, of_rebuilt if audio.rebuilt else None)
+    )
 
 
 def assess_whole(audio: EvaluationAudio, seed: int = 0) -> tuple[Form, dict[str, Silence]]:
@@ -207,11 +215,21 @@ def count_left_out(sounds: Sequence[Sound], sample_rate_hz: int) -> float:
     return 1.0 - len(list_windows(sounds, n_samples, hop)) / n_windows if n_windows else 0.0
 
 
+def choose_embedded(sounds: Sequence[Sound], sample_rate_hz: int) -> list[Window]:
+    """The half-overlapping seconds that sounds are embedded by: all that are not near-silent, or some, evenly."""
+    n_samples = round(WINDOW_S * sample_rate_hz)
+    return subsample_evenly(list_windows(sounds, n_samples, n_samples // 2), MOST_EMBEDDED)
+
+
+def label(windows: Sequence[Window]) -> Labels:
+    """The index of the sound that each was cut from, `[B]`."""
+    return np.array([window.sound for window in windows], dtype=np.intp)
+
+
 def embed(sounds: Sequence[Sound], sample_rate_hz: int, embedding: Embedding) -> tuple[Tensor, Labels]:
     """Vectors of half-overlapping seconds `[B, D]`, and the index of the sound that each was cut from `[B]`."""
-    n_samples = round(WINDOW_S * sample_rate_hz)
-    windows = subsample_evenly(list_windows(sounds, n_samples, n_samples // 2), MOST_EMBEDDED)
-    return embedding(cut(sounds, windows, n_samples)), np.array([window.sound for window in windows], dtype=np.intp)
+    windows = choose_embedded(sounds, sample_rate_hz)
+    return embedding(cut(sounds, windows, round(WINDOW_S * sample_rate_hz))), label(windows)
 
 
 def choose_windows(

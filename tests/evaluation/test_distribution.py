@@ -39,8 +39,8 @@ def test_density_and_coverage_of_a_known_line():
 
 def test_too_few_are_named_and_refused():
     enough, few = make_sample(), make_sample(n_files=3)
-    assert find_shortage(enough, enough, enough) == ""
-    words = find_shortage(enough, few, enough)
+    assert find_shortage(enough.files, enough.files, enough.files) == ""
+    words = find_shortage(enough.files, few.files, enough.files)
     assert words == "too few to tell: 18 held-out windows of 3 sounds, and it takes 24 of 4"
     with pytest.raises(ValueError, match="too few to tell"):
         compare(enough, few, enough)

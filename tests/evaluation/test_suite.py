@@ -173,6 +173,24 @@ def test_the_floor_is_measured_on_as_many_windows_as_generated_sound(make_textur
     assert found.rebuilt.mmd2.value == pytest.approx(found.mmd2_train.value)
 
 
+def test_no_more_is_embedded_than_is_compared(make_textures):
+    embedded = []
+
+    class Counting(HandMadeEmbedding):
+        def __call__(self, clips):
+            embedded.append(len(clips))
+            return super().__call__(clips)
+
+    sounds, noises = read_sounds(make_textures("textures", 15)), _noises(20)
+    audio = EvaluationAudio(RATE_HZ, sounds[:9], sounds[9:], noises, rebuilt=noises)
+    assert assess_distribution(audio, Counting(RATE_HZ)).likeness.n_windows == 45
+    assert embedded == [45, 30, 45, 45], "of 100 windows that were generated, and of 100 rebuilt"
+    embedded.clear()
+    few = EvaluationAudio(RATE_HZ, sounds[:9], sounds[9:11], noises)
+    assert "10 held-out windows of 2 sounds" in assess_distribution(few, Counting(RATE_HZ)).too_few
+    assert embedded == []
+
+
 def test_what_is_too_quiet_to_be_compared_is_counted(make_textures):
     sounds = read_sounds(make_textures("textures", 21))
     fresh = [sound._replace(waveform=1e-5 * sound.waveform) if n < 3 else sound for n, sound in enumerate(sounds[15:])]
