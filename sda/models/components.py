@@ -5,6 +5,7 @@ components.
 """
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -28,11 +29,32 @@ class Components(NamedTuple):
     """And back, `[D, P]`."""
 
 
+def draw_patches(batches: Iterable[Tensor]) -> Tensor:
+    """Up to `MOST_FITTED_PATCHES` of all patches, each as likely as any other; no more are held than those and a batch.
+
+    At random, as a fixed step may meet the same place in every chunk. Each patch gets a number by chance, and those
+    with the smallest stay.
+
+    Shape:
+        each batch `[B, P]` → `[N, P]`, on the CPU, in the order in which they came.
+
+    Reference:
+        Efraimidis & Spirakis, "Weighted random sampling with a reservoir", Information Processing Letters 2006, with
+        equal weights.
+    """
+    generator = torch.Generator().manual_seed(0)
+    drawn, numbers = torch.zeros(0), torch.zeros(0, dtype=torch.float64)
+    for patches in batches:
+        numbers = torch.cat([numbers, torch.rand(len(patches), generator=generator, dtype=torch.float64)])
+        stay = numbers.topk(min(len(numbers), MOST_FITTED_PATCHES), largest=False).indices.sort().values
+        new = patches[(stay[stay >= len(drawn)] - len(drawn)).to(patches.device)].cpu()
+        drawn, numbers = torch.cat([drawn[stay[stay < len(drawn)]], new]), numbers[stay]
+    return drawn
+
+
 def find_components(patches: Tensor, n_components: int) -> Components:
     """The principal components of patches, `[N, P]`, the largest first."""
-    # At random: a fixed step may meet the same place in every chunk.
-    chosen = torch.randperm(len(patches), generator=torch.Generator().manual_seed(0))[:MOST_FITTED_PATCHES]
-    patches = patches[chosen.to(patches.device)].cpu().double()
+    patches = patches.cpu().double()
     centre = patches.mean(dim=0)
     _, scales, directions = torch.linalg.svd(patches - centre, full_matrices=False)
     n_found = min(n_components, len(scales))

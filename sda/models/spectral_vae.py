@@ -13,6 +13,7 @@ channels, `N` frequency bins, `T` samples.
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -23,7 +24,7 @@ from sda.audio.mel import LEVEL_OF_NOTHING, AudioFeatures, LogMel
 from sda.audio.overlap_add import inverse_stft
 from sda.errors import ConfigError
 from sda.models.autoencoder import Autoencoder
-from sda.models.components import find_components, interpolate_bands, pad_frames
+from sda.models.components import draw_patches, find_components, interpolate_bands, pad_frames
 from sda.models.convnext import KERNEL, stack_blocks
 from sda.models.latents import Posterior, Reconstruction, bound_log_variance
 from sda.models.noise_gate import NoiseGate
@@ -197,7 +198,7 @@ class SpectralVAE(Autoencoder):
         self.standardise_level.fit(levels, (inputs.sounding for inputs in training))
         shapes = (inputs.log_mel - inputs.level[:, None] for inputs in training)
         self.standardise.fit(shapes, (inputs.sounding for inputs in training))
-        patches = torch.cat([self._take_patches(inputs) for inputs in (*training, *varied)])
+        patches = draw_patches(self._take_patches(inputs) for inputs in chain(training, varied))
         if len(patches) == 0:  # digital silence alone: there is nothing to be found
             return
         found = find_components(patches, self.n_timbre)
