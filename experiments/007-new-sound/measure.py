@@ -16,6 +16,7 @@ from ways import SEED, Way, choose_way
 
 from sda.app.builders import build_trained_model
 from sda.app.loading import open_run
+from sda.audio.waveform import read_waveform
 from sda.bootstrap import Estimate
 from sda.data.corpus import Corpus
 from sda.data.split import split_from_facts
@@ -71,7 +72,10 @@ def rebuild_training_sound(trained: TrainedModel, n: int) -> list[Sound]:
     train = collect_segments(trained.split.train, trained.corpus, trained.split.names)
     rate_hz = trained.features.sample_rate_hz
     stretches = choose_stretches(train, n, round(USUAL_S * rate_hz), round(LONGEST_S * rate_hz))
-    return [one._replace(waveform=rebuild(trained, one.waveform, place)) for place, one in enumerate(stretches)]
+    return [
+        one._replace(waveform=rebuild(trained, read_waveform(one.waveform), place))
+        for place, one in enumerate(stretches)
+    ]
 
 
 def measure(trained: TrainedModel, way: Way, n: int, floor: Sequence[Sound]) -> dict[str, Any]:
@@ -86,7 +90,9 @@ def measure(trained: TrainedModel, way: Way, n: int, floor: Sequence[Sound]) -> 
     memorisation = assess_memorisation(audio, SEED)
     form, silence = assess_whole(audio, SEED)
     kinds = {"generated": generated, **whole}
-    harmonic = {kind: [count_harmonic_events(one.waveform, rate_hz) for one in of] for kind, of in kinds.items()}
+    harmonic = {
+        kind: [count_harmonic_events(read_waveform(one.waveform), rate_hz) for one in of] for kind, of in kinds.items()
+    }
     row: dict[str, Any] = {
         "n": len(generated),
         "replay_rate": _spell(memorisation.replay.rate),

@@ -14,6 +14,7 @@ from PIL import Image
 from ways import choose_way
 
 from sda.audio.mel import LogMel
+from sda.audio.waveform import read_waveform
 from sda.evaluation.sounds import Sound
 from sda.evaluation.trained_model import collect_whole
 
@@ -53,7 +54,7 @@ def draw(rows: Sequence[tuple[str, Sequence[Sound], LogMel]], path: Path) -> Non
     for line, (name, sounds, features) in zip(axes, rows, strict=True):
         for axis, sound in zip(line, sounds, strict=False):
             n_samples = round(SHOWN_S * features.sample_rate_hz)
-            log_mel = features(sound.waveform[None, :n_samples])[0].numpy() * 20 / np.log(10)
+            log_mel = features(read_waveform(sound.waveform[:n_samples])[None])[0].numpy() * 20 / np.log(10)
             axis.imshow(
                 log_mel, origin="lower", aspect="auto", cmap="magma", vmin=log_mel.max() - RANGE_DB, vmax=log_mel.max(),
                 extent=(0, log_mel.shape[1] * features.hop_length / features.sample_rate_hz, 0, 1),

@@ -9,6 +9,7 @@ import torch
 from learned import Learned
 
 from sda.app.builders import list_training_sounds
+from sda.audio.waveform import read_waveform
 from sda.config.verbs import AUTO_LENGTH
 from sda.evaluation.sounds import Sound
 from sda.evaluation.specimens import Specimens, draw_specimens
@@ -68,7 +69,7 @@ def _play_back(trained: TrainedModel, train: Sequence[Sound], n: int) -> Specime
 def _shuffle(trained: TrainedModel, train: Sequence[Sound], n: int) -> Specimens:
     """Grains of all training sounds in any order, as long as the sounds are."""
     generator = torch.Generator().manual_seed(SEED)
-    every = torch.cat([one.waveform for one in train])
+    every = torch.cat([read_waveform(one.waveform) for one in train])
     n_hop = round(GRAIN_S * trained.features.sample_rate_hz / 2)
     window = torch.hann_window(2 * n_hop)
     sounds = []

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sda.app.loading import TrainedRun, open_run
+from sda.audio.waveform import read_waveform
 from sda.data.corpus import Corpus
 from sda.durable import write_json
 from sda.evaluation.reconstruction import log_mel_l1_db
@@ -71,7 +72,7 @@ def measure(run: TrainedRun, n_sounds: int) -> dict[str, Any]:
 def _list_sounds(run: TrainedRun, n_sounds: int) -> list[Tensor]:
     corpus = Corpus(build_cache(run.config), run.known, run.config.data.gain_db)
     rate_hz, hop = run.features.sample_rate_hz, run.synthesizer.hop_samples
-    held_out = [sound.waveform for sound in collect_segments(run.split.val, corpus, run.split.names)]
+    held_out = [read_waveform(sound.waveform) for sound in collect_segments(run.split.val, corpus, run.split.names)]
     long = [waveform for waveform in held_out if len(waveform) >= SHORTEST_S * rate_hz]
     lengths = [min(len(waveform), round(LONGEST_S * rate_hz)) // hop * hop for waveform in long]
     return subsample_evenly([waveform[:n].cpu() for waveform, n in zip(long, lengths, strict=True)], n_sounds)

@@ -13,6 +13,7 @@ from sda.audio.augmentation import Augmentation
 from sda.audio.masking import SpectrogramMask
 from sda.audio.mel import LogMel
 from sda.audio.span import find_sound
+from sda.audio.waveform import read_waveform
 from sda.config.model import ModelName, ModelSize, PriorName
 from sda.config.schema import TrainRunConfig
 from sda.data.corpus import Corpus
@@ -184,7 +185,7 @@ def list_training_sounds(split: Split, corpus: Corpus, root: str) -> list[Traini
         waveform = corpus.get(segment.path)
         first = round(segment.start_s * rate_hz)
         stretch = waveform[first : None if segment.end_s is None else round(segment.end_s * rate_hz)]
-        begin, end = find_sound(stretch[None])[0].tolist()
+        begin, end = find_sound(read_waveform(stretch)[None])[0].tolist()
         if end > 0:
             name = os.path.relpath(segment.path, base)
             sounds.append(TrainingSound(name, stretch[begin:end], (first + begin) / rate_hz))

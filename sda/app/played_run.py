@@ -108,6 +108,7 @@ class _Board:
         return {"mode": "walk", "places": ",".join(f"{one.recording}@{one.start_s:g}" for one in passed)}
 
     def _lay_out(self) -> "Atlas":
+        from sda.audio.waveform import read_waveform
         from sda.data.corpus import Corpus
         from sda.generation.atlas import build_atlas
         from sda.generation.passages import take_bank
@@ -126,7 +127,7 @@ class _Board:
                 )
                 for name, path in self._held_out.items():
                     if name not in prior.names and left > 0:
-                        sound = corpus.get(str(path))[:left]
+                        sound = read_waveform(corpus.get(str(path))[:left])
                         left -= len(sound)
                         heard.append(Recording(name, synthesizer.encode(sound)))
                 self._atlas = build_atlas(prior, synthesizer.hop_samples / rate_hz, heard)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from sda.audio.waveform import StoredWaveform, Waveform
 from sda.data.cache import SoundCache
 from sda.data.measure import LOWEST_DBFS
 from sda.data.scan import scan_file
@@ -39,14 +40,14 @@ class Corpus:
         """Rate of all waveforms."""
         return self.cache.sample_rate_hz
 
-    def get(self, path: str) -> Tensor:
-        """The file's waveform `[T]`; not to be written to.
+    def get(self, path: str) -> Waveform:
+        """The file's waveform, of which nothing is read yet.
 
         Raises:
             DataError: the file cannot be used, or its sound is no longer what it was when it was scanned.
         """
         waveform = self._get_unchanged(path)
-        return waveform * to_amplitude(self.gain_db) if self.gain_db else waveform
+        return StoredWaveform(waveform, to_amplitude(self.gain_db)) if self.gain_db else waveform
 
     def preload(self, paths: Sequence[str], device: torch.device) -> bool:
         """Open files ahead and, where they fit, move them to the device; on the CPU they stay mapped.

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from sda.audio.waveform import read_waveform
 from sda.evaluation.controls import ProvenControls
 from sda.evaluation.embedding import HandMadeEmbedding, standardise
 from sda.evaluation.findings import Evidence
@@ -104,7 +105,9 @@ def assess_model(trained: TrainedModel, effort: Effort, seed: int, stage: Stage 
     stretches = choose_stretches(train, effort.n_generated, n_samples, longest)
     floor = []
     for number, stretch in enumerate(stretches, start=1):
-        floor.append(stretch._replace(waveform=rebuild(trained, stretch.waveform, take_seed(seed, number))))
+        floor.append(
+            stretch._replace(waveform=rebuild(trained, read_waveform(stretch.waveform), take_seed(seed, number)))
+        )
         stage("rebuilding training sound", 0.55 + 0.1 * number / len(stretches))
     window_s = choose_window_s(train, generated, rate_hz)
     controls = {"augmented": vary(train, trained.augmentation, rate_hz, seed, window_s), "reconstructed": rebuilt}

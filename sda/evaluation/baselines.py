@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from sda.audio.waveform import read_waveform
 from sda.evaluation.sounds import Sound
 
 GRAIN_S = 0.5
@@ -33,7 +33,7 @@ def shuffle_grains(
         for start in range(0, n_samples, step):
             waveform = long_enough[rng.integers(len(long_enough))]
             first = int(rng.integers(len(waveform) - grain))
-            piece = waveform[first : first + grain].clone()
+            piece = read_waveform(waveform[first : first + grain]).clone()
             piece[:fade] *= ramp
             piece[-fade:] *= ramp.flip(0)
             row[start : start + grain] += piece
@@ -54,7 +54,7 @@ def make_silence(n_sounds: int, n_samples: int) -> list[Sound]:
 
 def play_back(sounds: Sequence[Sound], places: Sequence[tuple[int, int]], n_samples: int) -> list[Sound]:
     """Pieces of the sounds as they are, each from `(index of the sound, first sample)`: a model that only replays."""
-    pieces: list[Tensor] = [sounds[index].waveform[start : start + n_samples] for index, start in places]
+    pieces = [read_waveform(sounds[index].waveform[start : start + n_samples]) for index, start in places]
     return [
         Sound(f"replay {number + 1}", torch.nn.functional.pad(piece, (0, n_samples - len(piece))))
         for number, piece in enumerate(pieces)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sda.audio.descriptors import DESCRIPTORS, CorpusRange, Describer
+from sda.audio.waveform import read_waveform
 from sda.bootstrap import Estimate, estimate_mean
 from sda.evaluation.control_likeness import CorpusLikeness, LikenessAlong
 from sda.evaluation.sounds import Sound
@@ -106,7 +107,10 @@ def take_starts(sounds: Sequence[Sound], sample_rate_hz: int) -> list[Sound]:
     """What controls are shown on: of each sound the loudest three seconds, one of each file."""
     by_name = {sound.name: sound for sound in reversed(sounds)}
     chosen = subsample_evenly([by_name[name] for name in dict.fromkeys(sound.name for sound in sounds)], MOST_STARTS)
-    return [sound._replace(waveform=take_loudest(sound.waveform, round(START_S * sample_rate_hz))) for sound in chosen]
+    return [
+        sound._replace(waveform=take_loudest(read_waveform(sound.waveform), round(START_S * sample_rate_hz)))
+        for sound in chosen
+    ]
 
 
 def take_loudest(waveform: Tensor, n_samples: int) -> Tensor:
@@ -123,13 +127,13 @@ def take_real(sounds: Sequence[Sound], sample_rate_hz: int) -> list[Sound]:
     """What controls are measured against: of sounds spread over the corpus, the loudest three seconds."""
     n_samples = round(START_S * sample_rate_hz)
     chosen = subsample_evenly(list(sounds), MOST_REAL)
-    return [sound._replace(waveform=take_loudest(sound.waveform, n_samples)) for sound in chosen]
+    return [sound._replace(waveform=take_loudest(read_waveform(sound.waveform), n_samples)) for sound in chosen]
 
 
 def measure_ranges(sounds: Sequence[Sound], sample_rate_hz: int) -> dict[str, CorpusRange]:
     """Where each descriptor lies in real sound, 5 to 95 %; no closer together than what is heard as a difference."""
     describer = Describer(sample_rate_hz)
-    found = [describer(sound.waveform) for sound in sounds]
+    found = [describer(read_waveform(sound.waveform)) for sound in sounds]
     ranges = {}
     for name, descriptor in DESCRIPTORS.items():
         values = [one[name] for one in found if name in one]
@@ -159,7 +163,7 @@ def prove_controls(
     """
     rate_hz = synthesizer.features.sample_rate_hz
     describer, ranges, likeness = Describer(rate_hz), measure_ranges(real, rate_hz), CorpusLikeness(real, rate_hz)
-    paths = [synthesizer.encode(sound.waveform) for sound in held_out]
+    paths = [synthesizer.encode(read_waveform(sound.waveform)) for sound in held_out]
     resting = [_render(synthesizer, path, number, seed) for number, path in enumerate(paths)]
     at_rest, described_at_rest = likeness(resting), [describer(sound) for sound in resting]
     keys = [key for key in controls.keys if key in ranges]

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
 
 from sda.audio.span import find_sound
+from sda.audio.waveform import Waveform, read_waveform
 from sda.bootstrap import Estimate, FloatArray, draw_weights, enclose, estimate_mean
 from sda.evaluation.form import FRAME_S, TRAITS, Measure, Outline, list_levels_db, outline
 from sda.evaluation.mmd import Labels, PairSums, count_pairs, find_discrepancies, sum_by_file
@@ -90,13 +90,13 @@ class Silence:
 
 
 class _Traced(NamedTuple):
-    waveform: Tensor
+    waveform: Waveform
     outline: Outline
 
 
 class _Stretch(NamedTuple):
     sound: int
-    waveform: Tensor
+    waveform: Waveform
     is_first: bool
 
 
@@ -151,7 +151,7 @@ def assess_form(
 
 
 def _measure_kind(
-    measure: Measure, bodies: Sequence[Tensor], traced: Sequence[_Traced], longest: int, are_shots: bool
+    measure: Measure, bodies: Sequence[Waveform], traced: Sequence[_Traced], longest: int, are_shots: bool
 ) -> dict[str, Column]:
     """The traits of all stretches of one kind of sound, and how its sounds end.
 
@@ -159,7 +159,7 @@ def _measure_kind(
         traced: the whole sounds; none where it is not asked how they end.
     """
     rows = [
-        (stretch.sound, measure(stretch.waveform, from_nothing=are_shots and stretch.is_first))
+        (stretch.sound, measure(read_waveform(stretch.waveform), from_nothing=are_shots and stretch.is_first))
         for stretch in subsample_evenly(_cut(bodies, longest), MOST_STRETCHES)
     ]
     rows += [
@@ -245,11 +245,11 @@ def estimate_trait(name: str, column: Column, seed: int = 0) -> Estimate:
 NOTHING = Column(np.zeros(0), np.zeros(0, dtype=np.intp))
 
 
-def _trace(waveform: Tensor, frame: int) -> _Traced:
-    return _Traced(waveform, outline(list_levels_db(waveform, frame)))
+def _trace(waveform: Waveform, frame: int) -> _Traced:
+    return _Traced(waveform, outline(list_levels_db(read_waveform(waveform), frame)))
 
 
-def _take_body(traced: _Traced, frame: int, *, are_shots: bool, is_real: bool) -> Tensor:
+def _take_body(traced: _Traced, frame: int, *, are_shots: bool, is_real: bool) -> Waveform:
     """What of a sound has a form: where sounds end, from beginning to end; else all but what a file is filled up with.
 
     What a generator is silent for before or behind a sound that should go on is its own doing.
@@ -259,11 +259,11 @@ def _take_body(traced: _Traced, frame: int, *, are_shots: bool, is_real: bool) -
         return waveform[found.first * frame : found.last * frame]
     if not is_real:
         return waveform
-    first, last = find_sound(waveform[None])[0].tolist()
+    first, last = find_sound(read_waveform(waveform)[None])[0].tolist()
     return waveform[first:last]
 
 
-def _cut(bodies: Sequence[Tensor], longest: int) -> list[_Stretch]:
+def _cut(bodies: Sequence[Waveform], longest: int) -> list[_Stretch]:
     """Every sound in stretches of no more than `longest` samples, spread evenly over it; a shorter one is one."""
     stretches = []
     for number, body in enumerate(bodies):

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sda.audio.waveform import read_waveform
 from sda.bootstrap import Estimate, FloatArray, draw_weights, enclose
 from sda.evaluation.search import Matches
 from sda.evaluation.sounds import Sound, Window
@@ -258,4 +259,4 @@ def enclose_share(share: float, n: float) -> tuple[float, float]:
 def cut_match(sound: Sound, start_s: float, n_samples: int, sample_rate_hz: int) -> Tensor:
     """The place that a match points to, to listen to. → `[n_samples]` or shorter at the end of the sound."""
     first = max(0, round((start_s - sound.start_s) * sample_rate_hz))
-    return sound.waveform[first : first + n_samples]
+    return read_waveform(sound.waveform[first : first + n_samples])

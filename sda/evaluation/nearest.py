@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from sda.audio.waveform import read_waveform
 from sda.evaluation.memorisation import cut_match
 from sda.evaluation.suite import EvaluationAudio, Memorisation
 
@@ -46,6 +47,7 @@ def list_nearest(audio: EvaluationAudio, memorisation: Memorisation) -> Iterator
             correlation=round(float(similarity.correlation[index]), 4),
             is_replay=bool(similarity.correlation[index] > memorisation.replay.threshold),
         )
-        yield nearest, sound.waveform[start : start + n_samples], cut_match(source, source_start_s, n_samples, rate_hz)
+        clip = read_waveform(sound.waveform[start : start + n_samples])
+        yield nearest, clip, cut_match(source, source_start_s, n_samples, rate_hz)
         if len(shown) == N_NEAREST:
             return

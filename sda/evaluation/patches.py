@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from sda.audio.mel import LogMel
+from sda.audio.waveform import read_waveform
 from sda.evaluation.sounds import QUIETEST_DBFS, Sound
 
 HIGHEST_RATE_HZ = 48000
@@ -77,7 +78,7 @@ class PatchFeatures:
         total, square, n_frames = torch.zeros(N_MELS), torch.zeros(N_MELS, N_MELS), 0
         for sound in sounds:
             first = max(0, (len(sound.waveform) - each) // 2)
-            frames = self._frames(sound.waveform[first : first + each])
+            frames = self._frames(read_waveform(sound.waveform[first : first + each]))
             frames = frames[:, frames.amax(dim=0) > LOG_OF_NOTHING]
             total += frames.sum(dim=1)
             square += frames @ frames.T

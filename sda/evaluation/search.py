@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sda.audio.waveform import read_waveform
 from sda.evaluation.patches import LEAST_LOUD, PatchFeatures, find_loud
 from sda.evaluation.sounds import Sound
 
@@ -98,7 +99,7 @@ def _cut_stretches(sounds: Sequence[Sound], features: PatchFeatures, stretch: in
     rate_hz = features.sample_rate_hz
     for index, sound in enumerate(sounds):
         for start in range(0, max(1, len(sound.waveform) - overlap), stretch):
-            waveform = sound.waveform[start : start + stretch + overlap]
+            waveform = read_waveform(sound.waveform[start : start + stretch + overlap])
             # A sound shorter than a patch ends in silence, as windows that are cut beyond its end do.
             waveform = nn.functional.pad(waveform, (0, max(0, overlap - len(waveform))))
             frames = features.whitened(waveform)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sda.audio.span import find_sound
+from sda.audio.waveform import Waveform, read_waveform
 
 QUIETEST_DBFS = -60.0
 """Windows below this RMS level are left out: of near-silence it cannot be said what it resembles."""
@@ -22,7 +23,7 @@ class Sound(NamedTuple):
     """A sound with the name that it is shown under."""
 
     name: str
-    waveform: Tensor
+    waveform: Waveform
     """`[T]`, mono, float32."""
     start_s: float = 0.0
     """Where it begins in the file of that name."""
@@ -30,7 +31,7 @@ class Sound(NamedTuple):
 
 def trim(sound: Sound, sample_rate_hz: int) -> Sound:
     """A sound without the digital silence before and behind it; one that is nothing else stays as it is."""
-    first, last = find_sound(sound.waveform[None])[0].tolist()
+    first, last = find_sound(read_waveform(sound.waveform)[None])[0].tolist()
     if last == 0:
         return sound
     return Sound(sound.name, sound.waveform[first:last], sound.start_s + first / sample_rate_hz)
@@ -54,7 +55,7 @@ def list_windows(sounds: Sequence[Sound], n_samples: int, hop_samples: int) -> l
     for index, sound in enumerate(sounds):
         last = max(0, len(sound.waveform) - n_samples)
         for start in range(0, last + 1, hop_samples):
-            piece = sound.waveform[start : start + n_samples]
+            piece = read_waveform(sound.waveform[start : start + n_samples])
             if len(piece) and level_dbfs(piece[None])[0] > QUIETEST_DBFS:
                 windows.append(Window(index, start))
     return windows
@@ -64,7 +65,9 @@ def cut(sounds: Sequence[Sound], windows: Sequence[Window], n_samples: int) -> T
     """The windows' samples. → `[B, n_samples]`."""
     if not windows:
         return torch.zeros(0, n_samples)
-    pieces = [sounds[window.sound].waveform[window.start : window.start + n_samples] for window in windows]
+    pieces = [
+        read_waveform(sounds[window.sound].waveform[window.start : window.start + n_samples]) for window in windows
+    ]
     return torch.stack([torch.nn.functional.pad(piece, (0, n_samples - len(piece))) for piece in pieces])
 
 

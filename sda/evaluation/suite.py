@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sda.audio.waveform import read_waveform
 from sda.evaluation.aisfx import SoundEffectEmbedding, find_weights
 from sda.evaluation.distribution import DistributionScores, compare, find_shortage
 from sda.evaluation.embedding import Embedding, HandMadeEmbedding, standardise
@@ -244,7 +245,9 @@ def choose_windows(
     windows = [
         one
         for one in list_windows(sounds, n_samples, hop)
-        if features.is_mostly_loud(sounds[one.sound].waveform[one.start : one.start + n_samples], n_samples)
+        if features.is_mostly_loud(
+            read_waveform(sounds[one.sound].waveform[one.start : one.start + n_samples]), n_samples
+        )
     ]
     return subsample_evenly(windows, most)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sda.audio.mel import LogMel
+from sda.audio.waveform import Waveform, read_waveform
 from sda.generation.loudness import LoudnessScale
 from sda.generation.steering import Steering
 from sda.models.autoencoder import Autoencoder
@@ -40,7 +41,7 @@ class TrainingSound(NamedTuple):
     """A sound that a prior is fitted to."""
 
     name: str
-    waveform: Tensor
+    waveform: Waveform
     """`[T]`, mono, without digital silence at its ends."""
     start_s: float = 0.0
     """Where it begins in the file of that name."""
@@ -143,10 +144,10 @@ class Synthesizer(ABC):
     def _listen(self, sound: TrainingSound, first: int, last: int, length: int) -> Recording:
         """The path of a passage, with silence before it where it begins, and behind it where it ends."""
         rate_hz, hop = self.features.sample_rate_hz, self.hop_samples
-        begins, ends = find_edges(sound.waveform, round(EDGE_S * rate_hz))
+        begins, ends = find_edges(read_waveform(sound.waveform), round(EDGE_S * rate_hz))
         lead = LEAD_POINTS if begins and first == 0 else 0
         tail = TAIL_POINTS if ends and last == length else 0
-        piece = sound.waveform[first * hop : last * hop if last < length else None].cpu()
+        piece = read_waveform(sound.waveform[first * hop : last * hop if last < length else None]).cpu()
         latents = self.encode(torch.cat([torch.zeros(lead * hop), piece, torch.zeros(tail * hop)]))
         return Recording(sound.name, latents, lead, tail, start=first - lead + round(sound.start_s * rate_hz / hop))
 

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from sda.audio.io import encode_mp3
+from sda.audio.waveform import read_waveform
 from sda.durable import write_json, write_text
 from sda.evaluation.assessment import Assessment
 from sda.evaluation.nearest import list_nearest
@@ -93,7 +94,7 @@ def build_report(name: str, evaluation: Evaluation) -> Report:
         ]
     made = []
     for sound, made_of in list_made(assessment)[:N_MADE]:
-        clip = sound.waveform[: round(MOST_PLAYED_S * rate_hz)]
+        clip = read_waveform(sound.waveform[: round(MOST_PLAYED_S * rate_hz)])
         made.append(MadeRow(sound.name, len(clip) / rate_hz, made_of, keep(clip)))
     return Report(name, evaluation, points, nearest, listening, made, clips)
 

@@ -9,6 +9,7 @@ import soundfile
 import torch
 
 from sda.audio.io import load_audio
+from sda.audio.waveform import read_waveform
 from sda.data.corpus import Corpus
 from sda.data.scan import scan_folder
 from sda.errors import DataError
@@ -49,7 +50,7 @@ def test_what_lies_beyond_the_end_is_zero(root, cache):
 def test_all_waveforms_are_turned_up_and_what_is_kept_stays_as_it_was(root, cache):
     path = str(root / "tone_000.wav")
     plain, louder = Corpus(cache), Corpus(cache, gain_db=20.0)
-    torch.testing.assert_close(louder.get(path), 10.0 * plain.get(path))
+    torch.testing.assert_close(read_waveform(louder.get(path)), 10.0 * plain.get(path))
     torch.testing.assert_close(louder.read([(path, 5)], 50, [100]), 10.0 * plain.read([(path, 5)], 50, [100]))
 
 
