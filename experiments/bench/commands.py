@@ -18,6 +18,15 @@ from sda.tracking.journal import JOURNAL, read_journal
 POLL_S = 0.02
 MOST_WAIT_S = 600.0
 BYTES_OF_MAXRSS = 1 if sys.platform == "darwin" else 1024
+_RUN_SMALL = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+with open(sys.argv[1], "w") as peak:
+    peak.write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
+"""
+"""Runs a command from a process that is small itself: Linux counts what the parent held as the child's, at its most."""
 
 _numbers = count()
 
@@ -141,16 +150,15 @@ def run_verb(trial: Trial, verb: str, *arguments: str) -> int:
     Raises:
         RuntimeError: it failed.
     """
-    with (trial.folder / "verb.log").open("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(PROJECT / f"{verb}.py"), *arguments],
-            cwd=trial.folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            log.seek(0)
-            raise RuntimeError(f"{verb} {' '.join(arguments)} failed:\n{log.read()}")
-    return usage.ru_maxrss * BYTES_OF_MAXRSS
+    peak = trial.folder / "peak.txt"
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN_SMALL, str(peak), sys.executable, str(PROJECT / f"{verb}.py"), *arguments],
+        cwd=trial.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{verb} {' '.join(arguments)} failed:\n{done.stdout}")
+    return int(peak.read_text()) * BYTES_OF_MAXRSS

@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from experiments.bench import __main__ as bench
+from experiments.bench.commands import run_verb
+from experiments.bench.trial import Trial
 
 PROJECT = Path(__file__).parents[2]
 TOGETHER = (
@@ -60,3 +63,12 @@ def test_an_unknown_section_is_named(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["bench", "--only=sped"])
     with pytest.raises(SystemExit, match="--only=sped is unknown: use read, step"):
         bench.main()
+
+
+def test_what_the_bench_holds_itself_is_no_memory_of_a_command(tmp_path: Path):
+    held = bytearray(400 * 2**20)
+    held[:: 2**12] = b"x" * len(held[:: 2**12])
+    peak = run_verb(Trial(tmp_path, tmp_path, quick=True, device=torch.device("cpu")), "train", "--help")
+    assert 5 * 2**20 < peak < 200 * 2**20
+    with pytest.raises(RuntimeError, match="there is no such folder"):
+        run_verb(Trial(tmp_path, tmp_path, quick=True, device=torch.device("cpu")), "scan", "data.root=nowhere")
