@@ -14,7 +14,9 @@ import sys
 import threading
 import time
 import traceback
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 _HEAVY = (
     "hydra_plugins.hydra_optuna_sweeper.config",
@@ -33,13 +35,24 @@ _CONTEXT.set_forkserver_preload(list(_HEAVY))
 
 
 class ForkedScript:
-    """A script that runs; has what is used of `subprocess.Popen`."""
+    """A script that runs; has what is used of `subprocess.Popen`.
 
-    def __init__(self, script: Path, arguments: tuple[str, ...], folder: Path, environment: dict[str, str]):
+    Args:
+        constants: of modules, `module.NAME`, and the values that they have instead.
+    """
+
+    def __init__(
+        self,
+        script: Path,
+        arguments: tuple[str, ...],
+        folder: Path,
+        environment: dict[str, str],
+        constants: dict[str, int] | None = None,
+    ):
         self.args = [str(script), *arguments]
         self._outputs = [folder.parent / f"{name}-{time.monotonic_ns()}.txt" for name in ("out", "err")]
         self._process = _CONTEXT.Process(
-            target=_run_script, args=(script, arguments, folder, environment, self._outputs), daemon=False
+            target=_run_script, args=(_Call(script, arguments, folder, environment, constants or {}), self._outputs)
         )
         self._process.start()
 
@@ -75,23 +88,33 @@ class ForkedScript:
         return out, err
 
 
-def _run_script(
-    script: Path, arguments: tuple[str, ...], folder: Path, environment: dict[str, str], outputs: list[Path]
-) -> None:
+class _Call(NamedTuple):
+    script: Path
+    arguments: tuple[str, ...]
+    folder: Path
+    environment: dict[str, str]
+    constants: dict[str, int]
+
+
+def _run_script(call: _Call, outputs: list[Path]) -> None:
     """In the new process: what Python does with a script, from its arguments to its exit code."""
     for descriptor, path in zip((1, 2), outputs, strict=True):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(file, descriptor)
         os.close(file)
     sys.stdin = open(os.devnull, encoding="utf-8")
-    os.chdir(folder)
+    os.chdir(call.folder)
     os.environ.clear()
-    os.environ.update(environment)
-    sys.argv = [str(script), *arguments]
-    sys.path.insert(0, str(script.parent))
+    os.environ.update(call.environment)
+    sys.argv = [str(call.script), *call.arguments]
+    sys.path.insert(0, str(call.script.parent))
+    for place, value in call.constants.items():
+        module, _, name = place.rpartition(".")
+        assert hasattr(import_module(module), name), place
+        setattr(import_module(module), name, value)
     code: int | str | None = 0
     try:
-        runpy.run_path(str(script), run_name="__main__")
+        runpy.run_path(str(call.script), run_name="__main__")
     except SystemExit as end:
         code = end.code
     except KeyboardInterrupt:

@@ -1,9 +1,10 @@
 """Chunks on the fixed grid that a run returns to: those that are judged every epoch, and those that statistics fit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from sda.audio.mel import AudioFeatures, LogMel
 from sda.subsample import subsample_evenly
@@ -54,10 +55,33 @@ def compute_fixed_chunks(
     fitted = subsample_evenly(train.judged, MOST_TRAINING_CHUNKS)
     held_out = subsample_evenly(val.judged, MOST_HELD_OUT_CHUNKS)
     return FixedChunks(
-        training=[inputs.forget_waveform() for inputs in extract(train, fitted)],
-        train_eval=ValidationChunks(list(extract(train, train_eval)), number_files(train, train_eval), seed=1),
-        held_out=ValidationChunks(list(extract(val, held_out)), number_files(val, held_out), seed=0),
+        training=gather((inputs.forget_waveform() for inputs in extract(train, fitted)), len(fitted)),
+        train_eval=ValidationChunks(
+            gather(extract(train, train_eval), len(train_eval)), number_files(train, train_eval), seed=1
+        ),
+        held_out=ValidationChunks(gather(extract(val, held_out), len(held_out)), number_files(val, held_out), seed=0),
     )
+
+
+def gather(batches: Iterable[AudioFeatures], n_chunks: int) -> list[AudioFeatures]:
+    """The same batches in one piece of memory, for each of the values that they hold.
+
+    Each by itself would lie among what is computed for the next, which then leaves gaps of its size behind: of an hour
+    of sound, gigabytes.
+
+    Args:
+        n_chunks: how many there are in all batches together.
+    """
+    whole: list[Tensor] = []
+    gathered, first = list[AudioFeatures](), 0
+    for batch in batches:
+        last = first + len(batch.level)
+        whole = whole or [values.new_empty(n_chunks, *values.shape[1:]) for values in batch]
+        gathered.append(
+            AudioFeatures(*(every[first:last].copy_(values) for every, values in zip(whole, batch, strict=True)))
+        )
+        first = last
+    return gathered
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ import torch
 from sda.audio.augmentation import Augmentation
 from sda.audio.mel import LogMel
 from sda.training.dataset import AudioTrainingDataset
-from sda.training.fixed_chunks import compute_fixed_chunks, extract_varied
+from sda.training.fixed_chunks import compute_fixed_chunks, extract_varied, gather
 from tests.conftest import RATE_HZ
 
 
@@ -36,3 +36,15 @@ def test_chunks_are_varied_before_training_as_in_training(make_sounds):
     assert not any(torch.equal(one, other) for one in varied for other in plain)
     train.extra_visits = 0
     assert list(extract_varied(train, features, torch.device("cpu"))) == []
+
+
+def test_batches_that_are_gathered_are_the_same_in_one_piece():
+    features = LogMel(16000, 512, 128, 32)
+    batches = [features.extract(torch.randn(n, 4000), torch.tensor([[0, 3000]]).expand(n, -1)) for n in (3, 3, 1)]
+    gathered = gather(iter(batches), 7)
+    for ours, theirs in zip(gathered, batches, strict=True):
+        for mine, other in zip(ours, theirs, strict=True):
+            assert torch.equal(mine, other)
+    for values in zip(*gathered, strict=True):
+        assert len({one.untyped_storage().data_ptr() for one in values}) == 1
+    assert gather(iter([]), 0) == []
