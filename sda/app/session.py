@@ -217,7 +217,8 @@ def build_session(plan: Plan, length: RunLength | None = None) -> Session:
     if config.init_from and saved is None:
         begin_from(model, config, features)
     if not config.init_from or config.init_statistics is InitStatistics.refitted:
-        model.fit(fixed.training, extract_varied(train_loader.dataset, features, device))
+        fit = model.fit if saved is not None or not config.init_from else model.refit
+        fit(fixed.training, extract_varied(train_loader.dataset, features, device))
     if config.training.compile:
         compile_network(model, device, fixed.training[0])
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)

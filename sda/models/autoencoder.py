@@ -31,6 +31,10 @@ class Autoencoder(nn.Module):
             varied: training sound as augmentation varies it.
         """
 
+    def refit(self, training: Sequence[AudioFeatures], varied: Iterable[AudioFeatures] = ()) -> None:
+        """Take the same of other sound than the weights were learned on, which go on from where they are; as `fit`."""
+        self.fit(training, varied)
+
     @abstractmethod
     def encode(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Posterior:
         """The posterior of every item; `mask` is true where a cell is not to be heard, `[B, M, F]`."""

@@ -26,6 +26,7 @@ from sda.errors import ConfigError
 from sda.models.autoencoder import Autoencoder
 from sda.models.components import draw_patches, find_components, interpolate_bands, pad_frames
 from sda.models.convnext import KERNEL, stack_blocks
+from sda.models.coordinates import carry_over, take_coordinates
 from sda.models.latents import Posterior, Reconstruction, bound_log_variance
 from sda.models.noise_gate import NoiseGate
 from sda.models.standardise import Standardise
@@ -206,6 +207,12 @@ class SpectralVAE(Autoencoder):
         self.analysis.bias.copy_(-found.inwards @ found.centre)
         self.synthesis.weight.copy_(found.outwards.T)
         self.synthesis.bias.copy_(found.centre)
+
+    def refit(self, training: Sequence[AudioFeatures], varied: Iterable[AudioFeatures] = ()) -> None:
+        """The same for a network that has learned on other sound: it goes on to do with sound what it did."""
+        former = take_coordinates(self)
+        self.fit(training, varied)
+        carry_over(self, former, FIRST_LOG_VARIANCE)
 
     def encode(self, inputs: AudioFeatures, mask: Tensor | None = None) -> Posterior:
         """The posterior of every latent, two `[B, D, L]` with `L = ceil(F / stride)`."""
