@@ -17,7 +17,7 @@ help: ## list the targets
 
 setup: .venv/.ready ## create .venv with the pinned, hashed requirements
 
-demo: setup ## train on the 18 sounds that come with the project, about three minutes
+demo: setup ## train on the 18 sounds that come with the project, two to ten minutes
 	$(RUN) train.py experiment=demo
 
 scan: setup ## look at your folder before training: make scan DATA=~/sounds
