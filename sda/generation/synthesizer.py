@@ -134,20 +134,22 @@ class Synthesizer(ABC):
         listed = list(sounds)
         lengths = [self.count_points(len(sound.waveform)) for sound in listed]
         passages = choose_passages(lengths, self.prior.most_latents)
-        recordings = [
-            self._listen(sound, first, last, length)
-            for sound, length, taken in zip(listed, lengths, passages, strict=True)
-            for first, last in taken
-        ]
+        n_piece = round(EDGE_S * self.features.sample_rate_hz)
+        recordings: list[Recording] = []
+        for sound, length, taken in zip(listed, lengths, passages, strict=True):
+            begins, ends = find_edges(read_waveform(sound.waveform), n_piece) if taken else (False, False)
+            recordings += [
+                self._listen(sound, first, last, begins=begins and first == 0, ends=ends and last == length)
+                for first, last in taken
+            ]
         self.prior.fit(recordings, emphasis=self.weigh_dimensions())
 
-    def _listen(self, sound: TrainingSound, first: int, last: int, length: int) -> Recording:
-        """The path of a passage, with silence before it where it begins, and behind it where it ends."""
+    def _listen(self, sound: TrainingSound, first: int, last: int, *, begins: bool, ends: bool) -> Recording:
+        """The path of a passage, with silence before it where its sound begins there, and behind it where it ends."""
         rate_hz, hop = self.features.sample_rate_hz, self.hop_samples
-        begins, ends = find_edges(read_waveform(sound.waveform), round(EDGE_S * rate_hz))
-        lead = LEAD_POINTS if begins and first == 0 else 0
-        tail = TAIL_POINTS if ends and last == length else 0
-        piece = read_waveform(sound.waveform[first * hop : last * hop if last < length else None]).cpu()
+        lead, tail = LEAD_POINTS * begins, TAIL_POINTS * ends
+        is_last = last == self.count_points(len(sound.waveform))
+        piece = read_waveform(sound.waveform[first * hop : None if is_last else last * hop]).cpu()
         latents = self.encode(torch.cat([torch.zeros(lead * hop), piece, torch.zeros(tail * hop)]))
         return Recording(sound.name, latents, lead, tail, start=first - lead + round(sound.start_s * rate_hz / hop))
 

@@ -47,9 +47,11 @@ class Coordinates:
     mean: Tensor
     """Of every band's shape, `[M]`."""
     deviation: Tensor
+    """The same, `[M]`."""
     level_mean: Tensor
     """`[1]`."""
     level_deviation: Tensor
+    """`[1]`."""
     inwards: Affine
     """From a standardised patch to its components, `[D, P]`."""
     outwards: Affine
