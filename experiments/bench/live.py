@@ -18,6 +18,7 @@ from sda.app.session import Session, build_session
 from sda.app.train import Emitter
 from sda.callbacks.console import ConsoleCallback
 from sda.config.arguments import quote_value
+from sda.config.store import register_configs
 from sda.runs.folder import flatten
 from sda.runs.plan import Plan, plan_run
 from sda.tracking.delivery_state import TrackingSettings, is_delivered
@@ -156,6 +157,7 @@ def plan_training(trial: Trial, run_dir: Path, *more: str) -> Plan:
         "training.max_epochs": "100000",  # it ends when the measurement does
     }
     overrides = [f"{key}={value}" for key, value in given.items()]
+    register_configs("train")
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         composed = compose("train", overrides=[*overrides, *trial.overrides, *more])
     return plan_run(composed, run_dir, overrides, "auto", None)

@@ -27,7 +27,7 @@ from sda.config.arguments import find_value
 from sda.config.help import CONFIG_DIR
 from sda.config.machine import wait_politely
 from sda.config.resolvers import FolderSize, register_resolvers
-from sda.config.store import prefer_own_choices, register_configs
+from sda.config.store import register_configs
 from sda.errors import ConfigError, SdaError
 from sda.printable import make_lines_printable
 from sda.report.closed_pipe import EXIT_CLOSED_PIPE, drop_output
@@ -43,7 +43,6 @@ def _scan_once(*folder: Any) -> FolderSize:
 
 
 register_resolvers(_scan_once)
-register_configs()
 
 guard_composition(CONFIG_DIR)
 
@@ -105,7 +104,7 @@ def call_hydra(verb: str, task: Callable[[DictConfig], Any], arguments: list[str
     parsed, flags = get_args_parser().parse_known_args(arguments)
     refuse_stray_words(verb, parsed.overrides, flags)
     print_to_stderr(list_repeats(parsed.overrides))
-    prefer_own_choices(CONFIG_DIR)
+    register_configs(verb)
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own words and exits
     reason: Exception | None = None

@@ -4,21 +4,18 @@ The nodes are instances whose values are interpolations; the dataclasses keep pl
 command line, in an experiment or in a sweep replaces its interpolation and so wins, in any order.
 """
 
+from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
 from sda.config.data import DataConfig
-from sda.config.export import ExportConfig
-from sda.config.help import SCHEMAS, write_help
+from sda.config.help import CONFIG_DIR, SCHEMAS, write_help
 from sda.config.model import MODELS
-from sda.config.play import PlayConfig
 from sda.config.running import TrackingBackend, TrackingConfig
 from sda.config.schema import ScanConfig, TrainRunConfig
-from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
 from sda.training.config import RegularizationConfig, TrainingConfig
 from sda.training.presets import PRESETS, Preset
 
@@ -29,17 +26,29 @@ _GROUPS = "\0"
 _SCAN = "${data.root},${data.min_duration_s},${data.silence_dbfs},${data.cache_dir},${audio.sample_rate_hz}"
 
 
-def register_configs() -> None:
-    """Put schema, presets, tracking backends and help texts into the ConfigStore."""
+def register_configs(verb: str) -> None:
+    """Put what composing a verb takes into the ConfigStore: its schema and help text, and the groups it chooses from.
+
+    Of one verb alone, as Hydra looks at every field when it stores a schema. What is there is not put there again.
+    """
     store = ConfigStore.instance()
-    auto = auto_preset()
-    store.store(name="train_schema", node=layered_config(auto))
-    store.store(name="scan_schema", node=_scan_config(layered_config(auto)))
-    store.store(name="evaluate_schema", node=EvaluateConfig)
-    store.store(name="generate_schema", node=GenerateConfig)
-    store.store(name="compare_schema", node=CompareConfig)
-    store.store(name="play_schema", node=PlayConfig)
-    store.store(name="export_schema", node=ExportConfig)
+    schema = f"{verb}_schema"
+    if f"{schema}.yaml" in store.repo:
+        return
+    _prefer_own_choices()
+    if verb in _LAYERED:
+        auto = auto_preset()
+        store.store(name=schema, node=_LAYERED[verb](auto))
+        _register_groups(store, auto)
+    else:
+        store.store(name=schema, node=SCHEMAS[verb])
+    text = write_help(verb, _GROUPS).replace("$", "$$").replace(_GROUPS, "$APP_CONFIG_GROUPS")  # it is a template
+    help_node = {"app_name": verb, "header": "", "footer": "", "template": text}
+    store.store(group="hydra/help", name=f"sda_{verb}", node=help_node)
+
+
+def _register_groups(store: ConfigStore, auto: Preset) -> None:
+    """Presets, models and tracking backends."""
     store.store(group="preset", name="auto", node=auto)
     for preset in PRESETS.values():
         store.store(group="preset", name=preset.name, node=preset)
@@ -48,22 +57,18 @@ def register_configs() -> None:
     for backend in TrackingBackend:
         places = {"uri": "${tracking_uri:}", "experiment": "${tracking_experiment:}"}
         store.store(group="tracking", name=backend.name, node=_linked(TrackingConfig, backend=backend, **places))
-    for verb in SCHEMAS:
-        text = write_help(verb, _GROUPS).replace("$", "$$").replace(_GROUPS, "$APP_CONFIG_GROUPS")  # it is a template
-        help_node = {"app_name": verb, "header": "", "footer": "", "template": text}
-        store.store(group="hydra/help", name=f"sda_{verb}", node=help_node)
 
 
-def prefer_own_choices(config_dir: Path) -> None:
+def _prefer_own_choices() -> None:
     """Let our launchers and sweepers take the place of those that plugins bring under the same names.
 
     Hydra would take the plugin's for a schema of ours, and warn that it will not for long.
     """
     Plugins.instance()  # lets plugins register theirs
     repository = ConfigStore.instance().repo
-    for path in config_dir.glob("hydra/**/*.yaml"):
+    for path in CONFIG_DIR.glob("hydra/**/*.yaml"):
         group = repository
-        for part in path.relative_to(config_dir).parent.parts:
+        for part in path.relative_to(CONFIG_DIR).parent.parts:
             group = group.get(part, {})
         group.pop(path.name, None)
 
@@ -105,11 +110,19 @@ def layered_config(preset: Preset) -> TrainRunConfig:
     )
 
 
-def _scan_config(layers: TrainRunConfig) -> ScanConfig:
+def layered_scan_config(preset: Preset) -> ScanConfig:
     """The same layers, for the verb that only looks."""
+    layers = layered_config(preset)
     return ScanConfig(
         data=layers.data, preset=layers.preset, training=layers.training, regularization=layers.regularization
     )
+
+
+_LAYERED: dict[str, Callable[[Preset], TrainRunConfig | ScanConfig]] = {
+    "train": layered_config,
+    "scan": layered_scan_config,
+}
+"""Verbs whose keys follow a preset; every other one's schema is its dataclass."""
 
 
 def _linked(section: type[Section], **links: Any) -> Section:

@@ -8,11 +8,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from hydra import compose, initialize_config_dir
 from rich.console import Console
 
 from sda.app import time_plan
-from sda.app.hydra_call import CONFIG_DIR
 from sda.app.time_plan import plan_time
 from sda.app.train import EXIT_STOPPED, run_training
 from sda.config.arguments import quote_value
@@ -23,6 +21,7 @@ from sda.runs.plan import plan_run
 from sda.runs.resume import plan_resume
 from sda.tracking.journal import read_journal
 from sda.training import loop
+from tests.composing import compose_verb
 from tests.verbs import TINY
 
 HALF_A_SECOND = 0.5
@@ -34,9 +33,7 @@ def make_plan(make_sounds, tmp_path):
 
     def make(*overrides: str):
         given = [f"data.root={quote_value(str(sounds))}", "tracking=none", "training.batch_size=4", *TINY, *overrides]
-        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            composed = compose("train", overrides=given)
-        return plan_run(composed, tmp_path / "run", given, "auto", None)
+        return plan_run(compose_verb("train", *given), tmp_path / "run", given, "auto", None)
 
     return make
 

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from sda.config.help import CONFIG_DIR
 from sda.config.resolvers import register_resolvers
-from sda.config.store import prefer_own_choices
 from sda.runs.prepare_data import scan_once
+from tests.composing import compose_verb
 
 
 @dataclass
@@ -25,12 +23,10 @@ class Folder:
 def compose_for():
     """Composes as `train.py` does, for a folder of a given size."""
 
-    def build(n_files: int, *overrides: str):
+    def build(n_files: int, *overrides: str, **options: bool):
         folder = Folder(n_files, 5 * n_files)
         register_resolvers(lambda *_: folder)
-        return compose("train", overrides=["data.root=/sounds", *overrides])
+        return compose_verb("train", "data.root=/sounds", *overrides, **options)
 
-    prefer_own_choices(CONFIG_DIR)
-    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        yield build
+    yield build
     register_resolvers(scan_once)

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from hydra import compose
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
@@ -12,6 +11,7 @@ from sda.config.running import TrackingConfig
 from sda.config.schema import TrainRunConfig
 from sda.config.store import auto_preset, layered_config
 from sda.errors import ConfigError
+from tests.composing import compose_verb
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -46,7 +46,7 @@ def test_every_shipped_composition_composes(compose_for):
     for path in Path(CONFIG_DIR).glob("*/*.yaml"):
         group = path.parent.name
         assert OmegaConf.to_object(compose_for(18, f"{group}={path.stem}")).data.root
-    demo = OmegaConf.to_object(compose("train", overrides=["experiment=demo"]))
+    demo = OmegaConf.to_object(compose_verb("train", "experiment=demo"))
     assert demo.data.root == "experiments/demo/sounds"
 
 
@@ -76,7 +76,7 @@ def test_ranges_are_checked_when_the_configuration_is_settled(compose_for, overr
 @pytest.mark.parametrize("path", sorted(CONFIG_DIR.glob("hydra/*/*.yaml")), ids=lambda path: path.stem)
 def test_launchers_and_sweepers_compose_and_can_be_made(compose_for, path):
     group = f"hydra/{path.parent.name}"
-    composed = compose("train", overrides=["data.root=/sounds", f"{group}={path.stem}"], return_hydra_config=True)
+    composed = compose_for(18, f"{group}={path.stem}", return_hydra_config=True)
     chosen = OmegaConf.to_container(OmegaConf.select(composed, group.replace("/", ".")), resolve=True)
     target, settings = chosen.pop("_target_"), {key: value for key, value in chosen.items() if key != "sampler"}
     module, _, name = target.rpartition(".")

@@ -1,10 +1,9 @@
 """What is settled before a training."""
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from sda.app.hydra_call import CONFIG_DIR
 from sda.runs.plan import plan_run
+from tests.composing import compose_verb
 from tests.verbs import TINY
 
 
@@ -13,8 +12,6 @@ def test_a_preset_of_ones_own_is_called_by_its_file_unless_it_says_otherwise(mak
     (tmp_path / "preset").mkdir()
     (tmp_path / "preset" / "mine.yaml").write_text(f"{given}dropout: 0.25\n")
     overrides = [f"data.root={make_sounds(6)}", "preset=mine", f"hydra.searchpath=[file://{tmp_path}]", *TINY]
-    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        composed = compose("train", overrides=overrides)
-    plan = plan_run(composed, tmp_path / "run", overrides, "mine", None)
+    plan = plan_run(compose_verb("train", *overrides), tmp_path / "run", overrides, "mine", None)
     assert plan.config.preset.name == plan.resolved["preset"]["name"] == name
     assert plan.config.regularization.dropout == 0.25

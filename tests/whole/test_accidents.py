@@ -11,10 +11,8 @@ from contextlib import closing
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from rich.console import Console
 
-from sda.app.hydra_call import CONFIG_DIR
 from sda.app.train import EXIT_STOPPED, EXIT_STOPPED_AT_ONCE, EXIT_UNSAVED, run_training
 from sda.config.arguments import quote_value
 from sda.errors import TrainingError
@@ -25,6 +23,7 @@ from sda.tracking.journal import read_journal
 from sda.training import loop
 from sda.training.checkpoint import open_newest
 from sda.training.interrupt import SAVE_SIGNAL
+from tests.composing import compose_verb
 from tests.verbs import TINY
 
 pytestmark = pytest.mark.slow
@@ -39,10 +38,8 @@ def train(make_sounds, tmp_path):
         run_dir = tmp_path / "run"
         run_dir.mkdir()
         given = [f"data.root={quote_value(str(sounds))}", "tracking=none", "training.batch_size=4", *TINY, *overrides]
-        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            composed = compose("train", overrides=given)
         printed = io.StringIO()
-        plan = plan_run(composed, run_dir, given, "auto", None)
+        plan = plan_run(compose_verb("train", *given), run_dir, given, "auto", None)
         code = run_training(plan, Console(file=printed, width=300))
         return run_dir, code, printed.getvalue()
 

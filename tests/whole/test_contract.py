@@ -11,14 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch.utils.data import Dataset
 
-from sda.app.hydra_call import CONFIG_DIR
 from sda.audio.augmentation import Augmentation
 from sda.config.resolvers import register_resolvers
-from sda.config.store import prefer_own_choices
 from sda.runs.prepare_data import scan_once
 from sda.training.config import (
     OverfittingPreset,
@@ -37,6 +34,7 @@ from sda.training.metrics import (
     StepMetrics,
     TrainingCompleteEvent,
 )
+from tests.composing import compose_verb
 from tests.conftest import RATE_HZ
 
 TABLE = {
@@ -134,10 +132,8 @@ def test_the_batch_follows_the_scanned_chunks_where_they_are_known(n_chunks, bat
 @pytest.mark.parametrize("column", range(3))
 def test_under_every_preset_split_and_batch_follow_the_files(make_sounds, column):
     preset = list(OverfittingPreset)[column].value
-    prefer_own_choices(CONFIG_DIR)
     register_resolvers(scan_once)
-    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        composed = compose("train", overrides=[f"data.root={make_sounds(6)}", f"preset={preset}", "model=mel_vae"])
+    composed = compose_verb("train", f"data.root={make_sounds(6)}", f"preset={preset}", "model=mel_vae")
     config = OmegaConf.to_object(composed.training)
     assert _read_rows(config) == {name: row[column] for name, row in TABLE.items()}
     assert (config.val_fraction, config.batch_size) == (0.5, 12 // 4)  # six files of two chunks

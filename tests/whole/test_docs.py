@@ -12,25 +12,23 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import soundfile
-from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from sda.__main__ import VERBS
-from sda.app.hydra_call import CONFIG_DIR
 from sda.config.arguments import prepare_arguments
 from sda.config.export import ExportConfig
 from sda.config.play import PlayConfig
 from sda.config.resolvers import register_resolvers
 from sda.config.schema import ScanConfig, TrainRunConfig
-from sda.config.store import prefer_own_choices
 from sda.config.verbs import CompareConfig, EvaluateConfig, GenerateConfig
 from sda.config_field import describe_settings
 from sda.errors import SdaError
 from sda.runs.prepare_data import scan_once
 from sda.runs.resume import RESUMABLE_KEYS
+from tests.composing import compose_verb
 from tests.conftest import RATE_HZ
 from tests.verbs import TINY, CommandLine
 
@@ -188,15 +186,13 @@ def compose_as():
 
     def build(verb, overrides):
         root = ["data.root=/sounds"] if verb in ("train", "scan") else []
-        composed = compose(verb, overrides=[*root, *overrides])
+        composed = compose_verb(verb, *root, *overrides)
         if verb in ("generate", "export") and OmegaConf.is_missing(composed, "run"):
             composed.run = "last"
         return OmegaConf.to_object(composed)
 
     register_resolvers(lambda *_: _Folder())
-    prefer_own_choices(CONFIG_DIR)
-    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        yield build
+    yield build
     register_resolvers(scan_once)
 
 
