@@ -22,13 +22,17 @@ _HEAVY = (
     "hydra_plugins.hydra_optuna_sweeper.config",
     "hydra_plugins.hydra_ray_launcher._config",
     "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
     "mlflow.store.tracking.sqlalchemy_store",
+    "safetensors.torch",
     "sklearn.manifold",
     "sda.app.command_line",
     "sda.app.evaluate",
     "sda.app.generate",
     "sda.app.train",
+    "sqlalchemy.dialects.sqlite",
     "torchaudio",
+    "tests.last_before_forks",
 )
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(list(_HEAVY))
