@@ -42,7 +42,7 @@ def measure(trial: Trial) -> list[Figure]:
     """The step with everything on against the bare model, and its parts."""
     with start_run(trial, "step") as live:
         rounds = live.follow(_compare(live, trial))
-        loader, chunk_s = live.session.setup.train_loader, live.session.plan.config.training.chunk_duration_s
+        loader, chunk_s = live.session.setup.train_loader, live.session.plan.config.training.crop_duration_s
     clips_per_s, visits = 1 / median(rounds.real), 1 + loader.dataset.extra_visits
     once_s = 3600 / chunk_s / clips_per_s
     return [

@@ -57,6 +57,6 @@ def _find_problem(config: TrainRunConfig, model: Autoencoder) -> str:
     """Why there can be no adversarial phase; empty where there can."""
     if not model.writes_waveforms:
         return f"model={config.model.name.value} writes no waveform; use model=spectral_vae"
-    if config.chunk_samples <= config.audio.n_fft // 2:
-        return "chunks are shorter than half of audio.n_fft; raise training.chunk_duration_s"
+    if config.crop_samples <= config.audio.n_fft // 2:
+        return "what a step hears is shorter than half of audio.n_fft; raise training.chunk_duration_s"
     return ""

@@ -21,7 +21,6 @@ from sda.report.unknown_key import refuse_added_keys
 from sda.runs.claim import Claim, remove_unused
 from sda.runs.folder import find_model, find_run
 from sda.runs.objective import check_objective
-from sda.runs.sweep_folder import find_sweep_to_resume
 from sda.seal import is_own
 from sda.shell import name_verb, tell_started_processes
 
@@ -144,6 +143,7 @@ def _train_many(arguments: list[str]) -> None:
     """A sweep: its jobs, and at the end, whatever it is, what they came to."""
     from sda.app.sweep_end import Sweep
     from sda.app.sweep_job import share_threads
+    from sda.runs.sweep_folder import find_sweep_to_resume
 
     given = list(arguments)
     if find_value(arguments, "resume") not in (None, "null"):

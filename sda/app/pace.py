@@ -46,7 +46,7 @@ def build_step(
     model = build_model(config, features, device)
     objective = build_objective(config, model)
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
-    waveforms = 0.1 * torch.randn(config.training.batch_size, 1, config.chunk_samples, device=device)
+    waveforms = 0.1 * torch.randn(config.training.batch_size, 1, config.crop_samples, device=device)
     if compiled:
         compile_network(model, device, features.extract(waveforms))
 

@@ -61,6 +61,8 @@ class Session:
     synthesizer: Synthesizer
     """Of the averaged model."""
     writer: CheckpointWriter
+    training: AudioTrainingDataset
+    """In chunks, as it is judged; steps may hear it in shorter pieces."""
     held_out: AudioTrainingDataset
     training_sounds: list[TrainingSound]
     """What the prior is fitted to."""
@@ -145,11 +147,7 @@ class Session:
 
     def describe(self) -> RunStarted:
         """The run as it starts, or goes on."""
-        progress, chunks, steps_per_epoch = (
-            self.state.progress,
-            self.setup.train_loader.dataset,
-            len(self.setup.train_loader),
-        )
+        progress, steps_per_epoch = self.state.progress, len(self.setup.train_loader)
         total_steps = self.setup.length.count_total(progress, steps_per_epoch)
         return RunStarted(
             run_dir=str(self.plan.run_dir),
@@ -161,7 +159,7 @@ class Session:
             precision=self.precision.value,
             n_train_files=len(self.plan.split.train_paths),
             n_val_files=len(self.plan.split.val_paths),
-            n_train_chunks=len(chunks.visited),
+            n_train_chunks=len(self.training.visited),
             n_val_chunks=len(self.held_out.visited),
             n_quarantined_files=len(self.plan.scan.quarantined),
             dataset_fingerprint=self.plan.scan.fingerprint,
@@ -186,7 +184,7 @@ class Session:
 
     def _vary_one_chunk(self, n_variations: int) -> Tensor:
         """The loudest chunk of the first training file as it is, then varied. → `[1 + n_variations, chunk_samples]`."""
-        chunks = self.setup.train_loader.dataset
+        chunks = self.training
         first_file = [index for index, chunk in enumerate(chunks.chunks) if chunk.path == chunks.chunks[0].path]
         loudest = max(first_file, key=lambda index: chunks.grid_chunk(index).square().sum().item())
         variations = chunks.vary_chunk(loudest, n_variations, seed=self.plan.config.seed)
@@ -213,12 +211,13 @@ def build_session(plan: Plan, length: RunLength | None = None) -> Session:
     train_loader, val_loader = build_loaders(plan, device)
     held_out = val_loader.dataset
     assert isinstance(held_out, AudioTrainingDataset)
-    fixed = compute_fixed_chunks(train_loader.dataset, held_out, features, device)
+    training_chunks = train_loader.dataset.recut(config.chunk_samples)
+    fixed = compute_fixed_chunks(training_chunks, held_out, features, device)
     if config.init_from and saved is None:
         begin_from(model, config, features)
     if not config.init_from or config.init_statistics is InitStatistics.refitted:
         fit = model.fit if saved is not None or not config.init_from else model.refit
-        fit(fixed.training, extract_varied(train_loader.dataset, features, device))
+        fit(fixed.training, extract_varied(training_chunks, features, device))
     if config.training.compile:
         compile_network(model, device, fixed.training[0])
     optimizer = build_optimizer(model, config.training.learning_rate, config.regularization.weight_decay)
@@ -252,8 +251,9 @@ def build_session(plan: Plan, length: RunLength | None = None) -> Session:
         setup=setup,
         synthesizer=build_synthesizer(config, state.average, features, build_prior(config)),
         writer=writer,
+        training=training_chunks,
         held_out=held_out,
-        training_sounds=list_training_sounds(plan.split, train_loader.dataset.corpus, config.data.root),
+        training_sounds=list_training_sounds(plan.split, training_chunks.corpus, config.data.root),
     )
 
 

@@ -12,6 +12,7 @@ from sda.config.schema import TrainRunConfig
 from sda.errors import ConfigError
 from sda.runs.plan import Plan, count_chunks
 from sda.training.arithmetic import AUTOCAST, settle_precision
+from sda.training.config import TrainingConfig
 from sda.training.device import choose_device
 from sda.training.length import TimeBudget, count_steps
 from sda.wording import format_duration
@@ -34,8 +35,8 @@ END_PER_CHUNK = {Suite.none: 1.0, Suite.small: 9.0, Suite.full: 28.0}
 """What it takes more for each chunk of sound, on either side."""
 MUCH_LONGER = 2.0
 """An evaluation that takes so many times what is kept for it is warned of."""
-SAVING_STEPS = 5.0
-"""What saving the best epoch takes, with a preview now and then, as so many steps."""
+SAVING = 40.0
+"""What saving the best epoch takes, with a preview now and then, as chunks learned from."""
 
 MINUTES = "training.minutes"
 
@@ -74,7 +75,7 @@ def plan_time(plan: Plan, began: float, step_s: float | None = None) -> tuple[Pl
         )
     step_s = measure_pace(config)[1] if step_s is None else step_s
     _, n_val = _count_chunks(plan)
-    pause_steps = SAVING_STEPS + 2 * JUDGED_CHUNK * n_val / training.batch_size
+    pause_steps = (SAVING + 2 * JUDGED_CHUNK * n_val) / _count_chunks_a_step(training)
     beside_s = time.monotonic() - began + BUILDING_S + LAST_SAVE_S
     budget = TimeBudget(60.0 * training.minutes - beside_s, step_s, pause_steps, _count_end_steps(plan))
     end_s = budget.end_steps * step_s
@@ -92,7 +93,12 @@ def _count_end_steps(plan: Plan) -> float:
     """About what the evaluation at the end takes, as so many steps."""
     suite = plan.config.evaluation.at_end
     work = END_FIXED[suite] + END_PER_CHUNK[suite] * sum(_count_chunks(plan))
-    return work / plan.config.training.batch_size
+    return work / _count_chunks_a_step(plan.config.training)
+
+
+def _count_chunks_a_step(training: TrainingConfig) -> float:
+    """Chunks, or as much sound in pieces of them, that a step learns from."""
+    return training.batch_size * training.crop_duration_s / training.chunk_duration_s
 
 
 def _count_chunks(plan: Plan) -> tuple[int, int]:
@@ -108,7 +114,7 @@ def start_clock(budget: TimeBudget, plan: Plan, began: float) -> None:
 
 def _settle(plan: Plan, budget: TimeBudget) -> Plan:
     """Put visits and epochs into a new run's configuration, and say whose choice they were."""
-    n_chunks, _ = _count_chunks(plan)
+    n_pieces = count_chunks(plan.split.train, plan.scan, plan.config.training.crop_duration_s)
     learning_s = budget.seconds - budget.end_s
     training, expansion = plan.config.training, plan.config.regularization.augmentation_expansion
     is_yours = any(
@@ -117,9 +123,9 @@ def _settle(plan: Plan, budget: TimeBudget) -> Plan:
     )
     if not is_yours:
         n_steps = count_steps(learning_s - ENOUGH_EPOCHS * budget.pause_s, budget.step_s, 0.0, 1)
-        visits = n_steps * training.batch_size // (ENOUGH_EPOCHS * n_chunks)
+        visits = n_steps * training.batch_size // (ENOUGH_EPOCHS * n_pieces)
         expansion = min(expansion, max(LEAST_EXPANSION, visits - 1))
-    steps_per_epoch = math.ceil(n_chunks * (1 + expansion) / training.batch_size)
+    steps_per_epoch = math.ceil(n_pieces * (1 + expansion) / training.batch_size)
     total_steps = count_steps(learning_s, budget.step_s, budget.pause_s, steps_per_epoch)
     settled = {
         "training.max_epochs": max(1, math.ceil(total_steps / steps_per_epoch)),

@@ -107,6 +107,7 @@ class ModelConfig:
         repeats=True,
         in_loss=False,
     )
+    crop_fraction: float = setting(0.5, "Sets training.crop_fraction.", above=0, at_most=1, repeats=True, in_loss=False)
     energy_weight: float = setting(
         0.2,
         "weight of the loudness curve beside the spectrogram in the objective; more keeps attacks loud.",
@@ -174,7 +175,9 @@ class ModelChoice:
 
 MODELS = {
     ModelName.spectral_vae: ModelChoice(ModelConfig(), PriorName.mosaic),
-    ModelName.mel_vae: ModelChoice(ModelConfig(name=ModelName.mel_vae, largest_batch=32), PriorName.density),
+    ModelName.mel_vae: ModelChoice(
+        ModelConfig(name=ModelName.mel_vae, largest_batch=32, crop_fraction=1.0), PriorName.density
+    ),
 }
 """A row for each choice in the group `model`; what is built of it stands in `sda/app/builders.py`."""
 

@@ -19,7 +19,7 @@ PRESET_KEYS = (
 )
 """Keys that a preset decides unless they are given."""
 
-MODEL_KEYS = ("training.latent_dim",)
+MODEL_KEYS = ("training.latent_dim", "training.crop_fraction")
 """Keys that a model decides unless they are given."""
 
 DATA_KEYS = ("training.val_fraction", "training.batch_size")

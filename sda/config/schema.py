@@ -59,6 +59,11 @@ class TrainRunConfig:
         """Samples of a chunk."""
         return round(self.training.chunk_duration_s * self.audio.sample_rate_hz)
 
+    @property
+    def crop_samples(self) -> int:
+        """Samples that a step hears of a chunk."""
+        return round(self.training.crop_duration_s * self.audio.sample_rate_hz)
+
 
 @dataclass
 class ScanConfig(TrainRunConfig):

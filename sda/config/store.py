@@ -97,6 +97,7 @@ def layered_config(preset: Preset) -> TrainRunConfig:
             val_fraction="${val_fraction:${data.file_count}}",
             batch_size="${batch_size:${data.n_chunks},${model.largest_batch}}",
             latent_dim="${model.latent_dim}",
+            crop_fraction="${model.crop_fraction}",
             regularization="${regularization}",
         ),
         regularization=_linked(

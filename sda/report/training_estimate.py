@@ -20,7 +20,11 @@ class TrainingEstimate:
     n_val_files: int
     n_train_chunks: int
     n_val_chunks: int
+    n_train_pieces: int
+    """What steps hear of the chunks at once."""
     chunk_duration_s: float
+    crop_duration_s: float
+    """Of a piece."""
     expansion: int
     batch_size: int
     max_epochs: int
@@ -41,8 +45,8 @@ class TrainingEstimate:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimiser steps in which every chunk is visited once and `expansion` times more."""
-        return math.ceil(self.n_train_chunks * (1 + self.expansion) / self.batch_size)
+        """Optimiser steps in which all of every chunk is visited once and `expansion` times more."""
+        return math.ceil(self.n_train_pieces * (1 + self.expansion) / self.batch_size)
 
     @property
     def total_steps(self) -> int:
@@ -69,7 +73,9 @@ def estimate_training(plan: Plan, preset_choice: str) -> TrainingEstimate:
         n_val_files=len(split.val_paths),
         n_train_chunks=count_chunks(split.train, plan.scan, training.chunk_duration_s),
         n_val_chunks=count_chunks(split.val, plan.scan, training.chunk_duration_s),
+        n_train_pieces=count_chunks(split.train, plan.scan, training.crop_duration_s),
         chunk_duration_s=training.chunk_duration_s,
+        crop_duration_s=training.crop_duration_s,
         expansion=config.regularization.augmentation_expansion,
         batch_size=training.batch_size,
         max_epochs=training.max_epochs,
@@ -96,6 +102,8 @@ def describe_steps(estimate: TrainingEstimate) -> str:
     """How chunks, visits and batches come to steps."""
     visits = f"each chunk {1 + estimate.expansion} times an epoch" if estimate.expansion else "each chunk once an epoch"
     about = "about " if estimate.minutes else ""
+    if estimate.crop_duration_s < estimate.chunk_duration_s:
+        visits += f", in pieces of {estimate.crop_duration_s:g} s"
     return (
         f"visit {visits}, {estimate.batch_size} at a time: {estimate.steps_per_epoch} steps an epoch, "
         f"{about}{estimate.total_steps} in {estimate.max_epochs} epochs"

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sda.config.environment import describe_environment
-from sda.config.model import refuse_keys_of_others
+from sda.config.model import ModelName, refuse_keys_of_others
 from sda.config.plain import escape
 from sda.config.provenance import Choice, explain_choices
 from sda.config.running import TrackingBackend
@@ -109,6 +109,7 @@ def foresee_run(
         OmegaConf.update(composed, "init_from", str(find_model(composed.init_from)))
     config = to_schema(composed)
     refuse_keys_of_others(config.model)
+    refuse_pieces(config)
     refuse_two_lengths(config, given_keys)
     keep_out_of(config.data.root, list_places(run_dir, config.tracking.uri))
     scan, groups, split = prepare_data(config)
@@ -194,6 +195,20 @@ def refuse_two_lengths(config: TrainRunConfig, given_keys: Collection[str]) -> N
         raise ConfigError(
             f"training.minutes={minutes:g} plans its own epochs, so that training.max_epochs has no say. Give one of "
             "them; training.minutes=0 sets no limit."
+        )
+
+
+def refuse_pieces(config: TrainRunConfig) -> None:
+    """Refuse pieces of chunks for a network that takes in a chunk as one.
+
+    Raises:
+        ConfigError: it would be given some.
+    """
+    name = config.model.name
+    if name is not ModelName.spectral_vae and config.crop_samples != config.chunk_samples:
+        raise ConfigError(
+            f"training.crop_fraction={config.training.crop_fraction:g} is for model=spectral_vae: {name.value} takes "
+            "in whole chunks. Leave it out, or choose model=spectral_vae."
         )
 
 

@@ -95,13 +95,29 @@ class AudioTrainingDataset(Dataset[Tensor]):
         """Grid chunks worth training on: those with sound, and a few of the silent ones between them."""
         self.judged: list[int] = []
         """Grid chunks worth judging by: at least half sound, or the most that their segment has."""
-        for given in file_paths:
-            self._add(given if isinstance(given, Segment) else Segment(os.fspath(given)))
+        self._segments = [given if isinstance(given, Segment) else Segment(os.fspath(given)) for given in file_paths]
+        for segment in self._segments:
+            self._add(segment)
         self._rank = {chunk: rank for rank, chunk in enumerate(self.visited)}
         self.n_read = chunk_samples
         if isinstance(augmentation_pipeline, Augmentation):
             self.n_read = augmentation_pipeline.read_samples(chunk_samples)
         self.set_epoch(0)
+
+    def recut(self, chunk_samples: int) -> "AudioTrainingDataset":
+        """The same sound in chunks of another length; itself where they are its own."""
+        if chunk_samples == self.chunk_samples:
+            return self
+        return AudioTrainingDataset(
+            self._segments,
+            chunk_samples,
+            self.sample_rate,
+            self.augmentation_pipeline,
+            extra_visits=self.extra_visits,
+            offset_chunks=self.offset_chunks,
+            seed=self.seed,
+            corpus=self.corpus,
+        )
 
     @property
     def n_chunks(self) -> int:

@@ -10,6 +10,8 @@ from sda.training.presets import PRESETS, OverfittingPreset, choose_batch_size, 
 
 SHORTEST_CHUNK_S = 0.1
 """Shorter sounds are filled up to this."""
+SHORTEST_CROP_S = 0.25
+"""A step hears no less of a chunk at once, unless the chunk is shorter; pieces of this length gained nothing more."""
 
 
 class Precision(Enum):
@@ -66,8 +68,8 @@ class TrainingConfig:
     )
     batch_size: int = setting(
         32,
-        "Chunks a step learns from, or auto: a quarter of all chunks, at most 32. Where a device has no room for them, "
-        "they are computed in parts.",
+        "Chunks, or pieces of them, that a step learns from, or auto: a quarter of all chunks, at most 32. Where a "
+        "device has no room for them, they are computed in parts.",
         unit="chunks",
         at_least=1,
     )
@@ -97,6 +99,13 @@ class TrainingConfig:
         unit="s",
         at_least=SHORTEST_CHUNK_S,
         at_most=30,
+    )
+    crop_fraction: float = setting(
+        1.0,
+        "Share of a chunk that a step hears at once, cut anywhere in the sound: shorter pieces are more steps for as "
+        "much sound. Models are judged on whole chunks; a piece has a quarter of a second at least.",
+        above=0,
+        at_most=1,
     )
     checkpoint_interval: int = setting(
         10, "Epochs between checkpoints.", unit="epochs", at_least=1, resumable=True, decides=False
@@ -177,6 +186,17 @@ class TrainingConfig:
         check_settings(self, "training")
         if not self.device.startswith("${") and not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
             raise ConfigError(f"training.device={self.device} is unknown: use auto, cpu, cuda, cuda:N or mps.")
+
+    @property
+    def crop_duration_s(self) -> float:
+        """Length of what a step hears of a chunk, seconds.
+
+        >>> TrainingConfig().crop_duration_s, TrainingConfig(crop_fraction=0.5).crop_duration_s
+        (1.0, 0.5)
+        >>> TrainingConfig(chunk_duration_s=0.2, crop_fraction=0.5).crop_duration_s
+        0.2
+        """
+        return min(self.chunk_duration_s, max(SHORTEST_CROP_S, self.crop_fraction * self.chunk_duration_s))
 
 
 CHUNKS_PER_FILE = 5

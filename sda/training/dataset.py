@@ -35,8 +35,8 @@ def create_data_loaders(
 ) -> tuple[TrainLoader, DataLoader[Tensor]]:
     """Loaders over training and held-out files, split so that no recording is on both sides.
 
-    The training loader visits every chunk `1 + augmentation_expansion` times an epoch; the held-out one walks the
-    fixed grid, never augmented. Both share one corpus of decoded files.
+    The training loader visits all sound `1 + augmentation_expansion` times an epoch, in pieces as long as a step hears
+    at once; the held-out one walks the fixed grid of chunks, never augmented. Both share one corpus of decoded files.
 
     Args:
         split: a split made before; by default the files are scanned, grouped and split here.
@@ -59,7 +59,7 @@ def create_data_loaders(
     chunk_samples = round(config.chunk_duration_s * sample_rate)
     train = AudioTrainingDataset(
         split.train,
-        chunk_samples,
+        round(config.crop_duration_s * sample_rate),
         sample_rate,
         augmentation_pipeline,
         extra_visits=config.regularization.augmentation_expansion,

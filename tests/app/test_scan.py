@@ -124,13 +124,18 @@ def test_the_page_stands_alone_and_shows_every_sound(page):
     assert marked == ["more than 0.1 % clipped"]
 
 
+IN_PIECES = ("model=spectral_vae", "training.chunk_duration_s=0.5", "training.crop_fraction=0.5")
+
+
 @pytest.mark.slow
-def test_scan_foresees_the_steps_that_training_takes(command_line, make_sounds):
+@pytest.mark.parametrize(("more", "chunk_s"), [((), "0.25"), (IN_PIECES, "0.5")], ids=["whole", "in pieces"])
+def test_scan_foresees_the_steps_that_training_takes(command_line, make_sounds, more, chunk_s):
     root = make_sounds(4, duration_s=1.1)
-    settings = [f"data.root={root}", "training.max_epochs=1", "training.batch_size=3", *TINY]
+    settings = [f"data.root={root}", "training.max_epochs=1", "training.batch_size=3", *TINY, *more]
     done = command_line.run("train", *settings, "tracking=none")
     foreseen = command_line.run("scan", *settings, "estimate=false")  # beside the run, which is not in its way
-    for words in (r"(\d+) chunks of 0.25 s", r"(\d+) steps an epoch"):
+    assert ("in pieces of 0.25 s" in foreseen) == bool(more)
+    for words in (rf"(\d+) chunks of {chunk_s} s", r"(\d+) steps an epoch"):
         found = re.search(words, foreseen)
         assert found is not None
         assert found.groups() == re.search(words, done).groups()

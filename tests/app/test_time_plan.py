@@ -51,7 +51,7 @@ def test_without_minutes_nothing_is_planned(make_plan):
 
 def test_epochs_follow_the_time_and_the_configuration_says_so(make_plan, steady_steps):
     ends = {}
-    for minutes in (2, 20):
+    for minutes in (2, 24):
         asked = make_plan(f"training.minutes={minutes}")
         plan, budget = plan_time(asked, time.monotonic())
         assert plan.resolved["training"]["max_epochs"] == plan.config.training.max_epochs
@@ -63,7 +63,7 @@ def test_epochs_follow_the_time_and_the_configuration_says_so(make_plan, steady_
         assert 0 < budget.seconds < 60 * minutes
         assert plan.identity == asked.identity == make_plan(f"training.minutes={minutes}").identity
         ends[minutes] = plan.config.training.max_epochs
-    assert 5 * ends[2] < ends[20]
+    assert 5 * ends[2] < ends[24]
 
 
 def test_where_time_is_short_chunks_are_visited_less_often_but_not_where_how_often_is_yours(make_plan, monkeypatch):
@@ -78,6 +78,17 @@ def test_where_time_is_short_chunks_are_visited_less_often_but_not_where_how_oft
     assert plan.config.training.regularization.augmentation_expansion == fewer
     yours, _ = plan_time(make_plan("training.minutes=5", "regularization.augmentation_expansion=15"), time.monotonic())
     assert yours.config.regularization.augmentation_expansion == 15
+
+
+def test_steps_that_hear_half_as_much_and_take_half_as_long_leave_time_for_as_much_sound(make_plan, monkeypatch):
+    pieces = ("model=spectral_vae", "training.chunk_duration_s=0.5", "training.minutes=2")
+    planned = {}
+    for fraction, step_s in ((1.0, 0.5), (0.5, 0.25)):
+        monkeypatch.setattr(time_plan, "measure_step", lambda *_, step_s=step_s: step_s)
+        planned[fraction] = plan_time(make_plan(*pieces, f"training.crop_fraction={fraction}"), time.monotonic())
+    (whole, budget), (cut, budget_cut) = planned.values()
+    assert cut.config.training.max_epochs == pytest.approx(whole.config.training.max_epochs, abs=1)
+    assert (budget_cut.pause_s, budget_cut.end_s) == pytest.approx((budget.pause_s, budget.end_s))
 
 
 def test_a_time_in_which_nothing_can_be_learned_is_refused_with_one_in_which_it_can(make_plan, steady_steps):

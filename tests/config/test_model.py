@@ -12,6 +12,7 @@ from sda.config.model import (
     refuse_keys_of_others,
 )
 from sda.errors import ConfigError
+from tests.verbs import TINY
 
 MEL = ModelName.mel_vae
 
@@ -39,6 +40,13 @@ def test_a_key_that_the_model_does_not_know_is_refused_by_name(given, words):
         refuse_keys_of_others(ModelConfig(**given))
     assert words in str(refused.value)
     assert "Leave it out, or choose model=" in str(refused.value)
+
+
+def test_pieces_of_chunks_are_refused_for_a_network_that_takes_in_whole_ones(command_line, sounds):
+    tiny = [setting for setting in TINY if "chunk_duration" not in setting]
+    printed = command_line.run("train", sounds, *tiny, "training.crop_fraction=0.5", code=1)
+    assert "training.crop_fraction=0.5 is for model=spectral_vae: mel_vae takes in whole chunks" in printed
+    assert not command_line.runs()
 
 
 def test_on_the_command_line_it_is_refused_before_anything_is_trained(command_line, sounds):

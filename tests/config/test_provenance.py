@@ -28,4 +28,5 @@ def test_a_value_of_an_experiment_file_and_one_of_a_model_are_told_as_theirs(com
     assert (choices["training.max_epochs"].layer, choices["training.max_epochs"].value) == ("experiment", 7)
     assert choices["training.latent_dim"].layer == "model"
     assert choices["training.latent_dim"].reason == f"model {composed.model.name.value}"
+    assert (choices["training.crop_fraction"].layer, choices["training.crop_fraction"].value) == ("model", 0.5)
     assert choices["training.batch_size"].reason == "for 90 chunks"
