@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from experiments.bench.trial import Figure, Trial
+from sda.data.cache import DEFAULT_SAMPLE_RATE_HZ
 from sda.training.device import choose_device
 
 SECTIONS = ("read", "step", "plain", "events", "start", "scale", "growth", "length", "draw", "search", "sweep")
@@ -27,7 +28,9 @@ def main() -> None:
     output = Path(options.output).absolute()
     given_data = str(Path(options.data).expanduser().absolute()) if options.data else ""
     with tempfile.TemporaryDirectory(prefix="sda-bench-", ignore_cleanup_errors=True) as folder:
-        trial = Trial(Path(folder), given_data, options.quick, choose_device(options.device), options.file_s)
+        trial = Trial(
+            Path(folder), given_data, options.quick, choose_device(options.device), options.file_s, options.rate_hz
+        )
         machine = describe_machine(trial.device)
         print("  ".join(f"{name} {value}" for name, value in machine.items()))
         report: dict[str, Any] = {
@@ -94,6 +97,12 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--output", default="bench.json", help="where the JSON goes")
     parser.add_argument("--file-s", type=float, default=0.0, help="length of the files of growth, such as 600")
+    parser.add_argument(
+        "--rate-hz",
+        type=int,
+        default=DEFAULT_SAMPLE_RATE_HZ,
+        help="rate at which growth's files are heard, such as 8000",
+    )
     parser.add_argument("--quick", action="store_true", help="to see that it runs; the figures mean nothing")
     options = parser.parse_args()
     options.only = options.only.split(",")

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.bench.sounds import write_folder
+from experiments.bench.sounds import RATE_OF_ANOTHER, write_folder
 from experiments.bench.stages import STAGES
 from experiments.bench.trial import PROJECT, Figure, Trial
-from sda.data.cache import DEFAULT_SAMPLE_RATE_HZ
 
 COUNTS = (50, 150, 500)
 FILE_S = 20.0
@@ -53,7 +52,7 @@ def measure(trial: Trial) -> list[Figure]:
         )
         for stage in STAGES
     ]
-    added = (counts[-1] - counts[0]) * file_s * DEFAULT_SAMPLE_RATE_HZ * 4
+    added = (counts[-1] - counts[0]) * file_s * trial.rate_hz * 4
     worst = max(STAGES, key=lambda stage: own[stage][-1] - own[stage][0])
     return [
         *figures,
@@ -61,7 +60,7 @@ def measure(trial: Trial) -> list[Figure]:
             "most that a stage holds in memory beyond the fewest files' / waveforms added",
             (own[worst][-1] - own[worst][0]) / added,
             at_most=None if trial.quick else MOST_HELD,
-            detail=f"{worst}, {'/'.join(map(str, counts))} files of {file_s:g} s",
+            detail=f"{worst}, {'/'.join(map(str, counts))} files of {file_s:g} s at {trial.rate_hz} Hz",
         ),
     ]
 
@@ -78,9 +77,10 @@ def fit_exponent(counts: Sequence[float], values: Sequence[float]) -> float:
 def _run_stages(trial: Trial, count: int, file_s: float) -> list[dict[str, float]]:
     """All stages for so many files, in a process of their own."""
     sounds = trial.folder / f"{count}_grown"
-    write_folder(sounds, count, file_s)
+    write_folder(sounds, count, file_s, round(RATE_OF_ANOTHER * trial.rate_hz))
+    heard = [] if trial.quick else [f"audio.sample_rate_hz={trial.rate_hz}"]
     done = subprocess.run(
-        [sys.executable, "-m", "experiments.bench.stages", str(trial.folder), str(sounds), *trial.overrides],
+        [sys.executable, "-m", "experiments.bench.stages", str(trial.folder), str(sounds), *trial.overrides, *heard],
         cwd=PROJECT,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,

@@ -9,26 +9,28 @@ import soundfile
 
 RATE_HZ = 44100
 """Rate of most recordings; the cache's is another, so that everything is converted."""
+RATE_OF_ANOTHER = 44100 / 48000
+"""Where sound is cached at another rate than usual, its files have this part of it."""
 
 N_TONES = 3
 
 
-def write_sound(path: Path, duration_s: float, seed: int) -> Path:
+def write_sound(path: Path, duration_s: float, seed: int, rate_hz: int = RATE_HZ) -> Path:
     """Write one mono FLAC file of 16 bits, tones of random pitch in noise."""
     rng = np.random.default_rng(seed)
-    time_s = np.arange(round(duration_s * RATE_HZ), dtype=np.float32) / np.float32(RATE_HZ)
+    time_s = np.arange(round(duration_s * rate_hz), dtype=np.float32) / np.float32(rate_hz)
     waveform = 0.02 * rng.standard_normal(len(time_s), dtype=np.float32)
-    for frequency_hz in np.exp(rng.uniform(np.log(80), np.log(6000), N_TONES)).astype(np.float32):
+    for frequency_hz in np.exp(rng.uniform(np.log(80), np.log(min(6000, 0.4 * rate_hz)), N_TONES)).astype(np.float32):
         waveform += 0.2 * np.sin(np.float32(2 * np.pi) * frequency_hz * time_s)
-    soundfile.write(path, waveform, RATE_HZ)
+    soundfile.write(path, waveform, rate_hz)
     return path
 
 
-def write_folder(folder: Path, n_files: int, duration_s: float) -> list[Path]:
+def write_folder(folder: Path, n_files: int, duration_s: float, rate_hz: int = RATE_HZ) -> list[Path]:
     """Write `n_files` different sounds of one length; what is there already stays."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"sound_{index:04d}.flac" for index in range(n_files)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         missing = [(index, path) for index, path in enumerate(paths) if not path.exists()]
-        list(pool.map(lambda item: write_sound(item[1], duration_s, seed=item[0]), missing))
+        list(pool.map(lambda item: write_sound(item[1], duration_s, item[0], rate_hz), missing))
     return paths

@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 
 from experiments.bench.sounds import write_folder
+from sda.data.cache import DEFAULT_SAMPLE_RATE_HZ
 
 PROJECT = Path(__file__).parents[2]
 
@@ -65,6 +66,8 @@ class Trial:
     device: torch.device
     file_s: float = 0.0
     """Length of the files whose number grows, seconds; 0 for what the section takes."""
+    rate_hz: int = DEFAULT_SAMPLE_RATE_HZ
+    """Rate at which they are cached and heard."""
 
     def pick(self, full: Value, quick: Value) -> Value:
         """One of two extents."""

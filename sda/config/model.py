@@ -134,6 +134,7 @@ class ModelConfig:
         False,
         "squeeze timbre into fixed bounds and blur it by fixed noise, in place of a learned posterior.",
         only_for="spectral_vae",
+        is_detail=True,
     )
     noise: bool = setting(
         True,

@@ -100,13 +100,6 @@ class TrainingConfig:
         at_least=SHORTEST_CHUNK_S,
         at_most=30,
     )
-    crop_fraction: float = setting(
-        1.0,
-        "Share of a chunk that a step hears at once, cut anywhere in the sound: shorter pieces are more steps for as "
-        "much sound. Models are judged on whole chunks; a piece has a quarter of a second at least.",
-        above=0,
-        at_most=1,
-    )
     checkpoint_interval: int = setting(
         10, "Epochs between checkpoints.", unit="epochs", at_least=1, resumable=True, decides=False
     )
@@ -133,6 +126,13 @@ class TrainingConfig:
     )
     num_workers: int = setting(
         0, "Processes that read chunks; 0 reads in the training process.", at_least=0, resumable=True, decides=False
+    )
+    crop_fraction: float = setting(
+        1.0,
+        "Share of a chunk that a step hears at once, cut anywhere in the sound: shorter pieces are more steps for as "
+        "much sound. Models are judged on whole chunks; a piece has a quarter of a second at least.",
+        above=0,
+        at_most=1,
     )
     minutes: float = setting(
         0.0,
