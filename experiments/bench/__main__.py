@@ -16,7 +16,6 @@ from typing import Any
 import torch
 
 from experiments.bench.trial import Figure, Trial
-from sda.data.cache import DEFAULT_SAMPLE_RATE_HZ
 from sda.training.device import choose_device
 
 SECTIONS = ("read", "step", "plain", "events", "start", "scale", "growth", "length", "draw", "search", "sweep")
@@ -100,7 +99,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rate-hz",
         type=int,
-        default=DEFAULT_SAMPLE_RATE_HZ,
+        default=0,
         help="rate at which growth's files are heard, such as 8000",
     )
     parser.add_argument("--quick", action="store_true", help="to see that it runs; the figures mean nothing")

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.bench.sounds import RATE_OF_ANOTHER, write_folder
+from experiments.bench.sounds import RATE_HZ, write_folder
 from experiments.bench.stages import STAGES
-from experiments.bench.trial import PROJECT, Figure, Trial
+from experiments.bench.trial import PROJECT, TINY_RATE_HZ, Figure, Trial
+from sda.data.cache import DEFAULT_SAMPLE_RATE_HZ
 
 COUNTS = (50, 150, 500)
 FILE_S = 20.0
@@ -25,10 +26,11 @@ MOST_HELD = 0.1
 def measure(trial: Trial) -> list[Figure]:
     """Exponents of each stage over the counts, and how much of what more files bring stays in memory."""
     counts, file_s = trial.pick(COUNTS, (5, 8)), trial.file_s or trial.pick(FILE_S, 1.0)
+    rate_hz = trial.rate_hz or trial.pick(DEFAULT_SAMPLE_RATE_HZ, TINY_RATE_HZ)
     seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
     own: dict[str, list[float]] = {stage: [] for stage in STAGES}
     for count in counts:
-        for told in _run_stages(trial, count, file_s):
+        for told in _run_stages(trial, count, file_s, rate_hz):
             seconds[told["stage"]].append(told["seconds"])
             own[told["stage"]].append(told["own"])
     figures = []
@@ -52,7 +54,7 @@ def measure(trial: Trial) -> list[Figure]:
         )
         for stage in STAGES
     ]
-    added = (counts[-1] - counts[0]) * file_s * trial.rate_hz * 4
+    added = (counts[-1] - counts[0]) * file_s * rate_hz * 4
     worst = max(STAGES, key=lambda stage: own[stage][-1] - own[stage][0])
     return [
         *figures,
@@ -60,7 +62,7 @@ def measure(trial: Trial) -> list[Figure]:
             "most that a stage holds in memory beyond the fewest files' / waveforms added",
             (own[worst][-1] - own[worst][0]) / added,
             at_most=None if trial.quick else MOST_HELD,
-            detail=f"{worst}, {'/'.join(map(str, counts))} files of {file_s:g} s at {trial.rate_hz} Hz",
+            detail=f"{worst}, {'/'.join(map(str, counts))} files of {file_s:g} s at {rate_hz} Hz",
         ),
     ]
 
@@ -74,13 +76,13 @@ def fit_exponent(counts: Sequence[float], values: Sequence[float]) -> float:
     return float(np.polyfit(np.log(counts), np.log(values), 1)[0])
 
 
-def _run_stages(trial: Trial, count: int, file_s: float) -> list[dict[str, float]]:
+def _run_stages(trial: Trial, count: int, file_s: float, rate_hz: int) -> list[dict[str, float]]:
     """All stages for so many files, in a process of their own."""
     sounds = trial.folder / f"{count}_grown"
-    write_folder(sounds, count, file_s, round(RATE_OF_ANOTHER * trial.rate_hz))
-    heard = [] if trial.quick else [f"audio.sample_rate_hz={trial.rate_hz}"]
+    write_folder(sounds, count, file_s, rate_hz * RATE_HZ // DEFAULT_SAMPLE_RATE_HZ)
+    heard = f"audio.sample_rate_hz={rate_hz}"
     done = subprocess.run(
-        [sys.executable, "-m", "experiments.bench.stages", str(trial.folder), str(sounds), *trial.overrides, *heard],
+        [sys.executable, "-m", "experiments.bench.stages", str(trial.folder), str(sounds), *trial.overrides, heard],
         cwd=PROJECT,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,

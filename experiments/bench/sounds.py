@@ -9,8 +9,6 @@ import soundfile
 
 RATE_HZ = 44100
 """Rate of most recordings; the cache's is another, so that everything is converted."""
-RATE_OF_ANOTHER = 44100 / 48000
-"""Where sound is cached at another rate than usual, its files have this part of it."""
 
 N_TONES = 3
 

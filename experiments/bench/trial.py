@@ -7,13 +7,14 @@ from typing import TypeVar
 import torch
 
 from experiments.bench.sounds import write_folder
-from sda.data.cache import DEFAULT_SAMPLE_RATE_HZ
 
 PROJECT = Path(__file__).parents[2]
 
+TINY_RATE_HZ = 16000
+"""Rate of quick trials."""
 TINY = (
     "model=mel_vae",
-    "audio.sample_rate_hz=16000",
+    f"audio.sample_rate_hz={TINY_RATE_HZ}",
     "audio.n_fft=512",
     "audio.hop_length=128",
     "audio.n_mels=32",
@@ -66,8 +67,8 @@ class Trial:
     device: torch.device
     file_s: float = 0.0
     """Length of the files whose number grows, seconds; 0 for what the section takes."""
-    rate_hz: int = DEFAULT_SAMPLE_RATE_HZ
-    """Rate at which they are cached and heard."""
+    rate_hz: int = 0
+    """Rate at which they are cached and heard; 0 for what is usual."""
 
     def pick(self, full: Value, quick: Value) -> Value:
         """One of two extents."""

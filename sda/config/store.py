@@ -111,7 +111,7 @@ def layered_config(preset: Preset) -> TrainRunConfig:
     )
 
 
-def layered_scan_config(preset: Preset) -> ScanConfig:
+def _layered_scan_config(preset: Preset) -> ScanConfig:
     """The same layers, for the verb that only looks."""
     layers = layered_config(preset)
     return ScanConfig(
@@ -121,7 +121,7 @@ def layered_scan_config(preset: Preset) -> ScanConfig:
 
 _LAYERED: dict[str, Callable[[Preset], TrainRunConfig | ScanConfig]] = {
     "train": layered_config,
-    "scan": layered_scan_config,
+    "scan": _layered_scan_config,
 }
 """Verbs whose keys follow a preset; every other one's schema is its dataclass."""
 
