@@ -2,21 +2,23 @@
 
 Two steps. Frames whose 32 bits are exactly alike propose a pair of files and the shift between them; all frames are
 sorted at once, so that the work grows as `N log N` with the frames of the corpus and not with its pairs of files.
-A proposal is believed where the bits agree over about a second and the waveforms themselves correlate there: bits
-alone would take two tones with the same envelope for one.
+A proposal is believed where the bits agree over a second near those frames, and the waveforms themselves correlate
+there: bits alone would take two tones with the same envelope for one.
 
-Letters in the shapes: `N` frames of one file, `M` audible frames of all files.
+Letters in the shapes: `N` frames of one file, `M` audible frames of all files, `P` proposals.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
 from sda.audio.io import FloatArray
-from sda.data.fingerprint import HOP_SAMPLES, RATE_HZ, WINDOW_SAMPLES, Fingerprint, bits_of, is_audible
+from sda.data.fingerprint import HOP_SAMPLES, N_BITS, RATE_HZ, WINDOW_SAMPLES, Fingerprint, bits_of, is_audible
 
 COMPARED_FRAMES = 64
 """Frames over which bits are compared, about a second; as many as two shorter sounds overlap in."""
@@ -28,9 +30,14 @@ LEAST_CORRELATION = 0.7
 MOST_ALIKE = 32
 """Neighbours in the sorted frames that are compared: what more frames share, such as hum, identifies nothing."""
 TRIED_SHIFTS = 4
-"""Shifts tried for a pair of files, those that most frames propose first."""
+"""Shifts of a pair of files at which waveforms are compared, those whose bits agree best first."""
 ALIGNMENT_SAMPLES = 2 * HOP_SAMPLES
 """How far from the proposed shift the waveforms are tried."""
+NEARBY_FRAMES = 512
+"""How far from the frames that propose a shift bits are compared, eight seconds: noise leaves few frames exactly alike,
+and not always where the files agree best. All of two long files would take a time that grows with their pairs."""
+COMPARED_AT_ONCE = 512
+"""Proposals whose bits are compared at once, in 30 MB or so."""
 
 ReadSound = Callable[[str, float, float], tuple[FloatArray, int]]
 """`(path, start_s, end_s)` → mono samples and their rate in Hz; fewer where the file ends."""
@@ -56,45 +63,72 @@ def find_near_duplicates(fingerprints: Mapping[str, Fingerprint], read: ReadSoun
         read: gives the sound of a file, to compare waveforms.
     """
     paths = list(fingerprints)
+    agreements = _find_agreements(list(fingerprints.values()))
     found = []
-    for (first, second), shifts in _propose(list(fingerprints.values())).items():
-        path, other = paths[first], paths[second]
-        for shift in shifts:
-            place = _find_agreement(fingerprints[path], fingerprints[other], shift)
-            if place is None:
+    for (first, second), places in groupby(agreements, key=lambda place: (place.first, place.second)):
+        tried = set[int]()
+        for place in places:
+            if place.shift in tried:
                 continue
-            correlation = _correlate(read, path, other, place, shift)
+            tried.add(place.shift)
+            correlation = _correlate(read, paths[first], paths[second], place)
             if correlation >= LEAST_CORRELATION:
-                found.append(NearDuplicate(path, other, shift * HOP_SAMPLES / RATE_HZ, correlation))
+                shift_s = place.shift * HOP_SAMPLES / RATE_HZ
+                found.append(NearDuplicate(paths[first], paths[second], shift_s, correlation))
+                break
+            if len(tried) == TRIED_SHIFTS:
                 break
     return sorted(found, key=lambda pair: (pair.path, pair.other))
 
 
-@dataclass(frozen=True)
-class _Agreement:
-    """Where two fingerprints agree best: frames of the first file."""
+class _Agreement(NamedTuple):
+    """A stretch in which the bits of two files agree."""
 
-    first_frame: int
+    first: int
+    """The one file, by its place among all."""
+    second: int
+    shift: int
+    """Frames by which the sound lies later in the second file."""
+    frame: int
+    """Where the stretch begins in the first file."""
     n_frames: int
 
 
-def _propose(fingerprints: Sequence[Fingerprint]) -> dict[tuple[int, int], list[int]]:
-    """Pairs of files and, for each, shifts in frames, most often proposed first."""
+def _find_agreements(fingerprints: Sequence[Fingerprint]) -> list[_Agreement]:
+    """Where files agree, pair by pair, the best stretches of each first."""
+    proposals = _propose(fingerprints)
+    joined = _JoinedFiles(fingerprints)
+    believed = [
+        joined.compare(proposals[begin : begin + COMPARED_AT_ONCE])
+        for begin in range(0, len(proposals), COMPARED_AT_ONCE)
+    ]
+    if not believed:
+        return []
+    places, errors = (np.concatenate(column) for column in zip(*believed, strict=True))
+    order = np.lexsort((errors, places[:, 1], places[:, 0]))
+    return [_Agreement(*row) for row in places[order].tolist()]
+
+
+def _propose(fingerprints: Sequence[Fingerprint]) -> NDArray[np.int64]:
+    """Frames that are alike in two files: both files, the shift, and the frame of the first, `[P, 4]`.
+
+    Of frames near each other that propose the same shift, one is enough, as all around it is compared.
+    """
     bits, files, frames = _list_frames(fingerprints)
-    proposals = []
+    alike = []
     for distance in range(1, min(MOST_ALIKE, len(bits) - 1) + 1):
         earlier = np.flatnonzero((bits[distance:] == bits[:-distance]) & (files[distance:] != files[:-distance]))
         later = earlier + distance  # sorted by file within equal bits: the later one is of a later file
-        proposals.append(np.stack([files[earlier], files[later], frames[later] - frames[earlier]], axis=1))
-    if not proposals:
-        return {}
-    triples, counts = np.unique(np.concatenate(proposals), axis=0, return_counts=True)
-    shifts: dict[tuple[int, int], list[int]] = {}
-    for first, second, shift in triples[np.argsort(-counts, kind="stable")].tolist():
-        tried = shifts.setdefault((first, second), [])
-        if len(tried) < TRIED_SHIFTS:
-            tried.append(shift)
-    return shifts
+        alike.append(np.stack([files[earlier], files[later], frames[later] - frames[earlier], frames[earlier]], axis=1))
+    if not alike:
+        return np.zeros((0, 4), np.int64)
+    proposals = np.concatenate(alike)
+    first, second, shift, frame = proposals.T
+    order = np.lexsort((frame, shift, second, first))
+    keys = np.stack([first, second, shift, frame // NEARBY_FRAMES], axis=1)[order]
+    is_new = np.append(True, (keys[1:] != keys[:-1]).any(axis=1))[: len(keys)]
+    thinned: NDArray[np.int64] = proposals[order[is_new]]
+    return thinned
 
 
 def _list_frames(
@@ -112,30 +146,53 @@ def _list_frames(
     return bits[order], files[order], frames[order]
 
 
-def _find_agreement(first: Fingerprint, second: Fingerprint, shift: int) -> _Agreement | None:
-    """The stretch in which two fingerprints agree best at a shift, if they agree well enough anywhere."""
-    start, end = max(0, -shift), min(len(first), len(second) - shift)
-    length = min(COMPARED_FRAMES, end - start)
-    if length < FEWEST_FRAMES:
-        return None
-    ours, theirs = first[start:end], second[start + shift : end + shift]
-    audible = is_audible(ours) & is_audible(theirs)
-    wrong = np.where(audible, _count_bits(bits_of(ours) ^ bits_of(theirs)), 0)
-    n_audible = _slide(audible.astype(np.int64), length)
-    errors = _slide(wrong, length) / np.maximum(1, 32 * n_audible)
-    errors[n_audible < max(FEWEST_FRAMES, length // 2)] = 1.0
-    best = int(errors.argmin())
-    return _Agreement(start + best, length) if errors[best] <= MOST_BIT_ERRORS else None
+class _JoinedFiles:
+    """All fingerprints in one piece, with silence between two files as long as what is compared."""
+
+    def __init__(self, fingerprints: Sequence[Fingerprint]):
+        lengths = [len(fingerprint) for fingerprint in fingerprints]
+        self._lengths = np.array(lengths)
+        self._offsets = np.cumsum([0, *(length + COMPARED_FRAMES for length in lengths)])[:-1]
+        self._frames = np.zeros(sum(lengths) + COMPARED_FRAMES * (len(lengths) + 1), np.uint64)
+        for offset, fingerprint in zip(self._offsets, fingerprints, strict=True):
+            self._frames[offset : offset + len(fingerprint)] = fingerprint
+
+    def compare(self, proposals: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Of the proposals `[P, 4]`, those that are believed as they would make an `_Agreement`, and their bit errors.
+
+        Of all stretches near the proposing frame, the one that agrees best counts.
+        """
+        first, second, shift, frame = proposals.T
+        start = np.maximum(0, -shift)
+        overlap = np.minimum(self._lengths[first], self._lengths[second] - shift) - start
+        length = np.minimum(COMPARED_FRAMES, overlap)
+        earliest = np.maximum(start, frame - NEARBY_FRAMES)
+        latest = np.minimum(frame + NEARBY_FRAMES, start + overlap - length)
+        columns = np.arange(2 * NEARBY_FRAMES + COMPARED_FRAMES)
+        ours = (self._offsets[first] + earliest)[:, None] + columns
+        theirs = ours + (self._offsets[second] - self._offsets[first] + shift)[:, None]
+        ours, theirs = (self._frames[np.minimum(places, len(self._frames) - 1)] for places in (ours, theirs))
+        audible = is_audible(ours) & is_audible(theirs)
+        wrong = np.where(audible, np.bitwise_count(bits_of(ours) ^ bits_of(theirs)), 0)
+        n_audible = _slide(audible, COMPARED_FRAMES)
+        errors = _slide(wrong, COMPARED_FRAMES) / np.maximum(1, N_BITS * n_audible)
+        errors[n_audible < np.maximum(FEWEST_FRAMES, length // 2)[:, None]] = 1.0
+        errors[np.arange(errors.shape[1]) > (latest - earliest)[:, None]] = 1.0
+        best = errors.argmin(axis=1)
+        least = errors.min(axis=1)
+        believed = least <= MOST_BIT_ERRORS
+        places = np.stack([first, second, shift, earliest + best, length], axis=1)
+        return places[believed], least[believed]
 
 
-def _correlate(read: ReadSound, path: str, other: str, place: _Agreement, shift: int) -> float:
+def _correlate(read: ReadSound, path: str, other: str, place: _Agreement) -> float:
     """The largest normalised correlation of the two waveforms near their alignment."""
     half_window = WINDOW_SAMPLES // 2  # a fingerprint begins half a window before its file
-    start = max(0, place.first_frame * HOP_SAMPLES - half_window)
-    end = place.first_frame * HOP_SAMPLES + (place.n_frames - 1) * HOP_SAMPLES + half_window
+    start = max(0, place.frame * HOP_SAMPLES - half_window)
+    end = place.frame * HOP_SAMPLES + (place.n_frames - 1) * HOP_SAMPLES + half_window
     ours = _read_at_rate(read, path, start, end)
-    around = start + shift * HOP_SAMPLES - ALIGNMENT_SAMPLES
-    theirs = _read_at_rate(read, other, max(0, around), end + shift * HOP_SAMPLES + ALIGNMENT_SAMPLES)
+    around = start + place.shift * HOP_SAMPLES - ALIGNMENT_SAMPLES
+    theirs = _read_at_rate(read, other, max(0, around), end + place.shift * HOP_SAMPLES + ALIGNMENT_SAMPLES)
     theirs = np.pad(theirs, (max(0, -around), 0))
     theirs = np.pad(theirs, (0, max(0, len(ours) + 2 * ALIGNMENT_SAMPLES - len(theirs))))
     size = 1 << (len(ours) + len(theirs)).bit_length()
@@ -155,13 +212,7 @@ def _read_at_rate(read: ReadSound, path: str, start: int, end: int) -> FloatArra
     return resampled
 
 
-def _slide(values: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Sums over every window of `length` values."""
-    sums: NDArray[np.int64] = np.append(0, np.cumsum(values))
-    return sums[length:] - sums[:-length]
-
-
-def _count_bits(values: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Bits that are set in each value."""
-    counts: NDArray[np.int64] = np.unpackbits(values[:, None].view(np.uint8), axis=1).sum(axis=1, dtype=np.int64)
-    return counts
+def _slide(values: NDArray[np.bool_] | NDArray[np.integer], length: int) -> NDArray[np.int64]:
+    """Sums over every window of `length` values of each row."""
+    sums: NDArray[np.int64] = np.pad(np.cumsum(values, axis=1, dtype=np.int64), ((0, 0), (1, 0)))
+    return sums[:, length:] - sums[:, :-length]

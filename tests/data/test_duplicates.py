@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import soxr
 
+from sda.data.duplicates import NEARBY_FRAMES, find_near_duplicates
+from sda.data.fingerprint import HOP_SAMPLES, RATE_HZ, is_audible
 from tests.conftest import tone
 from tests.data.textures import RATE, group, make_texture, write
 
@@ -86,3 +88,63 @@ def test_the_shift_says_where_the_copy_lies(tmp_path):
     (pair,) = groups.near_duplicates
     assert pair.shift_s == pytest.approx(-0.8, abs=0.016)
     assert pair.correlation > 0.99
+
+
+N_FRAMES = 4 * NEARBY_FRAMES
+SHARED_FRAMES = 80
+
+
+@pytest.fixture
+def long_files():
+    """Two long files that share little more than a second, a fifth of its bits wrong in the second: their fingerprints,
+    waveforms, and where the shared second lies in each, in frames."""
+    rng = np.random.default_rng(0)
+    fingerprints = {name: rng.integers(2**32, size=N_FRAMES, dtype=np.uint64) + np.uint64(2**32) for name in "ab"}
+    waveforms = {name: rng.standard_normal(N_FRAMES * HOP_SAMPLES).astype(np.float32) for name in "ab"}
+    ours, theirs = 700, 1500
+    wrong = np.bitwise_or.reduce(
+        [(rng.random(SHARED_FRAMES) < 0.2).astype(np.uint64) << np.uint64(bit) for bit in range(32)]
+    )
+    fingerprints["b"][theirs : theirs + SHARED_FRAMES] = fingerprints["a"][ours : ours + SHARED_FRAMES] ^ wrong
+    shared = waveforms["a"][(ours - 8) * HOP_SAMPLES : (ours + SHARED_FRAMES + 8) * HOP_SAMPLES]
+    waveforms["b"][(theirs - 8) * HOP_SAMPLES : (theirs + SHARED_FRAMES + 8) * HOP_SAMPLES] = shared
+    return fingerprints, waveforms, ours, theirs
+
+
+def _find_pairs(fingerprints, waveforms):
+    def read(path, start_s, end_s):
+        return waveforms[path][round(start_s * RATE_HZ) : round(end_s * RATE_HZ)], RATE_HZ
+
+    assert all(is_audible(fingerprint).all() for fingerprint in fingerprints.values())
+    return find_near_duplicates(fingerprints, read)
+
+
+def _find_shifts(fingerprints, waveforms):
+    return [round(pair.shift_s * RATE_HZ / HOP_SAMPLES) for pair in _find_pairs(fingerprints, waveforms)]
+
+
+def test_a_second_in_common_is_found_however_many_frames_are_alike_by_chance(long_files):
+    fingerprints, waveforms, ours, theirs = long_files
+    fingerprints["b"][theirs + 30] = fingerprints["a"][ours + 30]
+    for number in range(20):  # each shift twice, the true one once
+        place, other = 10 + 7 * number, 1700 + 2 * number
+        fingerprints["b"][[other, other + 60]] = fingerprints["a"][[place, place + 60]]
+    assert _find_shifts(fingerprints, waveforms) == [theirs - ours]
+
+
+@pytest.mark.parametrize(("away", "is_found"), [(NEARBY_FRAMES - 100, True), (NEARBY_FRAMES + 100, False)])
+def test_a_frame_that_is_alike_speaks_for_what_lies_near_it(long_files, away, is_found):
+    """Noise may leave no frame of the stretch itself exactly alike; of what lies far away, a frame says nothing."""
+    fingerprints, waveforms, ours, theirs = long_files
+    fingerprints["b"][theirs - away] = fingerprints["a"][ours - away]
+    assert _find_shifts(fingerprints, waveforms) == ([theirs - ours] if is_found else [])
+
+
+def test_what_a_file_ends_with_does_not_go_on_in_the_next():
+    """Two files end alike in too little to tell, and those that come next in the folder begin alike."""
+    rng = np.random.default_rng(0)
+    a, b, c, d = (rng.integers(2**32, size=40, dtype=np.uint64) + np.uint64(2**32) for _ in range(4))
+    c[-6:], d[:24] = a[-6:], b[:24]
+    sound = rng.standard_normal(40 * HOP_SAMPLES).astype(np.float32)
+    found = _find_pairs({"a": a, "b": b, "c": c, "d": d}, dict.fromkeys("abcd", sound))
+    assert [(pair.path, pair.other) for pair in found] == [("b", "d")]
