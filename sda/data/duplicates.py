@@ -38,6 +38,11 @@ NEARBY_FRAMES = 512
 and not always where the files agree best. All of two long files would take a time that grows with their pairs."""
 COMPARED_AT_ONCE = 512
 """Proposals whose bits are compared at once, in 30 MB or so."""
+SOUGHT_AT_ONCE = 1 << 20
+"""Frames whose neighbours are looked at at once, for the same reason."""
+_PLACE_BITS = np.uint64(32)
+_PLACES = np.uint64(0xFFFFFFFF)
+"""What a place among all frames may be: four thousand million, 19 000 hours."""
 
 ReadSound = Callable[[str, float, float], tuple[FloatArray, int]]
 """`(path, start_s, end_s)` → mono samples and their rate in Hz; fewer where the file ends."""
@@ -96,8 +101,8 @@ class _Agreement(NamedTuple):
 
 def _find_agreements(fingerprints: Sequence[Fingerprint]) -> list[_Agreement]:
     """Where files agree, pair by pair, the best stretches of each first."""
-    proposals = _propose(fingerprints)
     joined = _JoinedFiles(fingerprints)
+    proposals = joined.propose()
     believed = [
         joined.compare(proposals[begin : begin + COMPARED_AT_ONCE])
         for begin in range(0, len(proposals), COMPARED_AT_ONCE)
@@ -109,53 +114,36 @@ def _find_agreements(fingerprints: Sequence[Fingerprint]) -> list[_Agreement]:
     return [_Agreement(*row) for row in places[order].tolist()]
 
 
-def _propose(fingerprints: Sequence[Fingerprint]) -> NDArray[np.int64]:
-    """Frames that are alike in two files: both files, the shift, and the frame of the first, `[P, 4]`.
-
-    Of frames near each other that propose the same shift, one is enough, as all around it is compared.
-    """
-    bits, files, frames = _list_frames(fingerprints)
-    alike = []
-    for distance in range(1, min(MOST_ALIKE, len(bits) - 1) + 1):
-        earlier = np.flatnonzero((bits[distance:] == bits[:-distance]) & (files[distance:] != files[:-distance]))
-        later = earlier + distance  # sorted by file within equal bits: the later one is of a later file
-        alike.append(np.stack([files[earlier], files[later], frames[later] - frames[earlier], frames[earlier]], axis=1))
-    if not alike:
-        return np.zeros((0, 4), np.int64)
-    proposals = np.concatenate(alike)
-    first, second, shift, frame = proposals.T
-    order = np.lexsort((frame, shift, second, first))
-    keys = np.stack([first, second, shift, frame // NEARBY_FRAMES], axis=1)[order]
-    is_new = np.append(True, (keys[1:] != keys[:-1]).any(axis=1))[: len(keys)]
-    thinned: NDArray[np.int64] = proposals[order[is_new]]
-    return thinned
-
-
-def _list_frames(
-    fingerprints: Sequence[Fingerprint],
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
-    """Bits, file and position of all audible frames that differ from the one before, sorted by bits; each `[M]`."""
-    columns = []
-    for file, fingerprint in enumerate(fingerprints):
-        bits = bits_of(fingerprint)
-        changes = np.append(True, bits[1:] != bits[:-1])[: len(bits)]
-        frames = np.flatnonzero(changes & is_audible(fingerprint))
-        columns.append((bits[frames], np.full(len(frames), file), frames))
-    bits, files, frames = (np.concatenate(column) for column in zip(*columns, strict=True))
-    order = np.argsort(bits, kind="stable")
-    return bits[order], files[order], frames[order]
-
-
 class _JoinedFiles:
-    """All fingerprints in one piece, with silence between two files as long as what is compared."""
+    """All fingerprints in one piece, with silence between two files as long as what is compared.
+
+    A frame's place is where it lies in that piece.
+    """
 
     def __init__(self, fingerprints: Sequence[Fingerprint]):
         lengths = [len(fingerprint) for fingerprint in fingerprints]
         self._lengths = np.array(lengths)
         self._offsets = np.cumsum([0, *(length + COMPARED_FRAMES for length in lengths)])[:-1]
-        self._frames = np.zeros(sum(lengths) + COMPARED_FRAMES * (len(lengths) + 1), np.uint64)
+        self._frames = np.zeros(sum(lengths) + COMPARED_FRAMES * len(lengths), np.uint64)
         for offset, fingerprint in zip(self._offsets, fingerprints, strict=True):
             self._frames[offset : offset + len(fingerprint)] = fingerprint
+
+    def propose(self) -> NDArray[np.int64]:
+        """Frames that are alike in two files: both files, the shift, and the frame of the first, `[P, 4]`.
+
+        Of frames near each other that propose the same shift, one is enough, as all around it is compared.
+        """
+        one, other = _find_alike(self._sort_frames())
+        first, second = self._find_files(one), self._find_files(other)
+        frame = one - self._offsets[first]
+        shift = other - self._offsets[second] - frame
+        proposals = np.stack([first, second, shift, frame], axis=1)[first != second]
+        first, second, shift, frame = proposals.T
+        order = np.lexsort((frame, shift, second, first))
+        keys = np.stack([first, second, shift, frame // NEARBY_FRAMES], axis=1)[order]
+        is_new = np.append(True, (keys[1:] != keys[:-1]).any(axis=1))[: len(keys)]
+        thinned: NDArray[np.int64] = proposals[order[is_new]]
+        return thinned
 
     def compare(self, proposals: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Of the proposals `[P, 4]`, those that are believed as they would make an `_Agreement`, and their bit errors.
@@ -183,6 +171,33 @@ class _JoinedFiles:
         believed = least <= MOST_BIT_ERRORS
         places = np.stack([first, second, shift, earliest + best, length], axis=1)
         return places[believed], least[believed]
+
+    def _sort_frames(self) -> NDArray[np.uint64]:
+        """All audible frames that differ from the one before, sorted by their bits, `[M]`: bits above, place below."""
+        changes = np.append(True, self._frames[1:] != self._frames[:-1])[: len(self._frames)]
+        places = np.flatnonzero(changes & is_audible(self._frames)).view(np.uint64)
+        ordered = self._frames[places]
+        ordered <<= _PLACE_BITS
+        ordered |= places
+        ordered.sort()
+        return ordered
+
+    def _find_files(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which file each place lies in."""
+        return np.searchsorted(self._offsets, places, side="right") - 1
+
+
+def _find_alike(ordered: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of frames with the same bits, of the one that lies earlier and of the other."""
+    found = [np.zeros((2, 0), np.int64)]
+    for distance in range(1, min(MOST_ALIKE, len(ordered) - 1) + 1):
+        for begin in range(0, len(ordered) - distance, SOUGHT_AT_ONCE):
+            later = ordered[begin + distance : begin + distance + SOUGHT_AT_ONCE]
+            earlier = ordered[begin : begin + len(later)]
+            alike = np.flatnonzero((earlier ^ later) <= _PLACES)
+            found.append((np.stack([earlier[alike], later[alike]]) & _PLACES).astype(np.int64))
+    one, other = np.concatenate(found, axis=1)
+    return one, other
 
 
 def _correlate(read: ReadSound, path: str, other: str, place: _Agreement) -> float:

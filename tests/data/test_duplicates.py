@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soxr
 
-from sda.data.duplicates import NEARBY_FRAMES, find_near_duplicates
+from sda.data.duplicates import FEWEST_FRAMES, NEARBY_FRAMES, find_near_duplicates
 from sda.data.fingerprint import HOP_SAMPLES, RATE_HZ, is_audible
 from tests.conftest import tone
 from tests.data.textures import RATE, group, make_texture, write
@@ -148,3 +148,13 @@ def test_what_a_file_ends_with_does_not_go_on_in_the_next():
     sound = rng.standard_normal(40 * HOP_SAMPLES).astype(np.float32)
     found = _find_pairs({"a": a, "b": b, "c": c, "d": d}, dict.fromkeys("abcd", sound))
     assert [(pair.path, pair.other) for pair in found] == [("b", "d")]
+
+
+@pytest.mark.parametrize("n_frames", [0, 1, 9, 20])
+def test_sounds_of_a_few_frames_are_compared_too(n_frames):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(2**32, size=n_frames, dtype=np.uint64) + np.uint64(2**32)
+    sound = rng.standard_normal(40 * HOP_SAMPLES).astype(np.float32)
+    found = _find_pairs({"a": frames, "b": frames.copy()}, dict.fromkeys("ab", sound))
+    assert len(found) == (n_frames >= FEWEST_FRAMES)
+    assert _find_pairs({}, {}) == []
