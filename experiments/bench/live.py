@@ -21,17 +21,12 @@ from sda.config.arguments import quote_value
 from sda.config.store import register_configs
 from sda.runs.folder import flatten
 from sda.runs.plan import Plan, plan_run
-from sda.tracking.delivery_state import TrackingSettings, is_delivered
+from sda.tracking.delivery import deliver
+from sda.tracking.delivery_state import TrackingSettings
 from sda.tracking.journal import Journal
-from sda.tracking.mlflow_callback import DELIVERY_INTERVAL_S, MlflowTracking
+from sda.tracking.mlflow_callback import MlflowTracking
 from sda.training.events import Event, RunEnded, StepMetrics
 from sda.training.loop import Request, train
-
-LEAD_IN_S = 1.25 * DELIVERY_INTERVAL_S
-"""Steps taken before any are timed: MLflow's thread is then as far behind as it always is in a long run."""
-
-MOST_WAIT_S = 120.0
-"""For MLflow to take what it was told; it makes its store in this time, too."""
 
 Result = TypeVar("Result")
 Steps = Generator[None, None, Result]
@@ -58,8 +53,9 @@ class Block:
 class LiveRun:
     """A run that steps when it is asked to."""
 
-    def __init__(self, session: Session, emit: Emitter):
+    def __init__(self, session: Session, emit: Emitter, tracking: MlflowTracking):
         self.session = session
+        self._tracking = tracking
         self.listening = True
         """Whether listeners are told of steps."""
         self._emit = emit
@@ -85,27 +81,29 @@ class LiveRun:
         train(self.session.setup, self._tell, ask)
         return results[0]
 
-    def take(self, n_steps: int, at_least_s: float = 0.0) -> Steps[Block]:
-        """Let the loop take at least so many steps for at least so long, and time them."""
+    def take(self, n_steps: int, at_least_s: float = 0.0, n_deliveries: int = 0) -> Steps[Block]:
+        """Let the loop take at least so many steps for at least so long, and time them.
+
+        Args:
+            n_deliveries: steps are taken until as many more deliveries to MLflow have ended. From the end of one to the
+                end of another, steps bear as much of them as they do in a long run.
+        """
         synchronize(self.session.setup.device)
         first, before_s, started = len(self._step_s), self._between_epochs_s, time.perf_counter()
-        while len(self._step_s) - first < n_steps or time.perf_counter() - started < at_least_s:
+        last_delivery = self._tracking.n_deliveries + n_deliveries
+        while (
+            len(self._step_s) - first < n_steps
+            or time.perf_counter() - started < at_least_s
+            or self._tracking.n_deliveries < last_delivery
+        ):
             yield
         synchronize(self.session.setup.device)
         seconds = time.perf_counter() - started - (self._between_epochs_s - before_s)
         return Block(seconds, sum(self._n_clips[first:]), self._step_s[first:], self._told_s[first:])
 
     def settle(self) -> None:
-        """Wait until MLflow has everything, so that it keeps nobody else from working.
-
-        Raises:
-            TimeoutError: it takes too long.
-        """
-        deadline = time.monotonic() + MOST_WAIT_S
-        while not is_delivered(self.session.plan.run_dir):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"MLflow did not take the journal of {self.session.plan.run_dir}")
-            time.sleep(0.02)
+        """Deliver everything to MLflow, so that its thread keeps nobody else from working."""
+        deliver(self.session.plan.run_dir)
 
     def _note_step(self) -> bool:
         """Write down what has just passed; false where it was no step but the end of an epoch."""
@@ -143,7 +141,7 @@ def start_run(trial: Trial, name: str) -> Iterator[LiveRun]:
         emit.listeners = [journal, tracking, live]
         emit(session.describe())
         stack.callback(tracking.close)
-        yield LiveRun(session, emit)
+        yield LiveRun(session, emit, tracking)
         emit(RunEnded("stopped", session.state.progress.epoch, session.state.progress.step))
 
 

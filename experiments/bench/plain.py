@@ -12,7 +12,7 @@ import torchaudio
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from experiments.bench.live import LEAD_IN_S, LiveRun, Steps, start_run
+from experiments.bench.live import LiveRun, Steps, start_run
 from experiments.bench.read import read_anew
 from experiments.bench.timing import divide, synchronize
 from experiments.bench.trial import Figure, Trial
@@ -26,7 +26,6 @@ from sda.training.dataset import AudioTrainingDataset
 
 N_STEPS = 4
 N_ROUNDS = 4
-BLOCK_S = 2.0
 N_WORKERS = (0, 2)
 """Processes that load: none, as is torch's default, and the usual two."""
 
@@ -61,11 +60,12 @@ def _compare(live: LiveRun, trial: Trial) -> Steps[_Rounds]:
 
     rounds, plain = _Rounds(), _PlainTraining(live.session, trial.folder)
     n_steps = trial.pick(N_STEPS, 2)
+    n_deliveries = trial.pick(1, 0)
     yield from live.take(2)
     live.settle()
     for _ in range(trial.pick(N_ROUNDS, 2)):
-        yield from live.take(1, trial.pick(LEAD_IN_S, 0.1))
-        rounds.ours.append((yield from live.take(n_steps, trial.pick(BLOCK_S, 0.1))).clip_s)
+        yield from live.take(1, n_deliveries=n_deliveries)
+        rounds.ours.append((yield from live.take(n_steps, n_deliveries=n_deliveries)).clip_s)
         live.settle()
         for n_workers in N_WORKERS:
             taken = plain.take(n_steps, n_workers)

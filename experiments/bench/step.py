@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 import torch
 
-from experiments.bench.live import LEAD_IN_S, LiveRun, Steps, start_run
+from experiments.bench.live import LiveRun, Steps, start_run
 from experiments.bench.timing import divide, time_call
 from experiments.bench.trial import Figure, Trial
 from sda.app.builders import build_objective
@@ -20,8 +20,6 @@ from sda.training.step import NOISE_WEIGHT
 
 N_STEPS = 10
 N_ROUNDS = 4
-BLOCK_S = 3.0
-"""Real steps are timed for at least so long, so that MLflow's thread has its turn among them."""
 BARE_S = 1.0
 """And bare ones for so long: they have nothing to wait for."""
 N_BATCHES = 4
@@ -72,11 +70,12 @@ def _compare(live: LiveRun, trial: Trial) -> Steps[_Rounds]:
         live.session.setup.train_loader.batch_size,
         trial.pick(BARE_S, 0.0),
     )
+    n_deliveries = trial.pick(1, 0)
     yield from live.take(2)
     live.settle()
     for _ in range(trial.pick(N_ROUNDS, 2)):
-        yield from live.take(1, trial.pick(LEAD_IN_S, 0.1))
-        rounds.real.append((yield from live.take(n_steps, trial.pick(BLOCK_S, 0.1))).clip_s)
+        yield from live.take(1, n_deliveries=n_deliveries)
+        rounds.real.append((yield from live.take(n_steps, n_deliveries=n_deliveries)).clip_s)
         live.settle()
         for one in (bare, without_noise):
             one.step()

@@ -4,6 +4,7 @@ When the store is away it tries again; what is left at the end is delivered by `
 """
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,12 @@ from sda.tracking.delivery_state import (
 from sda.training.events import Event, RunStarted
 
 DELIVERY_INTERVAL_S = 2.0
-RETRY_INTERVAL_S = 15.0
+"""Least time between two deliveries."""
+LONGEST_INTERVAL_S = 15.0
+"""Most time between two: whoever watches a run sees it go on. A store that is away is tried again as often."""
+DELIVERY_SHARE = 0.005
+"""Of a core, how much deliveries may take. A training that uses all cores feels each several times over: it waits for
+the interpreter, and its threads for each other."""
 
 
 class MlflowTracking:
@@ -32,6 +38,8 @@ class MlflowTracking:
         self._run_dir = run_dir
         self._close_timeout_s = close_timeout_s
         self._leftovers = leftovers
+        self.n_deliveries = 0
+        """Of this run, so far; those of `leftovers` are not counted."""
         self._closing = threading.Event()
         self._last = Delivery("", [])
         self._notices: list[str] = []
@@ -60,10 +68,21 @@ class MlflowTracking:
         for run_dir in self._leftovers:
             self._notices += deliver_in_time(run_dir).notices
         while True:
-            closing = self._closing.is_set()
+            closing, started_s = self._closing.is_set(), time.thread_time()
             delivery = try_to_deliver(self._run_dir)
             self._last = delivery
             self._notices += delivery.notices
+            took_s = time.thread_time() - started_s if self.n_deliveries else 0.0  # the first imports MLflow
+            self.n_deliveries += 1
             if closing:
                 return
-            self._closing.wait(RETRY_INTERVAL_S if delivery.problem else DELIVERY_INTERVAL_S)
+            self._closing.wait(LONGEST_INTERVAL_S if delivery.problem else choose_interval(took_s))
+
+
+def choose_interval(took_s: float) -> float:
+    """Time to wait for the next delivery, seconds.
+
+    Args:
+        took_s: processor time that the last took, seconds.
+    """
+    return min(max(took_s / DELIVERY_SHARE, DELIVERY_INTERVAL_S), LONGEST_INTERVAL_S)
