@@ -19,6 +19,7 @@ from sda.callbacks.console import ConsoleCallback
 from sda.callbacks.preview import PreviewCallback
 from sda.config.running import TrackingBackend
 from sda.errors import DivergedError
+from sda.parallel import use_threads
 from sda.report.run_summary import Outcome, print_outcome, print_plan
 from sda.runs.folder import lock_run, update_summary
 from sda.runs.plan import Plan
@@ -34,7 +35,6 @@ from sda.tracking.mlflow_callback import MlflowTracking
 from sda.training.arithmetic import choose_threads
 from sda.training.checkpoint import has_learned
 from sda.training.config import get_effective_preview_interval
-from sda.training.device import use_threads
 from sda.training.events import Evaluated, Event, MetricsCallback, PreviewDue, ReconstructionScored, RunEnded
 from sda.training.interrupt import Requests
 from sda.training.loop import train

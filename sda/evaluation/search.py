@@ -13,7 +13,8 @@ Letters in the shapes: `Q` patches, `S` sounds, `M` mel bands, `F` frames of a p
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from sda.audio.waveform import read_waveform
 from sda.evaluation.patches import LEAST_LOUD, PatchFeatures, find_loud
 from sda.evaluation.sounds import Sound
+from sda.parallel import map_in_threads
 
 LEAST_DEVIATION = 0.05
 """Patches of sound whose whitened cells vary less than this are too plain to be told apart; they match less."""
@@ -43,6 +45,14 @@ class Matches(NamedTuple):
     """`[Q, S]`, in [0, 1]: what is less alike than nothing counts as nothing."""
     start_s: Tensor
     """Where the best match begins in the sound, seconds, `[Q, S]`."""
+
+
+class _Place(NamedTuple):
+    """A part of a sound: its number among all, and its first and last sample."""
+
+    sound: int
+    start: int
+    end: int
 
 
 class _Stretch(NamedTuple):
@@ -78,13 +88,15 @@ def find_nearest(
     stretch = SECONDS_AT_ONCE * features.sample_rate_hz
     longest = min(stretch + overlap, max([overlap, *(len(sound.waveform) for sound in sounds)]))
     n_block = _choose_block(math.ceil(longest / features.sample_rate_hz / features.hop_s) + 1)
-    for some in _gather(_cut_stretches(sounds, features, stretch, overlap)):
+    describe = partial(_describe, sounds=sounds, features=features, overlap=overlap)
+    for places in _list_stretches(sounds, features.sample_rate_hz, stretch, overlap):
+        some = map_in_threads(describe, places)
         for group, (best, place) in zip(patches, found, strict=True):
             for first in range(0, len(group), PATCHES_AT_ONCE):
                 rows = slice(first, first + PATCHES_AT_ONCE)
                 spectra = _transform_patches(group[rows], n_block)
-                for one in some:
-                    correlation, lag = _correlate(one.frames, one.is_loud, spectra, group.shape[2])
+                correlate = partial(_correlate, spectra=spectra, n_frames=group.shape[2])
+                for one, (correlation, lag) in zip(some, map_in_threads(correlate, some), strict=True):
                     better = correlation > best[rows, one.sound]
                     best[rows, one.sound][better] = correlation[better]
                     start_s = (lag[better] - features.n_edge).clamp(min=0) * features.hop_s
@@ -94,29 +106,29 @@ def find_nearest(
     return [Matches(best, place + starts) for best, place in found]
 
 
-def _cut_stretches(sounds: Sequence[Sound], features: PatchFeatures, stretch: int, overlap: int) -> Iterator[_Stretch]:
-    """All sounds in stretches of so many samples, each with the beginning of the next."""
-    rate_hz = features.sample_rate_hz
+def _list_stretches(sounds: Sequence[Sound], rate_hz: int, stretch: int, overlap: int) -> Iterator[list[_Place]]:
+    """All sounds in stretches of so many samples, each with the beginning of the next, in groups whose frames are kept
+    while all patches are searched for in them."""
+    group: list[_Place] = []
     for index, sound in enumerate(sounds):
         for start in range(0, max(1, len(sound.waveform) - overlap), stretch):
-            waveform = read_waveform(sound.waveform[start : start + stretch + overlap])
-            # A sound shorter than a patch ends in silence, as windows that are cut beyond its end do.
-            waveform = nn.functional.pad(waveform, (0, max(0, overlap - len(waveform))))
-            frames = features.whitened(waveform)
-            is_loud = find_loud(waveform, frames.shape[1], features)
-            yield _Stretch(index, start / rate_hz, len(waveform) / rate_hz, frames, is_loud)
+            group.append(_Place(index, start, min(len(sound.waveform), start + stretch + overlap)))
+            if sum(max(overlap, place.end - place.start) for place in group) >= SECONDS_KEPT * rate_hz:
+                yield group
+                group = []
+    if group:
+        yield group
 
 
-def _gather(stretches: Iterable[_Stretch]) -> Iterator[list[_Stretch]]:
-    """Stretches whose frames are kept while all patches are searched for in them."""
-    gathered: list[_Stretch] = []
-    for one in stretches:
-        gathered.append(one)
-        if sum(each.length_s for each in gathered) >= SECONDS_KEPT:
-            yield gathered
-            gathered = []
-    if gathered:
-        yield gathered
+def _describe(place: _Place, sounds: Sequence[Sound], features: PatchFeatures, overlap: int) -> _Stretch:
+    """The sound of a stretch, as it is searched."""
+    rate_hz = features.sample_rate_hz
+    waveform = read_waveform(sounds[place.sound].waveform[place.start : place.end])
+    # A sound shorter than a patch ends in silence, as windows that are cut beyond its end do.
+    waveform = nn.functional.pad(waveform, (0, max(0, overlap - len(waveform))))
+    frames = features.whitened(waveform)
+    is_loud = find_loud(waveform, frames.shape[1], features)
+    return _Stretch(place.sound, place.start / rate_hz, len(waveform) / rate_hz, frames, is_loud)
 
 
 def _choose_block(n_frames: int) -> int:
@@ -134,12 +146,13 @@ def _transform_patches(patches: Tensor, n_block: int) -> Tensor:
     return spectra
 
 
-def _correlate(frames: Tensor, is_loud: Tensor, spectra: Tensor, n_frames: int) -> tuple[Tensor, Tensor]:
+def _correlate(stretch: _Stretch, spectra: Tensor, n_frames: int) -> tuple[Tensor, Tensor]:
     """The best correlation over all lags, and the lag in frames.
 
     Shape:
-        frames `[M, N]`, is_loud `[N]`, spectra `[L // 2 + 1, Q, M]` → two `[Q]`.
+        spectra `[L // 2 + 1, Q, M]` → two `[Q]`.
     """
+    frames, is_loud = stretch.frames, stretch.is_loud
     n_mels, n_longest = frames.shape[0], 2 * (len(spectra) - 1)
     n_block = min(n_longest, _choose_block(frames.shape[1]))
     spectra = spectra[:: n_longest // n_block]  # those of the shorter transform

@@ -15,6 +15,7 @@ from torch import Tensor
 from sda.audio.augmentation import SPEED_RATIOS, UNCHANGED, change_speed
 from sda.evaluation.patches import PatchFeatures
 from sda.evaluation.search import Matches
+from sda.parallel import map_in_threads
 
 SPEEDS = (UNCHANGED, *range(len(SPEED_RATIOS)))
 """Indices of `SPEED_RATIOS`; the windows as they are come first."""
@@ -34,12 +35,13 @@ def restore(clips: Tensor, speed: int) -> Tensor:
 
 def list_patches(features: PatchFeatures, clips: Tensor) -> list[Tensor]:
     """Patches of windows at every speed at which they last long enough for one; as they are comes first."""
-    restored = (restore(clips, speed) for speed in SPEEDS)
-    return [
-        features.patches(some)
-        for number, some in enumerate(restored)
-        if number == 0 or features.count_frames(some.shape[1]) >= FEWEST_FRAMES
-    ]
+
+    def describe(speed: int) -> Tensor | None:
+        restored = restore(clips, speed)
+        is_told = speed == SPEEDS[0] or features.count_frames(restored.shape[1]) >= FEWEST_FRAMES
+        return features.patches(restored) if is_told else None
+
+    return [patches for patches in map_in_threads(describe, SPEEDS) if patches is not None]
 
 
 def take_best(matches: Sequence[Matches]) -> Matches:

@@ -21,6 +21,7 @@ from sda.evaluation.reconstruction import measure_reconstruction
 from sda.evaluation.sounds import Sound, cut, list_windows, trim
 from sda.generation.synthesizer import Synthesizer
 from sda.models.latents import Posterior
+from sda.parallel import map_in_threads
 from sda.subsample import subsample_evenly
 from sda.training.chunk_dataset import number_files
 from sda.training.dataset import AudioTrainingDataset
@@ -201,10 +202,12 @@ def _rebuild(trained: TrainedModel, side: str, max_clips: int, edge_hz: float, a
     made = sources.get("drawn", sources["model"])
     on_cpu = deepcopy(features).cpu()
     shown = subsample_evenly(range(len(clips)), N_EXAMPLES) if side == "held_out" else []
+
+    def measure(source: Tensor) -> dict[str, Tensor]:
+        return measure_reconstruction(clips, source, on_cpu, sound, edge_hz)
+
     return _Rebuilt(
-        measures={
-            name: measure_reconstruction(clips, source, on_cpu, sound, edge_hz) for name, source in sources.items()
-        },
+        measures=dict(zip(sources, map_in_threads(measure, sources.values()), strict=True)),
         files=number_files(dataset, chosen),
         paths=[str(dataset.chunks[index].path) for index in chosen],
         sounds=[

@@ -1,8 +1,7 @@
 """Devices: where and how exactly to compute."""
 
 import random
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import numpy as np
@@ -44,17 +43,6 @@ def is_made_for_bfloat16(device: torch.device) -> bool:
     `spectral_vae` takes as long as in float32 and one of `mel_vae` 1.7 times as long; elsewhere it is emulated.
     """
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= FIRST_WITH_BFLOAT16
-
-
-@contextmanager
-def use_threads(n_threads: int) -> Iterator[None]:
-    """While entered, torch computes on so many threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def count_block_steps(device: torch.device) -> int:

@@ -4,6 +4,7 @@ import torch
 from sda.evaluation.patches import PatchFeatures
 from sda.evaluation.search import find_nearest
 from sda.evaluation.sounds import Sound
+from sda.parallel import use_threads
 
 RATE_HZ = 16000
 
@@ -128,3 +129,13 @@ def test_what_cannot_be_searched_is_refused(features):
         PatchFeatures(RATE_HZ).fit([])
     with pytest.raises(ValueError, match="digital silence"):
         PatchFeatures(RATE_HZ).fit([Sound("silent", torch.zeros(RATE_HZ))])
+
+
+def test_any_number_of_threads_finds_the_same_bit_for_bit(sounds, features):
+    clips = torch.stack([sound.waveform[:RATE_HZ] for sound in sounds])
+    found = []
+    for n_threads in (1, 2):
+        with use_threads(n_threads):
+            found.append(_search(clips, sounds, features))
+    assert torch.equal(found[0].correlation, found[1].correlation)
+    assert torch.equal(found[0].start_s, found[1].start_s)

@@ -18,11 +18,11 @@ from experiments.torture.compare import find_differences
 from sda.app.sweep_job import share_threads
 from sda.app.train import run_training
 from sda.config.machine import THREADS, count_cores
+from sda.parallel import use_threads
 from sda.runs.resume import plan_resume
 from sda.training import loop
 from sda.training.arithmetic import choose_threads
 from sda.training.checkpoint import Checkpoint, open_newest
-from sda.training.device import use_threads
 from sda.training.interrupt import SAVE_SIGNAL
 from sda.training.metrics import MetricsHistory
 from sda.training.step import take_step
