@@ -29,9 +29,9 @@ JUDGED_CHUNK = 0.5
 """What judging a chunk after an epoch takes, as a share of what learning from it takes."""
 LAST_SAVE_S = 5.0
 """What is saved, told and closed at the end, evaluation apart."""
-END_FIXED = {Suite.none: 150.0, Suite.small: 2000.0, Suite.full: 6000.0}
+END_FIXED = {Suite.none: 150.0, Suite.small: 1600.0, Suite.full: 4800.0}
 """What an evaluation at the end takes whatever the sounds, as chunks learned from."""
-END_PER_CHUNK = {Suite.none: 1.0, Suite.small: 9.0, Suite.full: 28.0}
+END_PER_CHUNK = {Suite.none: 1.0, Suite.small: 7.0, Suite.full: 22.0}
 """What it takes more for each chunk of sound, on either side."""
 MUCH_LONGER = 2.0
 """An evaluation that takes so many times what is kept for it is warned of."""
