@@ -3,14 +3,13 @@
 import time
 from statistics import median
 
-import torch
-
 from experiments.bench.commands import run_verb, train_whole
 from experiments.bench.sounds import write_folder
 from experiments.bench.trial import Figure, Trial
 from sda.app.loading import open_run
 from sda.config.arguments import quote_value
 from sda.generation.sampling import draw_new_sound
+from sda.parallel import use_threads
 
 N_ROUNDS = 3
 SOUND_S = 20.0
@@ -53,10 +52,8 @@ def _time_judging(trial: Trial) -> Figure:
 def _time_drawing(trial: Trial, run: str) -> tuple[list[float], list[float]]:
     """Seconds of sound, and seconds that they took one core; the first, for which a bank is laid out, is left out."""
     synthesizer = open_run(run, str(trial.device)).synthesizer
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     lengths_s, taken_s = [], []
-    try:
+    with use_threads(1):
         for number in range(trial.pick(N_ROUNDS, 1) + 1):
             started = time.perf_counter()
             n_asked = round(SOUND_S * synthesizer.features.sample_rate_hz)
@@ -65,6 +62,4 @@ def _time_drawing(trial: Trial, run: str) -> tuple[list[float], list[float]]:
             if number:
                 taken_s.append(time.perf_counter() - started)
                 lengths_s.append(n_samples / synthesizer.features.sample_rate_hz)
-    finally:
-        torch.set_num_threads(n_threads)
     return lengths_s, taken_s

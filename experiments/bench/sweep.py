@@ -9,6 +9,13 @@ from experiments.bench.trial import PROJECT, TINY, Figure, Trial
 from sda.config.arguments import quote_value
 
 N_JOBS = 20
+SHORT = (
+    "training.max_epochs=1",
+    "regularization.augmentation_expansion=0",
+    "evaluation.at_end=none",
+    "tracking=none",
+)
+"""Settings of a job that is over soon: what is measured is what lies around it."""
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1")
 
 
@@ -45,7 +52,7 @@ def _time_sweep(trial: Trial, folder: Path, n_jobs: int, *launcher: str) -> floa
         "seed": seeds,
     }
     arguments = [f"{key}={value}" for key, value in given.items()]
-    told = [*TINY, "training.max_epochs=1", "evaluation.at_end=none", "tracking=none", *launcher]
+    told = [*TINY, *SHORT, *launcher]
     started = time.perf_counter()
     command = [sys.executable, str(PROJECT / "train.py"), "-m", *arguments, *told]
     subprocess.run(command, check=True, capture_output=True)
