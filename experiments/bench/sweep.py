@@ -8,7 +8,7 @@ from pathlib import Path
 from experiments.bench.trial import PROJECT, TINY, Figure, Trial
 from sda.config.arguments import quote_value
 
-N_JOBS = 20
+N_JOBS = 10
 SHORT = (
     "training.max_epochs=1",
     "regularization.augmentation_expansion=0",
