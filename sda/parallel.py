@@ -10,6 +10,9 @@ import torch
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+MOST_AT_ONCE = 4
+"""However many cores there are: memory grows with what is computed at once."""
+
 
 @contextmanager
 def use_threads(n_threads: int) -> Iterator[None]:
@@ -23,7 +26,7 @@ def use_threads(n_threads: int) -> Iterator[None]:
 
 
 def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`[function(item) for item in items]` without gradients, as many at once as torch computes on threads.
+    """`[function(item) for item in items]` without gradients, as many at once as torch has threads, but few.
 
     Sums of a second of sound gain nothing from threads that share each: measured on two cores, an evaluation took as
     long with two threads as with one, for more than half as much processor time again. Here every item is computed in
@@ -40,7 +43,7 @@ def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) ->
     with use_threads(1):
         if n_threads == 1 or len(parts) < 2:
             return [call(part) for part in parts]
-        pool = ThreadPoolExecutor(min(n_threads, len(parts)))
+        pool = ThreadPoolExecutor(min(n_threads, len(parts), MOST_AT_ONCE))
         try:
             return list(pool.map(call, parts))
         finally:

@@ -109,13 +109,14 @@ def find_nearest(
 def _list_stretches(sounds: Sequence[Sound], rate_hz: int, stretch: int, overlap: int) -> Iterator[list[_Place]]:
     """All sounds in stretches of so many samples, each with the beginning of the next, in groups whose frames are kept
     while all patches are searched for in them."""
-    group: list[_Place] = []
+    group, n_samples = list[_Place](), 0
     for index, sound in enumerate(sounds):
         for start in range(0, max(1, len(sound.waveform) - overlap), stretch):
             group.append(_Place(index, start, min(len(sound.waveform), start + stretch + overlap)))
-            if sum(max(overlap, place.end - place.start) for place in group) >= SECONDS_KEPT * rate_hz:
+            n_samples += max(overlap, group[-1].end - start)
+            if n_samples >= SECONDS_KEPT * rate_hz:
                 yield group
-                group = []
+                group, n_samples = [], 0
     if group:
         yield group
 

@@ -35,7 +35,7 @@ class _CountedWaits(threading.Event):
         (0.0, "away", [15.0, 15.0, 15.0]),
     ],
 )
-def test_deliveries_take_half_a_percent_of_a_core_at_most(tmp_path, monkeypatch, took_s, problem, waits):
+def test_the_dearer_a_delivery_was_the_longer_the_next_one_waits(tmp_path, monkeypatch, took_s, problem, waits):
     clock = [0.0]
 
     def deliver(_):
